@@ -1,0 +1,116 @@
+"""What a weight is worth to a task: Fisher information, sensitivity, saliency of the entropy, magnitude.
+
+All run in evaluation mode over the task's training images in their order, change nothing, and (but for
+sampled Fisher labels, which have a generator of their own) draw nothing. Results are [S, ...] a shared parameter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch import Tensor
+
+from clbench.models.classifier import Classifier
+from clbench.params import Params, zeros
+from clbench.per_sample import per_sample_sums
+from clbench.task import Task
+
+if TYPE_CHECKING:
+    from clbench.training import Trainer
+
+Labels = Literal["true", "empirical", "exact"]
+
+
+def fisher(trainer: Trainer, task: Task, labels: Labels) -> Params:
+    """Diagonal Fisher: mean over samples of the squared per-sample gradient of log p(y | x).
+
+    labels: 'true' draws y from the model, 'empirical' takes the given label, 'exact' sums over all labels
+    weighted by p(y | x) (Kunstner et al. 2019 on why these differ).
+    """
+    model = trainer.model
+    generators = trainer.generators("fisher labels") if labels == "true" else []
+    total = zeros(model.shared)
+    for x, y in trainer.sweep(task.train, 500):
+        for choose, weight in label_choices(model, task, labels, y, generators):
+            value = weighted_log_likelihood(model, task, weight)
+            for name, sums in per_sample_sums(trainer, task, x, choose, value, torch.square).items():
+                total[name].add_(sums)
+    return {name: t.div_(len(task.train)) for name, t in total.items()}
+
+
+Choose = Callable[[Tensor], Tensor]  # outputs [S, B, k] -> labels [S, B], columns of the head
+
+
+def label_choices(
+    model: Classifier, task: Task, labels: Labels, y: Tensor, generators: list[torch.Generator]
+) -> list[tuple[Choose, bool]]:
+    """The labels to take gradients at, and whether a gradient is weighted by p(y | x)."""
+    start = model.columns(task).start
+    if labels == "empirical":
+        return [(lambda outputs: y, False)]
+    if labels == "true":
+        return [(lambda outputs: drawn(outputs, generators) + start, False)]
+    columns = range(model.columns(task).start, model.columns(task).stop)
+    return [(lambda outputs, c=c: torch.full_like(y, c), True) for c in columns]  # type: ignore[misc]
+
+
+def drawn(outputs: Tensor, generators: list[torch.Generator]) -> Tensor:
+    """One label a sample from softmax(outputs), [S, B]: the first whose cumulated probability exceeds a draw."""
+    seeds, batch, _ = outputs.shape
+    uniform = torch.stack([torch.rand(batch, 1, generator=g, device=outputs.device) for g in generators])
+    cumulated = outputs.softmax(-1).cumsum(-1)
+    return (cumulated[..., :-1] < uniform).sum(-1).view(seeds, batch)
+
+
+def weighted_log_likelihood(model: Classifier, task: Task, weighted: bool) -> Callable[[Tensor, Tensor], Tensor]:
+    """log p(y | x), or its product with sqrt(p), whose squared gradient is weighted by p."""
+
+    def value(outputs: Tensor, y: Tensor) -> Tensor:
+        log_p = model.log_likelihood(outputs, y, task)
+        return log_p * (0.5 * log_p).exp().detach() if weighted else log_p
+
+    return value
+
+
+def sensitivity(trainer: Trainer, task: Task) -> Params:
+    """Mean over samples of the absolute per-sample gradient of the squared L2 norm of the logits (MAS)."""
+    total = zeros(trainer.model.shared)
+    for x, y in trainer.sweep(task.train, 500):
+        sums = per_sample_sums(trainer, task, x, lambda outputs, y=y: y, squared_norm, torch.abs)
+        for name, t in total.items():
+            t.add_(sums[name])
+    return {name: t.div_(len(task.train)) for name, t in total.items()}
+
+
+def squared_norm(outputs: Tensor, y: Tensor) -> Tensor:
+    return outputs.square().sum(-1)
+
+
+def saliency(
+    trainer: Trainer, task: Task, of: str, size: int, reduction: str, sign: float
+) -> Params:
+    """Mean over importance batches of max(g · δW + ½ g² · δW², 0), δW = sign · W (paper, equations 3 and 7).
+
+    g is the gradient of the predictions' entropy (`of` = entropy: label-free) or of the loss, reduced (sum or
+    mean) over a batch of `size` images; the diagonal Hessian is approximated by g².
+    """
+    model = trainer.model
+    shared = model.shared
+    total, batches = zeros(shared), 0
+    for x, y in trainer.sweep(task.train, size):
+        outputs = trainer.strategy.outputs(model, x, task)
+        value = model.uncertainty(outputs) if of == "entropy" else -model.log_likelihood(outputs, y, task)
+        value = value.sum(1) if reduction == "sum" else value.mean(1)
+        gradients = torch.autograd.grad(value.sum(), list(shared.values()))
+        for total_of, g, p in zip(total.values(), gradients, shared.values(), strict=True):
+            change = g * p.detach() if sign > 0 else -g * p.detach()
+            total_of.add_(change.addcmul_(change, change, value=0.5).relu_())
+        batches += 1
+    return {name: t.div_(batches) for name, t in total.items()}
+
+
+def magnitude(model: Classifier) -> Params:
+    """|W|."""
+    return {name: p.detach().abs() for name, p in model.shared.items()}

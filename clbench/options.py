@@ -1,0 +1,85 @@
+"""Typed options of anything registered: read from its signature, checked by pydantic, refused in one line."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from clbench.errors import UserError
+
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Percent = Annotated[float, Field(ge=0, le=100)]
+Count = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Option:
+    """One hyper-parameter: its name, annotation, default and (from a string in Annotated) what it means."""
+
+    name: str
+    annotation: Any
+    default: Any
+
+    @property
+    def help(self) -> str:
+        return next((m for m in get_args(self.annotation) if isinstance(m, str)), "")
+
+    @property
+    def choices(self) -> tuple[Any, ...]:
+        bare = get_args(self.annotation)[0] if get_origin(self.annotation) is Annotated else self.annotation
+        return get_args(bare) if get_origin(bare) is Literal else ()
+
+
+def options_of(factory: Callable[..., Any]) -> dict[str, Option]:
+    """The parameters of a dataclass, class or function that have a default value."""
+    hinted = factory
+    if inspect.isclass(factory) and not dataclasses.is_dataclass(factory):
+        hinted = factory.__init__  # type: ignore[misc]
+    hints = get_type_hints(hinted, include_extras=True)
+    parameters = inspect.signature(factory).parameters.values()
+    return {
+        p.name: Option(p.name, hints.get(p.name, Any), p.default)
+        for p in parameters
+        if p.default is not inspect.Parameter.empty and not p.name.startswith("_")
+    }
+
+
+def complete(factory: Callable[..., Any], given: dict[str, Any], where: str) -> dict[str, Any]:
+    """Every option of `factory`: the given values checked and converted, defaults for the rest."""
+    known = options_of(factory)
+    for name in given:
+        if name not in known:
+            raise UserError(f"{where} has no option {name!r}; {did_you_mean(name, known)}")
+    return {
+        name: convert(given[name], o.annotation, f"{where}.{name}") if name in given else o.default
+        for name, o in known.items()
+    }
+
+
+def convert(value: Any, annotation: Any, where: str) -> Any:
+    """`value` as the annotated type; text such as '512,256' becomes a tuple where one is asked for."""
+    bare = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+    if get_origin(bare) is tuple and not isinstance(value, (list, tuple)):
+        value = [v for v in str(value).split(",") if v.strip()]
+    if isinstance(value, bool) and bare in (int, float):
+        raise UserError(f"{where}: expected a number, got {value}")
+    try:
+        return TypeAdapter(annotation).validate_python(value)
+    except ValidationError as error:
+        problem = error.errors()[0]["msg"].removeprefix("Input ")
+        raise UserError(f"{where}: {problem}, got {value!r}") from None
+
+
+def did_you_mean(name: str, known: Any) -> str:
+    """'did you mean 'ewc'?' where something is near, else all there is."""
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known) or 'none'}"

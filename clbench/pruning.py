@@ -1,0 +1,24 @@
+"""Which weights to drop: the lowest by rank, within a set of candidates. Shared by every method that prunes."""
+
+from __future__ import annotations
+
+from math import floor
+
+import torch
+from torch import Tensor
+
+
+def lowest(scores: Tensor, candidates: Tensor, percent: float, ties: Tensor | None = None) -> Tensor:
+    """Mask [S, ...] of the lowest `percent` of each seed's candidates; floor(percent · candidates / 100) of them.
+
+    By rank, not threshold: importances tie at zero, and a threshold would drop every tie. Equal scores are
+    ordered by `ties` (the smaller goes first), then by position.
+    """
+    flat = scores.masked_fill(~candidates, torch.inf).flatten(1)
+    order = torch.arange(flat.shape[1], device=flat.device).expand_as(flat)
+    if ties is not None:
+        order = ties.flatten(1).argsort(dim=1, stable=True)
+    order = order.gather(1, flat.gather(1, order).argsort(dim=1, stable=True))
+    rank = torch.empty_like(order).scatter_(1, order, torch.arange(flat.shape[1], device=flat.device).expand_as(order))
+    quota = torch.tensor([floor(percent * n / 100 + 1e-9) for n in candidates.flatten(1).sum(1).tolist()])
+    return (rank < quota.to(rank.device).unsqueeze(1)).view_as(scores) & candidates

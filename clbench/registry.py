@@ -1,0 +1,108 @@
+"""Names of methods, streams and networks: filled by importing a package, by entry points and by plugin files."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import pkgutil
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, TypeVar
+
+from clbench.errors import UserError
+from clbench.options import did_you_mean
+
+Entry = TypeVar("Entry")
+
+
+class PluginWarning(UserWarning):
+    """An installed plugin could not be imported; everything else goes on."""
+
+
+class Registry:
+    """name -> class or function. The package and the entry-point group are read on first use."""
+
+    def __init__(self, kind: str, package: str) -> None:
+        self.kind, self.package = kind, package
+        self.entries: dict[str, Any] = {}
+        self.broken: dict[str, str] = {}  # entry point -> why it could not be imported
+        self.filled = False
+
+    def register(self, name: str) -> Callable[[Entry], Entry]:
+        """Decorator: `@strategies.register("ewc")`. A name is taken once."""
+
+        def keep(entry: Entry) -> Entry:
+            taken = self.entries.get(name)
+            if taken is not None and taken.__module__ != entry.__module__:
+                raise UserError(f"two {self.kind}s are called {name!r}: {taken.__module__}, {entry.__module__}")
+            self.entries[name] = entry
+            return entry
+
+        return keep
+
+    def fill(self) -> None:
+        if self.filled:
+            return
+        self.filled = True
+        package = importlib.import_module(self.package)
+        for module in pkgutil.iter_modules(package.__path__, self.package + "."):
+            importlib.import_module(module.name)
+        for point in entry_points(group=self.package):
+            try:
+                self.entries.setdefault(point.name, point.load())
+            except Exception as error:
+                self.broken[point.name] = f"{type(error).__name__}: {error}"
+                message = f"plugin {point.name!r} ({point.value}) was left out: {self.broken[point.name]}"
+                warnings.warn(message, PluginWarning, stacklevel=2)
+
+    def __iter__(self) -> Iterator[str]:
+        self.fill()
+        return iter(sorted(self.entries))
+
+    def __getitem__(self, name: str) -> Any:
+        self.fill()
+        if name in self.broken:
+            raise UserError(f"{self.kind} {name!r} is installed but cannot be imported: {self.broken[name]}")
+        if name not in self.entries:
+            raise UserError(f"no {self.kind} called {name!r}; {did_you_mean(name, self.entries)}")
+        return self.entries[name]
+
+
+strategies = Registry("method", "clbench.strategies")
+streams = Registry("stream", "clbench.streams")
+networks = Registry("network", "clbench.networks")
+
+
+def load_plugin(path: Path) -> str:
+    """Import one file that registers methods, streams or networks; its sha256, which goes into results."""
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise UserError(f"--plugin {path}: {error.strerror}") from None
+    name = f"clbench_plugin_{digest[:12]}"
+    if name in sys.modules:
+        return digest
+    for registry in (strategies, streams, networks):
+        registry.fill()  # so that a plugin that takes an existing name is told so
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise UserError(f"--plugin {path}: not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except UserError:
+        raise
+    except Exception as error:
+        del sys.modules[name]
+        raise UserError(f"--plugin {path} failed: {type(error).__name__}: {error}") from error
+    return digest
+
+
+def first_line(entry: Any) -> str:
+    """The one line that lists show: the first of the docstring."""
+    return (entry.__doc__ or "").strip().split("\n")[0]

@@ -1,0 +1,86 @@
+"""The hooks of a method, and what plain SGD does in each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from torch import Tensor
+
+from clbench.errors import UserError
+from clbench.models.classifier import Classifier
+from clbench.params import Params
+from clbench.task import Batch, Stream, Task
+
+if TYPE_CHECKING:
+    from clbench.training import Trainer
+
+
+@dataclass
+class Strategy:
+    """Trains everything on the task at hand. Fields are hyper-parameters; state is set in `start`.
+
+    State that must survive a kill is named in `remembers`: attributes that are tensors [S, ...] or dicts of them.
+    """
+
+    remembers: ClassVar[tuple[str, ...]] = ()
+    protocol: ClassVar[str] = "sequential"  # joint: all tasks at once in stage 1
+    single_head: ClassVar[bool] = False  # in the task scenario: one head for all tasks
+
+    def start(self, model: Classifier, stream: Stream) -> None:
+        """Once a stream, before the first task."""
+
+    def begin_task(self, trainer: Trainer, task: Task) -> None:
+        """Before each task."""
+
+    def learn(self, trainer: Trainer, task: Task) -> None:
+        """The training of one task."""
+        trainer.fit(task)
+
+    def end_task(self, trainer: Trainer, task: Task) -> None:
+        """After each task, before it is scored."""
+
+    def trainable(self, model: Classifier, task: Task) -> Params:
+        """The parameters that `task` may change."""
+        return model.params
+
+    def outputs(self, model: Classifier, x: Tensor, task: Task) -> Tensor:
+        """The only way a model is used, in training and in evaluation: x [S, B, ...] -> [S, B, columns]."""
+        return model(x, task)
+
+    def loss(self, model: Classifier, batch: Batch) -> Tensor:
+        """What is minimised, [S]."""
+        return self.loss_on(model, batch)
+
+    def loss_on(self, model: Classifier, batch: Batch) -> Tensor:
+        """The task's own loss on a batch, [S]."""
+        return model.loss(self.outputs(model, batch.x, batch.task), batch)
+
+    def edit_gradients(self, model: Classifier, batch: Batch) -> None:
+        """After backward, before the optimiser's step."""
+
+    def after_step(self, model: Classifier, batch: Batch) -> None:
+        """After the optimiser's step."""
+
+    def samples(self, task: Task, stream: Stream, epochs: int) -> int:
+        """How many samples `learn` will train on: for the progress estimate alone."""
+        return epochs * len(task.train)
+
+    def state(self) -> Params:
+        """Everything remembered, flat: 'importance/network.blocks.0.weight' -> tensor [S, ...]."""
+        flat: Params = {}
+        for name in self.remembers:
+            value = getattr(self, name)
+            items = value.items() if isinstance(value, dict) else [("", value)]
+            flat.update({f"{name}/{key}".rstrip("/"): tensor for key, tensor in items})
+        return flat
+
+    def restore(self, state: Params) -> None:
+        """Put back what `state` gave; called after `start`, which settles names and shapes."""
+        mine = self.state()
+        if mine.keys() != state.keys():
+            raise UserError(f"the method's state differs: {sorted(mine.keys() ^ state.keys())[:3]}")
+        for name, tensor in mine.items():
+            if tensor.shape != state[name].shape or tensor.dtype != state[name].dtype:
+                raise UserError(f"the method's state {name!r} has another shape or type")
+            tensor.copy_(state[name])

@@ -1,0 +1,40 @@
+"""Joint training: all tasks at once, the ceiling and the m[i] of FWT."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from clbench.models.classifier import Classifier
+from clbench.registry import strategies
+from clbench.strategies.base import Strategy
+from clbench.task import Stream, Task
+
+if TYPE_CHECKING:
+    from clbench.training import Trainer
+
+
+@strategies.register("joint")
+@dataclass
+class Joint(Strategy):
+    """All tasks at once in stage 1, own heads: the ceiling, and m[i] of FWT (paper, section IV-A, equation 11).
+
+    One training of the same network for the same number of epochs, an epoch being a pass over all tasks;
+    the later stages do nothing, so rows 1..T of its matrix are equal.
+    """
+
+    protocol: ClassVar[str] = "joint"
+
+    def start(self, model: Classifier, stream: Stream) -> None:
+        self.union = stream.union()
+        self.last = len(stream.tasks)
+
+    def begin_task(self, trainer: Trainer, task: Task) -> None:
+        trainer.model.seen = self.last
+
+    def learn(self, trainer: Trainer, task: Task) -> None:
+        if task.index == 0:
+            trainer.fit(self.union)
+
+    def samples(self, task: Task, stream: Stream, epochs: int) -> int:
+        return epochs * sum(len(t.train) for t in stream.tasks) if task.index == 0 else 0

@@ -1,0 +1,29 @@
+"""MAS: the sensitivity of the outputs says how far a weight may move."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from clbench.importance import sensitivity
+from clbench.options import NonNegative
+from clbench.params import Params
+from clbench.registry import strategies
+from clbench.strategies.quadratic import Quadratic
+from clbench.task import Task
+
+if TYPE_CHECKING:
+    from clbench.training import Trainer
+
+
+@strategies.register("mas")
+@dataclass
+class MAS(Quadratic):
+    """Memory aware synapses: mean absolute per-sample gradient of |logits|² (Aljundi et al. 2018, equation 3)."""
+
+    lam: Annotated[NonNegative, "strength of the pull"] = 1.0
+
+    factor: ClassVar[float] = 2.0
+
+    def measure(self, trainer: Trainer, task: Task) -> Params:
+        return sensitivity(trainer, task)

@@ -1,0 +1,77 @@
+"""What the regularisers share: a pull of every shared weight to its value after the previous task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+import torch
+
+from clbench.models.classifier import Classifier
+from clbench.options import NonNegative
+from clbench.params import Params, copies, zeros
+from clbench.strategies.base import Strategy
+from clbench.task import Batch, Stream, Task
+
+if TYPE_CHECKING:
+    from clbench.training import Trainer
+
+
+@dataclass
+class Quadratic(Strategy):
+    """Pull of strength lam · importance · (W - anchor), element by element, in closed form. Heads are free.
+
+    consolidation=gradient adds it to the gradient (stable while rate · strength · importance stays below
+    about 2); consolidation=proximal takes the task's step first and then
+    W <- (W + k · importance · anchor) / (1 + k · importance), k = lam · rate / (1 - momentum), which has the
+    same fixed point and is stable for every strength.
+    """
+
+    lam: Annotated[NonNegative, "strength of the pull"] = 1.0
+    consolidation: Annotated[Literal["gradient", "proximal"], "how the pull is applied"] = "gradient"
+
+    factor: ClassVar[float] = 1.0  # of the pull's gradient: 2 where the paper's penalty has no 1/2
+    remembers: ClassVar[tuple[str, ...]] = ("omega", "anchor")
+
+    def start(self, model: Classifier, stream: Stream) -> None:
+        self.omega = zeros(model.shared)  # Ω, importance accumulated over the tasks so far
+        self.anchor = copies(model.shared)  # W*
+
+    def begin_task(self, trainer: Trainer, task: Task) -> None:
+        self.pulls = task.index > 0
+
+    def measure(self, trainer: Trainer, task: Task) -> Params:
+        """Importance of one task, [S, ...] a shared parameter. A method defines it."""
+        raise NotImplementedError
+
+    def add_importance(self, new: Params) -> None:
+        for name, omega in self.omega.items():
+            omega.add_(new[name])
+
+    def end_task(self, trainer: Trainer, task: Task) -> None:
+        self.add_importance(self.measure(trainer, task))
+        self.move_anchor(trainer.model)
+
+    def move_anchor(self, model: Classifier) -> None:
+        for name, p in model.shared.items():
+            self.anchor[name].copy_(p.detach())
+
+    def edit_gradients(self, model: Classifier, batch: Batch) -> None:
+        if self.pulls and self.consolidation == "gradient":
+            self.add_pull(model)
+
+    def add_pull(self, model: Classifier) -> None:
+        for name, p in model.shared.items():
+            if p.grad is not None:
+                away = torch.sub(p.detach(), self.anchor[name])
+                p.grad.addcmul_(self.omega[name], away, value=self.factor * self.lam)
+
+    @torch.no_grad()
+    def after_step(self, model: Classifier, batch: Batch) -> None:
+        if not (self.pulls and self.consolidation == "proximal"):
+            return
+        k = self.factor * self.lam * batch.rate
+        for name, p in model.shared.items():
+            if p.requires_grad:
+                pull = self.omega[name] * k
+                p.addcmul_(pull, self.anchor[name]).div_(pull.add_(1))

@@ -1,0 +1,20 @@
+"""SGD-F: the shared layers freeze after the first task."""
+
+from dataclasses import dataclass
+
+from clbench.models.classifier import Classifier
+from clbench.params import Params
+from clbench.registry import strategies
+from clbench.strategies.base import Strategy
+from clbench.task import Task
+
+
+@strategies.register("sgd-f")
+@dataclass
+class FrozenSGD(Strategy):
+    """Own head per task, shared layers frozen after the first task (paper, section IV-A: SGD-F)."""
+
+    def trainable(self, model: Classifier, task: Task) -> Params:
+        if task.index == 0:
+            return model.params
+        return {name: p for name, p in model.params.items() if name not in model.shared}

@@ -1,0 +1,103 @@
+"""What a method is shown: splits of images, tasks, the stream of them, and the batch of one step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Scenario = Literal["task", "domain", "class"]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Labelled images on the device. Tasks share one tensor of images; a split says which rows it has.
+
+    images: uint8 [M, pixels...], rows: int64 [N], labels: int64 [N] (column of the head).
+    permutations: int64 [P, pixels] or None, owner: int64 [N] (the permutation, and the task, of each row).
+    """
+
+    images: Tensor
+    rows: Tensor
+    labels: Tensor
+    permutations: Tensor | None = None
+    owner: Tensor | None = None
+    scale: float = 1 / 255
+    shift: float = 0.0
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, index: Tensor) -> Tensor:
+        """Images [*index, pixels...] as float32, scaled and permuted."""
+        x = self.images[self.rows[index]]
+        if self.permutations is not None and len(self.permutations) == 1:
+            x = x[..., self.permutations[0]]
+        elif self.permutations is not None and self.owner is not None:
+            x = x.gather(-1, self.permutations[self.owner[index]])
+        return x if x.is_floating_point() else x.float().mul_(self.scale).sub_(self.shift)
+
+    def dense(self) -> Split:
+        """The same split with its own float images, so that a batch is one index. Permutes once."""
+        if self.permutations is not None and len(self.permutations) > 1:
+            return self  # joint training: one copy a task would not fit
+        rows = torch.arange(len(self), device=self.rows.device)
+        return replace(self, images=self.take(rows), rows=rows, permutations=None)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task. `columns` are the head's outputs it uses: [start, stop)."""
+
+    index: int
+    name: str
+    columns: tuple[int, int]
+    train: Split
+    test: Split
+    validation: Split | None = None
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Tasks in the order they are learned, and what they have in common."""
+
+    name: str
+    scenario: Scenario
+    tasks: tuple[Task, ...]
+    outputs: int  # of the whole head
+    input_shape: tuple[int, ...]
+    checksums: dict[str, str]
+
+    def union(self) -> Task:
+        """All tasks as one, for joint training: every row keeps the task it came from as its owner."""
+        parts = [task.train for task in self.tasks]
+        owner = torch.cat([torch.full_like(p.rows, i) for i, p in enumerate(parts)])
+        permutations = [p.permutations for p in parts if p.permutations is not None]
+        train = replace(
+            parts[0],
+            rows=torch.cat([p.rows for p in parts]),
+            labels=torch.cat([p.labels for p in parts]),
+            permutations=torch.cat(permutations) if permutations else None,
+            owner=owner,
+        )
+        validation = self.tasks[0].validation
+        return Task(0, "all tasks", (0, self.outputs), train, self.tasks[0].test, validation)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step's images: x [S, B, ...], y [S, B] (columns of the head).
+
+    owner: [S, B], the task of each row, or None outside joint training. step: within the fit. progress: 0 to 1
+    within an epoch. rate: the learning rate / (1 - momentum), how far a constant unit gradient moves a weight.
+    """
+
+    x: Tensor
+    y: Tensor
+    task: Task
+    owner: Tensor | None
+    step: int
+    progress: float
+    rate: float

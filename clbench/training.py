@@ -1,0 +1,223 @@
+"""The Trainer: the one training loop, its batches, samples for measuring, and scores."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+import torch
+from torch import Tensor
+
+from clbench.errors import UserError
+from clbench.models.classifier import Classifier
+from clbench.options import Count, Fraction, Natural, NonNegative, Positive, did_you_mean
+from clbench.params import Params, generator
+from clbench.strategies.base import Strategy
+from clbench.task import Batch, Split, Stream, Task
+
+SCORED_AT_ONCE = 2000  # images a forward pass in evaluation
+
+
+@dataclass(frozen=True)
+class Training:
+    """How every task is trained. The optimiser, its rate and its momentum start anew with every fit."""
+
+    epochs: Annotated[Count, "passes over a task's training images (with patience: at most)"] = 5
+    batch_size: Annotated[Count, "images a step"] = 128
+    optimizer: Annotated[str, "any element-wise optimiser of torch.optim, by name"] = "sgd"
+    lr: Annotated[Positive, "initial learning rate"] = 0.1
+    momentum: Annotated[Fraction, "of SGD and whatever else takes one"] = 0.9
+    weight_decay: Annotated[NonNegative, "added to the gradients before the method sees them"] = 0.0
+    lr_step: Annotated[Natural, "epochs after which the rate falls (0: never)"] = 0
+    lr_gamma: Annotated[Positive, "what the rate is multiplied by then"] = 0.1
+    patience: Annotated[Natural, "stop after so many epochs without improvement (0: never)"] = 0
+    stop_on: Annotated[Literal["train", "validation"], "the loss that patience watches"] = "train"
+
+    def make_optimizer(self, params: list[Tensor]) -> torch.optim.Optimizer:
+        known = {n.lower(): c for n, c in vars(torch.optim).items() if inspect.isclass(c)}
+        known = {n: c for n, c in known.items() if n not in ("optimizer", "lbfgs", "sparseadam", "muon")}
+        if self.optimizer.lower() not in known:
+            raise UserError(f"no optimizer called {self.optimizer!r}; {did_you_mean(self.optimizer, known)}")
+        chosen = known[self.optimizer.lower()]
+        takes_momentum = "momentum" in inspect.signature(chosen).parameters
+        return chosen(params, lr=self.lr, **({"momentum": self.momentum} if takes_momentum else {}))
+
+
+@dataclass
+class Patience:
+    """Which seeds go on: those whose loss has improved within the last `epochs` epochs."""
+
+    epochs: int
+    best: Tensor  # [S]
+    waited: Tensor  # [S]
+
+    def goes_on(self, loss: Tensor) -> Tensor:
+        better = loss < self.best
+        self.best = torch.where(better, loss, self.best)
+        self.waited = torch.where(better, 0, self.waited + 1)
+        return self.waited < self.epochs
+
+
+@dataclass
+class Trainer:
+    """Trains a model with a strategy, all seeds at once. Counts samples; knows which seeds have diverged."""
+
+    model: Classifier
+    strategy: Strategy
+    stream: Stream
+    options: Training
+    progress: Callable[[int], None] = lambda samples: None  # told the samples of every step
+    draws_of: dict[str, list[torch.Generator]] = field(default_factory=dict)
+    steps: int = 0  # of the whole stream
+    trained: int = 0  # samples of one seed, whole stream
+    kept: tuple[Split, Split] | None = None  # the split in use and its dense copy
+
+    def __post_init__(self) -> None:
+        seeds, device = len(self.model.seeds), self.model.device
+        self.first_bad = torch.full((seeds,), -1, device=device)  # step at which the loss was not finite
+        self.draws_of["dropout"] = self.model.noise
+
+    def generators(self, purpose: str) -> list[torch.Generator]:
+        """One generator a seed for one purpose; their states are part of a checkpoint."""
+        if purpose not in self.draws_of:
+            device = self.model.device
+            self.draws_of[purpose] = [generator(s, purpose, device) for s in self.model.seeds]
+        return self.draws_of[purpose]
+
+    def draws(self, purpose: str, like: Params) -> Params:
+        """Uniform numbers in the shape of `like`, each seed's from its own generator."""
+        found = {name: torch.empty_like(p, requires_grad=False) for name, p in like.items()}
+        for seed, g in enumerate(self.generators(purpose)):
+            for tensor in found.values():
+                tensor[seed].uniform_(generator=g)
+        return found
+
+    def fit(self, task: Task, epochs: int | None = None) -> None:
+        """THE loop: train on `task` with a new optimiser, for `epochs` or as the options say."""
+        model, options = self.model, self.options
+        trainable = self.release(task)
+        optimizer = options.make_optimizer(list(trainable.values()))
+        schedule = torch.optim.lr_scheduler.StepLR(optimizer, options.lr_step or 1, options.lr_gamma)
+        split = self.dense(task.train)
+        patience = self.new_patience()
+        model.train(True)
+        for _ in range(epochs or options.epochs):
+            loss = self.epoch(task, split, optimizer, trainable)
+            if options.lr_step:
+                schedule.step()
+            model.active = model.active & (self.first_bad < 0)
+            if options.patience:
+                model.active = model.active & patience.goes_on(self.watched_loss(task, loss))
+            if not model.active.any():
+                break
+        model.active = self.first_bad < 0
+        model.train(False)
+
+    def epoch(
+        self, task: Task, split: Split, optimizer: torch.optim.Optimizer, trainable: Params
+    ) -> Tensor:
+        """One pass over `split` in a new order; the mean loss of each seed, [S]."""
+        model, strategy = self.model, self.strategy
+        everyone = bool(model.active.all())
+        held = {} if everyone else {n: p.detach()[~model.active].clone() for n, p in trainable.items()}
+        total = torch.zeros(len(model.seeds), device=model.device)
+        for batch in self.batches(task, split, effective_rate(optimizer)):
+            loss = strategy.loss(model, batch)
+            optimizer.zero_grad()
+            (loss if everyone else loss[model.active]).sum().backward()
+            if self.options.weight_decay:
+                self.decay(trainable, task)
+            strategy.edit_gradients(model, batch)
+            optimizer.step()
+            for name, values in held.items():  # seeds that stopped early stay where they are
+                trainable[name].detach()[~model.active] = values
+            strategy.after_step(model, batch)
+            total += loss.detach() * batch.y.shape[1]
+            self.count(loss.detach(), batch)
+        return total / len(split)
+
+    def batches(self, task: Task, split: Split, rate: float) -> Iterator[Batch]:
+        """The split once, each seed in its own order; a stopped seed draws no order."""
+        n, size = len(split), self.options.batch_size
+        order = torch.arange(n, device=self.model.device).repeat(len(self.model.seeds), 1)
+        for seed in self.model.active.nonzero().flatten().tolist():
+            torch.randperm(n, generator=self.generators("order")[seed], out=order[seed])
+        for step, index in enumerate(order.split(size, dim=1)):
+            owner = split.owner[index] if split.owner is not None and task.name == "all tasks" else None
+            yield Batch(split.take(index), split.labels[index], task, owner, step, step * size / n, rate)
+
+    def count(self, loss: Tensor, batch: Batch) -> None:
+        bad = ~loss.isfinite() & (self.first_bad < 0)
+        self.first_bad = torch.where(bad, self.steps, self.first_bad)
+        self.steps += 1
+        self.trained += batch.y.shape[1]
+        self.progress(batch.y.shape[1])
+
+    def decay(self, trainable: Params, task: Task) -> None:
+        """Weight decay; of the head only the columns the task uses."""
+        columns = self.model.columns(task)
+        for name, p in trainable.items():
+            part = (slice(None), columns) if name.startswith("head.") else (slice(None),)
+            p.grad[part].add_(p.detach()[part], alpha=self.options.weight_decay)  # type: ignore[index]
+
+    def release(self, task: Task) -> Params:
+        """Let gradients flow to what `task` may change and to nothing else."""
+        trainable = self.strategy.trainable(self.model, task)
+        for name, p in self.model.params.items():
+            p.requires_grad_(name in trainable)
+            p.grad = None
+        return trainable
+
+    def new_patience(self) -> Patience:
+        seeds, device = len(self.model.seeds), self.model.device
+        worst = torch.full((seeds,), torch.inf, device=device)
+        return Patience(self.options.patience, worst, torch.zeros(seeds, dtype=torch.int64, device=device))
+
+    @torch.no_grad()
+    def watched_loss(self, task: Task, training_loss: Tensor) -> Tensor:
+        """The loss that patience compares, [S]."""
+        if self.options.stop_on == "train":
+            return training_loss
+        if task.validation is None:
+            raise UserError("stop_on=validation needs validation images: set stream.validation, e.g. to 0.1")
+        total = torch.zeros_like(training_loss)
+        for x, y in self.sweep(task.validation, SCORED_AT_ONCE):
+            outputs = self.strategy.outputs(self.model, x, task)
+            total -= self.model.log_likelihood(outputs, y, task).sum(1)
+        self.model.train(True)
+        return total / len(task.validation)
+
+    def dense(self, split: Split) -> Split:
+        """The split as one float tensor of its own; the last one is kept."""
+        if self.kept is None or self.kept[0] is not split:
+            self.kept = (split, split.dense())
+        return self.kept[1]
+
+    def sweep(self, split: Split, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """The split once in its own order and in evaluation mode: x [S, B, ...], y [S, B]."""
+        self.model.train(False)
+        for p in self.model.params.values():
+            p.requires_grad_(True)
+        split = self.kept[1] if self.kept is not None and self.kept[0] is split else split
+        seeds = len(self.model.seeds)
+        for index in torch.arange(len(split), device=self.model.device).split(size):
+            x, y = split.take(index), split.labels[index]
+            yield x.expand(seeds, *x.shape), y.expand(seeds, -1)
+
+    @torch.inference_mode()
+    def score(self, task: Task, split: Split) -> list[float | None]:
+        """Share of `split` answered rightly, a seed; None for a seed that has diverged."""
+        right = torch.zeros(len(self.model.seeds), dtype=torch.int64, device=self.model.device)
+        for x, y in self.sweep(split, SCORED_AT_ONCE):
+            outputs = self.strategy.outputs(self.model, x, task)
+            right += self.model.correct(outputs, y, task).sum(1)
+        bad = (self.first_bad >= 0).tolist()
+        return [None if b else r / len(split) for r, b in zip(right.tolist(), bad, strict=True)]
+
+
+def effective_rate(optimizer: torch.optim.Optimizer) -> float:
+    """How far a constant unit gradient moves a weight per step in the long run: lr / (1 - momentum)."""
+    group = optimizer.param_groups[0]
+    return float(group["lr"]) / (1 - group.get("momentum", 0.0))
