@@ -1,0 +1,68 @@
+"""Are the files the published ones? Checksums found, checksums expected."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from clbench.datasets import digits
+from clbench.datasets.find import files_in, locate, read_bytes, roots
+from clbench.datasets.mnist import PARTS, IdxSet, idx_set
+from clbench.errors import UserError
+
+
+@dataclass(frozen=True)
+class FileCheck:
+    """One file against its published checksum; "sha256:…" or "md5:…" says which kind a checksum is."""
+
+    file: str
+    path: Path | None  # None: absent
+    sha256: str | None  # of the bytes of the file, bare
+    found: str | None  # in the algorithm of `expected`
+    expected: str | None  # None: none is known for this file
+    ok: bool | None  # None: there, and nothing is published to hold it to
+
+
+def check(path: Path, raw: bytes, one: IdxSet | None = None) -> FileCheck:
+    """`raw`, the bytes of `path`, against the checksums that data set `one` publishes."""
+    sha256 = hashlib.sha256(raw).hexdigest()
+    expected = one.known.get(path.name) if one else None
+    algorithm = expected.partition(":")[0] if expected else "sha256"
+    found = f"{algorithm}:{hashlib.new(algorithm, raw, usedforsecurity=False).hexdigest()}"
+    ok = found == expected if one and one.known else None
+    return FileCheck(path.name, path, sha256, found, expected, ok)
+
+
+def refuse_modified(checks: Iterable[FileCheck]) -> None:
+    """A UserError for the first file that is not the published one."""
+    for one in checks:
+        if one.ok is False and one.expected is None:
+            raise UserError(
+                f"{one.path}: no checksum is published for this unpacked file (found {one.found}), so it counts "
+                f"as modified; put {one.file}.gz beside it, or pass --allow-modified-data"
+            )
+        if one.ok is False:
+            raise UserError(
+                f"{one.path}: not the published file: found {one.found}, expected {one.expected}; "
+                "move it away and fetch it again, or pass --allow-modified-data"
+            )
+
+
+def verify(name: str, data_root: Path | None = None) -> list[FileCheck]:
+    """Every file of a data set: the copy `load` would read, or else what there is of one."""
+    if name == "digits" or name.endswith(".npz"):
+        path = digits.csv_path() if name == "digits" else Path(name).expanduser()
+        return [check(path, read_bytes(path))]
+    one = idx_set(name)
+    partial = next((found for root in roots(data_root) if any((found := files_in(root, one)).values())), {})
+    files = locate(one, data_root) or partial
+    return [_check_part(part, files.get(part), one) for part, _ in PARTS]
+
+
+def _check_part(part: str, path: Path | None, one: IdxSet) -> FileCheck:
+    if path is None:
+        file = f"{part}.gz"
+        return FileCheck(file, None, None, None, one.known.get(file), False)
+    return check(path, read_bytes(path), one)

@@ -1,0 +1,66 @@
+"""The 8x8 handwritten digits that scikit-learn carries (UCI optdigits): real data, no download."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import importlib.util
+import zlib
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from clbench.datasets.find import read_bytes
+from clbench.datasets.images import Images
+from clbench.errors import UserError
+
+SIDE, LEVELS, COUNT = 8, 16, 1797
+FOLD = 5  # every fifth image of a class is for testing
+
+
+def csv_path() -> Path:
+    """The packaged file, found without importing scikit-learn (which takes a second)."""
+    spec = importlib.util.find_spec("sklearn")
+    for folder in (spec and spec.submodule_search_locations) or ():
+        path = Path(folder) / "datasets" / "data" / "digits.csv.gz"
+        if path.is_file():
+            return path
+    raise UserError(
+        "scikit-learn's digits.csv.gz is not installed; pip install --force-reinstall scikit-learn"
+    )
+
+
+def read() -> Images:
+    """Pixels 0..16 scaled to 0..255; the split is a rule, not a draw, so it never changes."""
+    path = csv_path()
+    raw = read_bytes(path)
+    table = _table(raw, path)
+    pixels, labels = table[:, :-1], table[:, -1].astype(np.int64)
+    x = torch.from_numpy(np.rint(pixels * 255 / LEVELS).astype(np.uint8).reshape(-1, SIDE, SIDE, 1))
+    y = torch.from_numpy(labels)
+    test = torch.from_numpy(_rank_in_class(labels) % FOLD == FOLD - 1)
+    checksums = {path.name: hashlib.sha256(raw).hexdigest()}
+    return Images("digits", x[~test], y[~test], x[test], y[test], tuple("0123456789"), checksums)
+
+
+def _table(raw: bytes, path: Path) -> np.ndarray:
+    """[1797, 65]: 64 pixels and the label."""
+    try:
+        table = np.loadtxt(gzip.decompress(raw).decode().splitlines(), delimiter=",")
+    except (OSError, EOFError, zlib.error, ValueError) as error:
+        raise UserError(f"{path}: broken ({error}); reinstall scikit-learn") from error
+    pixels, labels = table[..., :-1], table[..., -1]
+    whole = table.shape == (COUNT, SIDE * SIDE + 1) and pixels.min() >= 0 and pixels.max() <= LEVELS
+    if not whole or set(np.unique(labels)) != set(range(10)):
+        raise UserError(f"{path}: not the {COUNT} digits of 8x8 pixels in 0..16; reinstall scikit-learn")
+    return table
+
+
+def _rank_in_class(labels: np.ndarray) -> np.ndarray:
+    """How many images of the same class come before each one. [N]"""
+    rank = np.zeros_like(labels)
+    for label in np.unique(labels):
+        members = labels == label
+        rank[members] = np.arange(members.sum())
+    return rank

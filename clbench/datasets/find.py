@@ -1,0 +1,79 @@
+"""Where data sets lie: the folders searched, the files found there, and what to say when there are none."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+from clbench.datasets.mnist import PARTS, IdxSet
+from clbench.errors import UserError
+
+VARIABLE = "CLBENCH_DATA"
+MAX_FILE_BYTES = 2**32  # read whole into memory
+
+
+def roots(data_root: Path | None = None) -> list[Path]:
+    """The folders searched, in order: `data_root`, or else CLBENCH_DATA; then the cache folder."""
+    chosen = data_root or os.environ.get(VARIABLE)
+    cache = Path(platformdirs.user_cache_dir("clbench"))
+    return [Path(chosen).expanduser(), cache] if chosen else [cache]
+
+
+def writable_root(data_root: Path | None = None) -> Path:
+    """Where downloads go: `data_root` if given, else the first of `roots` that is writable; or a UserError."""
+    candidates = roots(data_root)[:1] if data_root else roots()
+    for root in candidates:
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(root, os.W_OK | os.X_OK):
+            return root
+    raise UserError(f"cannot write to {_listed(candidates)}; give a folder that can be with --data-root")
+
+
+def files_in(root: Path, idx_set: IdxSet) -> dict[str, Path | None]:
+    """Each part's file under `root`, the .gz before the plain one; None where there is neither."""
+    found: dict[str, Path | None] = {}
+    for part, _ in PARTS:
+        there = [root / idx_set.folder / "raw" / name for name in (f"{part}.gz", part)]
+        found[part] = next((path for path in there if os.path.isfile(path)), None)
+    return found
+
+
+def locate(idx_set: IdxSet, data_root: Path | None = None) -> dict[str, Path] | None:
+    """The four files, from the first root that has all of them; parts of two copies are never mixed."""
+    for root in roots(data_root):
+        found = {part: path for part, path in files_in(root, idx_set).items() if path}
+        if len(found) == len(PARTS):
+            return found
+    return None
+
+
+def missing(idx_set: IdxSet, data_root: Path | None = None, why: str = "") -> UserError:
+    """The error for files that are nowhere: which, looked for where, put them where, what to do meanwhile."""
+    folders = [root / idx_set.folder / "raw" for root in roots(data_root)]
+    wanted = ", ".join(f"{part}.gz" for part, _ in PARTS)
+    return UserError(
+        f"{idx_set.name} is not here{why}: looked in {_listed(folders)}; "
+        f"put {wanted} (from {idx_set.source}; plain or gzipped) into {folders[0]}, "
+        "or try --stream split-digits, which needs no download"
+    )
+
+
+def read_bytes(path: Path) -> bytes:
+    """The whole file. A UserError when it is absent, unreadable, not a plain file, or beyond 4 GiB."""
+    if not os.path.isfile(path):
+        raise UserError(f"{path}: no such file")
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise UserError(f"{path}: larger than {MAX_FILE_BYTES} bytes, too large to read into memory")
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _listed(paths: list[Path]) -> str:
+    return " and ".join(str(path) for path in paths)
