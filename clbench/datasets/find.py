@@ -22,7 +22,7 @@ def roots(data_root: Path | None = None) -> list[Path]:
 
 
 def writable_root(data_root: Path | None = None) -> Path:
-    """Where downloads go: `data_root` if given, else the first of `roots` that is writable; or a UserError."""
+    """Where downloads go: `data_root` if given, else the first writable one of `roots`; or a UserError."""
     candidates = roots(data_root)[:1] if data_root else roots()
     for root in candidates:
         try:
