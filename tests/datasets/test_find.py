@@ -72,6 +72,13 @@ def test_an_absent_set_says_what_to_put_where_and_what_to_try(tmp_path, cache):
     assert f"into {tmp_path}/MNIST/raw" in message
 
 
+def test_an_incomplete_set_says_which_file_it_lacks(tmp_path, write_set):
+    write_set(tmp_path, "notMNIST")
+    (tmp_path / "notMNIST/raw/t10k-labels-idx1-ubyte.gz").unlink()
+    with pytest.raises(UserError, match=r"not whole.*; put t10k-labels-idx1-ubyte.gz \(from"):
+        load("notmnist", tmp_path)
+
+
 def test_notmnist_has_no_download_and_says_where_it_is_published(tmp_path):
     with pytest.raises(UserError, match="davidflanagan/notMNIST-to-MNIST") as caught:
         load("notmnist", tmp_path)
