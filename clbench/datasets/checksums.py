@@ -40,8 +40,8 @@ def refuse_modified(checks: Iterable[FileCheck]) -> None:
     for one in checks:
         if one.ok is False and one.expected is None:
             raise UserError(
-                f"{one.path}: no checksum is published for this unpacked file (found {one.found}), so it counts "
-                f"as modified; put {one.file}.gz beside it, or pass --allow-modified-data"
+                f"{one.path}: no checksum is published for this unpacked file (found {one.found}), so it "
+                f"counts as modified; put {one.file}.gz beside it, or pass --allow-modified-data"
             )
         if one.ok is False:
             raise UserError(

@@ -47,14 +47,18 @@ def read() -> Images:
 def _table(raw: bytes, path: Path) -> np.ndarray:
     """[1797, 65]: 64 pixels and the label."""
     try:
-        table = np.loadtxt(gzip.decompress(raw).decode().splitlines(), delimiter=",")
+        lines = gzip.decompress(raw).decode().splitlines()
+        table = np.array([line.split(",") for line in lines], dtype=float)
     except (OSError, EOFError, zlib.error, ValueError) as error:
         raise UserError(f"{path}: broken ({error}); reinstall scikit-learn") from error
-    pixels, labels = table[..., :-1], table[..., -1]
-    whole = table.shape == (COUNT, SIDE * SIDE + 1) and pixels.min() >= 0 and pixels.max() <= LEVELS
-    if not whole or set(np.unique(labels)) != set(range(10)):
+    if table.shape != (COUNT, SIDE * SIDE + 1) or not _in_range(table):
         raise UserError(f"{path}: not the {COUNT} digits of 8x8 pixels in 0..16; reinstall scikit-learn")
     return table
+
+
+def _in_range(table: np.ndarray) -> bool:
+    pixels, labels = table[:, :-1], table[:, -1]
+    return bool(((pixels >= 0) & (pixels <= LEVELS)).all()) and set(labels) == set(range(10))
 
 
 def _rank_in_class(labels: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ def roots(data_root: Path | None = None) -> list[Path]:
 
 
 def writable_root(data_root: Path | None = None) -> Path:
-    """Where downloads go: `data_root` if given, else the first of `roots` that is writable; or a UserError."""
+    """Where downloads go: `data_root` if given, else the first writable one of `roots`; or a UserError."""
     candidates = roots(data_root)[:1] if data_root else roots()
     for root in candidates:
         try:
@@ -54,10 +54,11 @@ def locate(idx_set: IdxSet, data_root: Path | None = None) -> dict[str, Path] | 
 
 def missing(idx_set: IdxSet, data_root: Path | None = None, why: str = "") -> UserError:
     """The error for files that are nowhere: which, looked for where, put them where, what to do meanwhile."""
-    folders = [root / idx_set.folder / "raw" for root in roots(data_root)]
-    wanted = ", ".join(f"{part}.gz" for part, _ in PARTS)
+    searched = roots(data_root)
+    folders = [root / idx_set.folder / "raw" for root in searched]
+    wanted = ", ".join(f"{part}.gz" for part, path in files_in(searched[0], idx_set).items() if path is None)
     return UserError(
-        f"{idx_set.name} is not here{why}: looked in {_listed(folders)}; "
+        f"{idx_set.name} is not here, or not whole{why}: looked in {_listed(folders)}; "
         f"put {wanted} (from {idx_set.source}; plain or gzipped) into {folders[0]}, "
         "or try --stream split-digits, which needs no download"
     )

@@ -1,4 +1,4 @@
-"""IDX files: a magic number, big-endian sizes, then the bytes, last axis fastest (LeCun's format for MNIST)."""
+"""IDX files: a magic number, big-endian sizes, the bytes, last axis fastest (LeCun's format for MNIST)."""
 
 from __future__ import annotations
 

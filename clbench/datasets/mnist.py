@@ -25,9 +25,7 @@ class IdxSet:
     description: str
     source: str
     classes: tuple[str, ...]
-    known: Mapping[str, str] = field(
-        default_factory=dict
-    )  # file -> "algorithm:digest"; empty: none published
+    known: Mapping[str, str] = field(default_factory=dict)  # file -> "algorithm:digest"; empty: unpublished
     downloadable: bool = True
 
 

@@ -1,0 +1,53 @@
+"""The real files, where CLBENCH_DATA has them."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from clbench.datasets import load, verify
+from clbench.errors import UserError
+
+ROOT = os.environ.get("CLBENCH_DATA")
+DATA = Path(ROOT or "absent")
+pytestmark = [pytest.mark.data, pytest.mark.skipif(not ROOT, reason="CLBENCH_DATA is not set")]
+
+
+def test_mnist_is_the_published_one():
+    images = load("mnist", DATA, download=False)
+    assert images.x_train.shape == (60000, 28, 28, 1)
+    assert images.x_test.shape == (10000, 28, 28, 1)
+    train = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+    test = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+    assert images.y_train.bincount().tolist() == train
+    assert images.y_test.bincount().tolist() == test
+    assert images.y_train[:5].tolist() == [5, 0, 4, 1, 9]
+    assert all(check.ok for check in verify("mnist", DATA))
+
+
+def test_unpacked_mnist_is_known_too(tmp_path):
+    import gzip
+
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for check in verify("mnist", DATA):
+        (raw / check.path.stem).write_bytes(gzip.decompress(check.path.read_bytes()))
+    assert all(check.ok for check in verify("mnist", tmp_path))
+    assert len(load("mnist", tmp_path, download=False).x_train) == 60000
+
+
+def test_notmnist_is_read_and_its_checksums_recorded():
+    images = load("notmnist", DATA, download=False)
+    assert images.x_train.shape[1:] == (28, 28, 1)
+    assert images.y_train.unique().tolist() == list(range(10))
+    assert len(images.checksums) == 4
+    assert all(check.ok is None for check in verify("notmnist", DATA))
+
+
+def test_fashion_mnist_is_refused_when_it_is_not_the_published_one():
+    if all(check.ok for check in verify("fashion-mnist", DATA)):
+        pytest.skip("CLBENCH_DATA has the published FashionMNIST")
+    with pytest.raises(UserError, match="--allow-modified-data"):
+        load("fashion-mnist", DATA, download=False)
+    images = load("fashion-mnist", DATA, download=False, allow_modified=True)
+    assert images.x_train.shape[1:] == (28, 28, 1)
