@@ -64,7 +64,9 @@ def drawn(outputs: Tensor, generators: list[torch.Generator]) -> Tensor:
     return (cumulated[..., :-1] < uniform).sum(-1).view(seeds, batch)
 
 
-def weighted_log_likelihood(model: Classifier, task: Task, weighted: bool) -> Callable[[Tensor, Tensor], Tensor]:
+def weighted_log_likelihood(
+    model: Classifier, task: Task, weighted: bool
+) -> Callable[[Tensor, Tensor], Tensor]:
     """log p(y | x), or its product with sqrt(p), whose squared gradient is weighted by p."""
 
     def value(outputs: Tensor, y: Tensor) -> Tensor:
@@ -88,9 +90,7 @@ def squared_norm(outputs: Tensor, y: Tensor) -> Tensor:
     return outputs.square().sum(-1)
 
 
-def saliency(
-    trainer: Trainer, task: Task, of: str, size: int, reduction: str, sign: float
-) -> Params:
+def saliency(trainer: Trainer, task: Task, of: str, size: int, reduction: str, sign: float) -> Params:
     """Mean over importance batches of max(g · δW + ½ g² · δW², 0), δW = sign · W (paper, equations 3 and 7).
 
     g is the gradient of the predictions' entropy (`of` = entropy: label-free) or of the loss, reduced (sum or

@@ -19,6 +19,8 @@ def lowest(scores: Tensor, candidates: Tensor, percent: float, ties: Tensor | No
     if ties is not None:
         order = ties.flatten(1).argsort(dim=1, stable=True)
     order = order.gather(1, flat.gather(1, order).argsort(dim=1, stable=True))
-    rank = torch.empty_like(order).scatter_(1, order, torch.arange(flat.shape[1], device=flat.device).expand_as(order))
+    rank = torch.empty_like(order).scatter_(
+        1, order, torch.arange(flat.shape[1], device=flat.device).expand_as(order)
+    )
     quota = torch.tensor([floor(percent * n / 100 + 1e-9) for n in candidates.flatten(1).sum(1).tolist()])
     return (rank < quota.to(rank.device).unsqueeze(1)).view_as(scores) & candidates

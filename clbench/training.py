@@ -115,9 +115,7 @@ class Trainer:
         model.active = self.first_bad < 0
         model.train(False)
 
-    def epoch(
-        self, task: Task, split: Split, optimizer: torch.optim.Optimizer, trainable: Params
-    ) -> Tensor:
+    def epoch(self, task: Task, split: Split, optimizer: torch.optim.Optimizer, trainable: Params) -> Tensor:
         """One pass over `split` in a new order; the mean loss of each seed, [S]."""
         model, strategy = self.model, self.strategy
         everyone = bool(model.active.all())

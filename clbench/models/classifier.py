@@ -126,7 +126,6 @@ class Classifier:
         finally:
             self.run = run
 
-
     @contextmanager
     def as_seed(self, seed: int, shared: Params) -> Iterator[None]:
         """The model of one seed alone, with `shared` [...] in the place of its shared parameters."""

@@ -34,7 +34,8 @@ class ANPyC(Quadratic):
 
     lam: Annotated[NonNegative, "λ, strength of the momentum step (equation 6)"] = 1.0
     importance: Annotated[
-        Literal["entropy", "ewc", "mas", "loss", "magnitude"], "what importance measures (equation 7: entropy)"
+        Literal["entropy", "ewc", "mas", "loss", "magnitude"],
+        "what importance measures (equation 7: entropy)",
     ] = "entropy"
     importance_batch: Annotated[Count, "images whose entropy is reduced before the gradient is taken"] = 100
     importance_reduction: Annotated[Literal["sum", "mean"], "over an importance batch"] = "sum"
@@ -53,22 +54,22 @@ class ANPyC(Quadratic):
 
     def start(self, model: Classifier, stream: Stream) -> None:
         super().start(model, stream)
-        self.last = len(stream.tasks) - 1
         self.free = {n: torch.ones_like(p, dtype=torch.bool) for n, p in model.shared.items()}  # M^{1:t}
 
     def begin_task(self, trainer: Trainer, task: Task) -> None:
         super().begin_task(trainer, task)
         self.pruned: Params = {}  # masks of earlier tasks are lifted
 
-    def shares(self, index: int) -> list[float]:
+    def shares(self, task: Task, stream: Stream) -> list[float]:
         """Percent pruned in each round: step, 2·step, .. up to β·decay^index."""
-        if self.pruning == "none" or (index == self.last and not self.prune_last):
+        index, last = task.index, len(stream.tasks) - 1
+        if self.pruning == "none" or (index == last and not self.prune_last):
             return []
         share = self.beta * self.decay**index
         return [min(self.step * k, share) for k in range(1, ceil(share / self.step - 1e-9) + 1)]
 
     def learn(self, trainer: Trainer, task: Task) -> None:
-        shares = self.shares(task.index)
+        shares = self.shares(task, trainer.stream)
         if self.pruning != "greedy-without-pretraining" or not shares:
             trainer.fit(task)
         for share, scores in zip(shares, self.scores(trainer, task), strict=False):
@@ -119,6 +120,6 @@ class ANPyC(Quadratic):
             model.params[name].masked_fill_(cut, 0)  # adaptive steps move weights whose gradient is zero
 
     def samples(self, task: Task, stream: Stream, epochs: int) -> int:
-        rounds = len(self.shares(task.index))
+        rounds = len(self.shares(task, stream))
         first = 0 if rounds and self.pruning == "greedy-without-pretraining" else epochs
         return (first + rounds * self.retrain_epochs) * len(task.train)

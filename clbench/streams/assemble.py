@@ -74,7 +74,9 @@ def assemble(
         tests = rows_of(images.y_test, part.classes)
         at, at_test = train_offsets[images.name], test_offsets[images.name]
         if not len(learn) or not len(tests):
-            raise UserError(f"stream {name}: task {index + 1} ({part.name}) has no training or no test images")
+            raise UserError(
+                f"stream {name}: task {index + 1} ({part.name}) has no training or no test images"
+            )
         tasks.append(
             Task(
                 index=index,

@@ -1,0 +1,132 @@
+"""Checkpoints: what a resumed run and `evaluate` need, in safetensors (no pickle), written whole or not at all.
+
+One file a stage and group of seeds: weights and buffers, the method's state, the state of every generator, and
+as metadata the record so far (matrix, times) and a sha256 of the tensors.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+from torch import Tensor
+
+from clbench.errors import UserError
+from clbench.params import Params
+from clbench.training import Trainer
+
+FORMAT = "clbench-checkpoint-1"
+
+
+@dataclass
+class Checkpoint:
+    """tensors: name -> [S, ...], of 'model/', 'method/' and 'generator/'. record: the group's runs as JSON."""
+
+    tensors: Params
+    record: dict[str, Any]
+
+
+def path_of(folder: Path, stage: int, seeds: tuple[int, ...]) -> Path:
+    return folder / f"stage-{stage:03d}-seeds-{'-'.join(map(str, seeds))}.safetensors"
+
+
+def stages(folder: Path, seeds: tuple[int, ...]) -> dict[int, Path]:
+    """The stages of which this group's checkpoint is kept."""
+    pattern = re.compile(rf"stage-(\d+)-seeds-{'-'.join(map(str, seeds))}\.safetensors")
+    found = [(pattern.fullmatch(p.name), p) for p in folder.glob("stage-*.safetensors")]
+    return {int(match[1]): path for match, path in sorted(found, key=lambda f: f[1]) if match}
+
+
+def collect(trainer: Trainer) -> Params:
+    """Everything that the rest of the run depends on."""
+    model = trainer.model
+    tensors = {f"model/{n}": t.detach() for n, t in {**model.params, **model.buffers}.items()}
+    tensors |= {f"method/{n}": t.detach() for n, t in trainer.strategy.state().items()}
+    for purpose, generators in trainer.draws_of.items():
+        tensors[f"generator/{purpose}"] = torch.stack([g.get_state() for g in generators])
+    tensors["trainer/first_bad"] = trainer.first_bad
+    return {name: t.cpu().contiguous() for name, t in tensors.items()}
+
+
+def write(path: Path, tensors: Params, record: dict[str, Any]) -> None:
+    """Atomically: temporary file, flush, rename. UserError if the disk refuses."""
+    meta = {"format": FORMAT, "record": json.dumps(record), "sha256": fingerprint(tensors)}
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(to_bytes(tensors, meta))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot write the checkpoint: {error.strerror or error}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def read(path: Path) -> Checkpoint:
+    """The checkpoint in a file; UserError if it is unreadable, truncated or altered."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            meta = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        record = json.loads(meta["record"])
+        intact = meta["format"] == FORMAT and meta["sha256"] == fingerprint(tensors)
+    except OSError as error:
+        raise UserError(f"{path}: cannot read the checkpoint: {error.strerror or error}") from None
+    except (SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise damaged(path, f"{type(error).__name__}") from None
+    if not intact:
+        raise damaged(path, "its contents do not fit its checksum")
+    return Checkpoint(tensors, record)
+
+
+def damaged(path: Path, why: str) -> UserError:
+    return UserError(f"{path}: damaged checkpoint ({why}); delete it, or train again with --force")
+
+
+def restore(trainer: Trainer, checkpoint: Checkpoint, path: Path) -> None:
+    """Put a checkpoint into a trainer built from the same configuration."""
+    model, tensors = trainer.model, checkpoint.tensors
+    mine = {f"model/{n}": t for n, t in {**model.params, **model.buffers}.items()}
+    if mine.keys() != {n for n in tensors if n.startswith("model/")}:
+        raise damaged(path, "another network's parameters")
+    with torch.no_grad():
+        for name, t in mine.items():
+            if t.shape != tensors[name].shape or t.dtype != tensors[name].dtype:
+                raise damaged(path, f"{name} has shape {list(tensors[name].shape)}, expected {list(t.shape)}")
+            t.copy_(tensors[name])
+        try:
+            trainer.strategy.restore(part(tensors, "method/"))
+        except UserError as error:
+            raise damaged(path, str(error)) from None
+    for purpose, states in part(tensors, "generator/").items():
+        for g, state in zip(trainer.generators(purpose), states, strict=True):
+            g.set_state(state)
+    trainer.first_bad = tensors["trainer/first_bad"].to(model.device)
+    model.active = trainer.first_bad < 0
+
+
+def part(tensors: Params, prefix: str) -> Params:
+    return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+
+
+def fingerprint(tensors: dict[str, Tensor]) -> str:
+    """sha256 over names, types, shapes and bytes."""
+    found = hashlib.sha256()
+    for name in sorted(tensors):
+        t = tensors[name]
+        found.update(f"{name} {t.dtype} {list(t.shape)}".encode())
+        found.update(t.contiguous().view(-1).view(torch.uint8).numpy().tobytes() if t.numel() else b"")
+    return found.hexdigest()

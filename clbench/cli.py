@@ -1,0 +1,355 @@
+"""The command line: a command reads options, calls one function, prints. No torch is imported at the top."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from clbench import __version__
+from clbench.errors import UserError
+
+app = typer.Typer(
+    name="clbench",
+    help="A benchmark for continual learning: train methods over streams of tasks, keep every accuracy matrix, "
+    "report ACC, BWT, FWT and SMT.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+data_app = typer.Typer(help="Data sets: what is here, where from, checksums.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+DataRoot = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-root",
+        help="Folder of data sets (else CLBENCH_DATA, else the cache folder).",
+        show_default=False,
+    ),
+]
+Plugins = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--plugin", help="A Python file that registers methods, streams or networks.", show_default=False
+    ),
+]
+AllowModified = Annotated[
+    bool, typer.Option("--allow-modified-data", help="Accept data files whose checksum is not the known one.")
+]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+def show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"clbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    if debug:
+        os.environ["CLBENCH_DEBUG"] = "1"
+
+
+@app.command()
+def train(
+    method: Annotated[
+        str | None,
+        typer.Option(help="One or several, comma-separated.  [default: anpyc]", show_default=False),
+    ] = None,
+    stream: Annotated[
+        str | None,
+        typer.Option(
+            help="A stream, or split:FILE.npz, permuted:FILE.npz.  [default: permuted-digits]",
+            show_default=False,
+        ),
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="N: seeds 0 to N-1.  [default: 1]", show_default=False)
+    ] = None,
+    seed_list: Annotated[
+        str | None, typer.Option(help="These seeds, comma-separated.", show_default=False)
+    ] = None,
+    scenario: Annotated[
+        str | None, typer.Option(help="task, domain or class.  [default: task]", show_default=False)
+    ] = None,
+    network: Annotated[
+        str | None, typer.Option(help="A network.  [default: mlp]", show_default=False)
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="SECTION.OPTION=VALUE, sections: strategy, stream, network, train.",
+            show_default=False,
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="An experiment in YAML or TOML; flags win over it.", show_default=False),
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="quick or paper, or one of your clbench.toml.", show_default=False)
+    ] = None,
+    score: Annotated[
+        str | None,
+        typer.Option(
+            help="Split that fills the matrix: test or validation.  [default: test]", show_default=False
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder of results.")] = Path("runs"),
+    resume: Annotated[
+        bool, typer.Option("--resume/--force", help="Go on where a run stopped, or run afresh.")
+    ] = True,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that share the seeds and methods.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of each process.")] = 1,
+    checkpoints: Annotated[
+        str, typer.Option(help="Which stages' checkpoints stay: all, last or none.")
+    ] = "last",
+    device: Device = "auto",
+    data_root: DataRoot = None,
+    allow_modified_data: AllowModified = False,
+    plugin: Plugins = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train methods over a stream of tasks; one result file each, resumed if interrupted."""
+    machine = machine_of(device, threads, data_root, allow_modified_data, plugin, checkpoints)
+    from clbench import config as configuration
+    from clbench.progress import watcher
+    from clbench.runner import Silent, run_all
+
+    file = configuration.read_file(config) if config else None
+    configs = [
+        configuration.resolve(
+            name,
+            stream,
+            network=network,
+            scenario=scenario,
+            seeds=seeds_of(seeds, seed_list),
+            score=score,
+            preset=preset,
+            file=file,
+            sets=tuple(set_ or ()),
+        )
+        for name in (method.split(",") if method else configuration.methods_of(file))
+    ]
+    watch = Silent() if quiet or as_json else watcher()
+    with watch if not isinstance(watch, Silent) else contextlib.nullcontext():
+        done = run_all(configs, out, machine, workers=workers, force=not resume, watch=watch)
+    if not quiet:
+        show_trained([path for path, _ in done], as_json)
+
+
+def show_trained(paths: list[Path], as_json: bool) -> None:
+    from clbench.report import report
+
+    if as_json:
+        rows = json.loads(report(paths, "json"))
+        typer.echo(json.dumps({"files": [str(p) for p in paths], "rows": rows}, indent=1))
+    else:
+        typer.echo(report(paths, "md"))
+        typer.echo("\n".join(f"results: {path}" for path in paths))
+
+
+def machine_of(
+    device: str,
+    threads: int,
+    root: Path | None,
+    modified: bool,
+    plugin: list[Path] | None,
+    keep: str = "last",
+):
+    """A Machine; plugins are loaded at once, so that their names are known."""
+    from clbench.learning import Machine
+    from clbench.options import did_you_mean
+    from clbench.registry import load_plugin
+
+    if device not in ("auto", "cpu", "cuda"):
+        raise UserError(f"--device {device!r}: {did_you_mean(device, ('auto', 'cpu', 'cuda'))}")
+    if keep not in ("all", "last", "none"):
+        raise UserError(f"--checkpoints {keep!r}: {did_you_mean(keep, ('all', 'last', 'none'))}")
+    plugins = tuple(plugin or ())
+    for path in plugins:
+        load_plugin(path)
+    return Machine(device, threads, root, modified, plugins, keep)  # type: ignore[arg-type]
+
+
+def seeds_of(seeds: int | None, seed_list: str | None) -> tuple[int, ...] | None:
+    from clbench.config import checked_seeds
+
+    if seeds is not None and seed_list is not None:
+        raise UserError("--seeds and --seed-list exclude each other")
+    if seed_list is None:
+        return None if seeds is None else tuple(range(seeds))
+    try:
+        return checked_seeds(tuple(int(s) for s in seed_list.split(",")), "--seed-list")
+    except ValueError:
+        raise UserError(f"--seed-list {seed_list!r}: expected whole numbers such as 3,5,8") from None
+
+
+@app.command()
+def evaluate(
+    files: Annotated[list[Path], typer.Argument(help="Result files (or folders of them).")],
+    stage: Annotated[
+        int | None,
+        typer.Option(min=0, help="After how many tasks.  [default: the last kept]", show_default=False),
+    ] = None,
+    device: Device = "auto",
+    data_root: DataRoot = None,
+    allow_modified_data: AllowModified = False,
+    plugin: Plugins = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score saved checkpoints again and compare with the stored matrix; exit code 1 if they differ."""
+    machine = machine_of(device, 1, data_root, allow_modified_data, plugin)
+    from clbench.evaluation import compared, differences, table
+
+    rows = list(compared(files, stage, machine))
+    typer.echo(json.dumps(rows, indent=1) if as_json else table(rows))
+    if differences(rows):
+        raise typer.Exit(1)
+
+
+@app.command()
+def report(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Result files or folders.  [default: runs]", show_default=False),
+    ] = None,
+    format_: Annotated[str, typer.Option("--format", help="md, csv, latex or json.")] = "md",
+    metrics: Annotated[
+        str | None, typer.Option(help="Columns, comma-separated (clbench list metrics).", show_default=False)
+    ] = None,
+    plots: Annotated[
+        Path | None, typer.Option(help="Folder to write PNG and SVG plots to.", show_default=False)
+    ] = None,
+) -> None:
+    """Tables and plots from result files."""
+    from clbench.report import report as make
+
+    typer.echo(make(files or [Path("runs")], format_, metrics.split(",") if metrics else None, plots))
+
+
+@app.command("list")
+def list_(
+    what: Annotated[
+        str | None, typer.Argument(help="methods, streams, networks or metrics.", show_default=False)
+    ] = None,
+    plugin: Plugins = None,
+    as_json: AsJson = False,
+) -> None:
+    """What can be named, with one line each, options and defaults."""
+    from clbench.listing import KINDS, listing, text
+    from clbench.options import did_you_mean
+    from clbench.registry import load_plugin
+
+    if what is not None and what not in KINDS:
+        raise UserError(f"nothing to list called {what!r}; {did_you_mean(what, KINDS)}")
+    for path in plugin or []:
+        load_plugin(path)
+    found: dict[str, Any] = {kind: listing(kind) for kind in ([what] if what else KINDS)}
+    typer.echo(json.dumps(found, indent=1) if as_json else text(found))
+
+
+@data_app.command("list")
+def data_list(data_root: DataRoot = None, as_json: AsJson = False) -> None:
+    """Every data set and where it was found."""
+    from tabulate import tabulate
+
+    from clbench.datasets import catalogue
+
+    rows = [
+        {
+            "name": i.name,
+            "status": i.status,
+            "where": str(i.path or "-"),
+            "source": i.source,
+            "what": i.description,
+        }
+        for i in catalogue(data_root)
+    ]
+    typer.echo(json.dumps(rows, indent=1) if as_json else tabulate(rows, headers="keys"))
+
+
+@data_app.command("fetch")
+def data_fetch(name: Annotated[str, typer.Argument(help="A data set.")], data_root: DataRoot = None) -> None:
+    """Download a data set, with its checksums."""
+    from clbench.datasets import fetch
+
+    typer.echo(f"{name}: {fetch(name, data_root)}")
+
+
+@data_app.command("verify")
+def data_verify(
+    name: Annotated[str, typer.Argument(help="A data set.")],
+    data_root: DataRoot = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare a data set's files with their known checksums; exit code 1 if one differs or is missing."""
+    from tabulate import tabulate
+
+    from clbench.datasets import verify
+
+    checks = verify(name, data_root)
+    words = {True: "as published", False: "differs", None: "nothing published"}
+    rows = [
+        {
+            "file": c.file,
+            "verdict": words[c.ok] if c.path else "missing",
+            "found": c.found or "-",
+            "expected": c.expected or "-",
+        }
+        for c in checks
+    ]
+    typer.echo(json.dumps(rows, indent=1) if as_json else tabulate(rows, headers="keys"))
+    if any(c.ok is False for c in checks):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """The entry point: a user's mistake is one line and exit code 2, Ctrl-C is 130, --debug shows tracebacks."""
+    debug = "--debug" in sys.argv
+    if debug:  # anywhere on the line
+        sys.argv = [sys.argv[0], "--debug", *(a for a in sys.argv[1:] if a != "--debug")]
+    try:
+        app()
+    except UserError as error:
+        if debug:
+            raise
+        fail(str(error), 2)
+    except KeyboardInterrupt:
+        if debug:
+            raise
+        fail("interrupted; what was finished is kept, the same command goes on from there", 130)
+    except MemoryError:
+        fail("out of memory; use fewer seeds at once or more --workers 1 runs", 2)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        if debug:
+            raise
+        fail(f"{error.filename or 'system'}: {error.strerror or error}", 2)
+
+
+def fail(message: str, code: int) -> None:
+    print("clbench: " + " ".join(message.split()), file=sys.stderr)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""How a run is shown: bars with an estimate on a terminal, plain lines elsewhere, nothing with --quiet."""
+
+from __future__ import annotations
+
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from clbench.results import Run
+
+
+def accuracy(runs: list[Run]) -> str:
+    """'ACC 93.1 after task 3': over the tasks learned so far, mean of the seeds that go on."""
+    rows = [run.matrix[-1] for run in runs if run.matrix and run.status != "diverged"]
+    stage = max((len(run.matrix) for run in runs), default=1) - 1
+    values = [v for row in rows for v in row[:stage] if v is not None]
+    return f"ACC {100 * sum(values) / len(values):.2f} after task {stage}" if values else "untrained"
+
+
+def ended(runs: list[Run]) -> list[str]:
+    """A line for every seed that did not finish."""
+    return [
+        f"seed {run.seed} {run.status}: {run.reason}" for run in runs if run.status in ("diverged", "failed")
+    ]
+
+
+class Lines:
+    """One plain line a stage, on stderr, with an estimate: for logs and CI."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+        self.titles: dict[str, str] = {}
+        self.started: dict[str, float] = {}
+        self.done: dict[str, int] = {}
+        self.first: dict[str, int] = {}
+        self.total: dict[str, int] = {}
+
+    def begin(self, key: str, title: str) -> None:
+        self.titles[key], self.started[key], self.done[key] = title, time.monotonic(), 0
+
+    def advance(self, key: str, samples: int, total: int | None) -> None:
+        self.done[key] += samples
+        if total is not None:  # the first message: what an earlier process had done is not our speed
+            self.total[key], self.first[key], self.started[key] = total, self.done[key], time.monotonic()
+
+    def stage(self, key: str, runs: list[Run]) -> None:
+        self.say(f"{self.titles[key]}: {accuracy(runs)}{self.left(key)}")
+
+    def left(self, key: str) -> str:
+        done = self.done[key] - self.first.get(key, 0)
+        todo = max(self.total.get(key, 0) - self.done[key], 0)
+        if not done or not todo:
+            return ""
+        seconds = todo * (time.monotonic() - self.started[key]) / done
+        return f", about {seconds / 60:.0f} min left" if seconds > 90 else f", about {seconds:.0f} s left"
+
+    def end(self, key: str, runs: list[Run]) -> None:
+        for line in ended(runs):
+            self.say(f"{self.titles[key]}: {line}")
+
+    def say(self, text: str) -> None:
+        self.console.print(text)
+
+    def __enter__(self) -> Lines:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+class Bars:
+    """One bar a group of seeds, with the time left and the accuracy so far."""
+
+    def __init__(self) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+        self.progress = Progress(*columns, TextColumn("{task.fields[news]}"), console=Console(stderr=True))
+        self.bars: dict[str, TaskID] = {}
+
+    def begin(self, key: str, title: str) -> None:
+        self.bars[key] = self.progress.add_task(title, total=None, news="waiting")
+
+    def advance(self, key: str, samples: int, total: int | None) -> None:
+        if total is not None:
+            self.progress.reset(self.bars[key], total=total, completed=samples)
+        else:
+            self.progress.advance(self.bars[key], samples)
+
+    def stage(self, key: str, runs: list[Run]) -> None:
+        self.progress.update(self.bars[key], news=accuracy(runs))
+
+    def end(self, key: str, runs: list[Run]) -> None:
+        for line in ended(runs):
+            self.say(f"{self.progress.tasks[self.bars[key]].description}: {line}")
+
+    def say(self, text: str) -> None:
+        self.progress.console.print(text, markup=False, highlight=False)
+
+    def __enter__(self) -> Bars:
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+
+
+def watcher() -> Bars | Lines:
+    return Bars() if Console(stderr=True).is_terminal else Lines()

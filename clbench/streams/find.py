@@ -1,0 +1,49 @@
+"""Stream names: 'split-mnist' and 'split:my.npz' are the form `split` over a data set; others stand alone."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from clbench.datasets.mnist import IDX_SETS
+from clbench.errors import UserError
+from clbench.options import did_you_mean
+from clbench.registry import streams
+
+NAMES = ("digits", *IDX_SETS)
+
+
+def is_form(function: Callable[..., Any]) -> bool:
+    """A form takes the images of any data set; other streams load what they need themselves."""
+    return next(iter(inspect.signature(function).parameters)) == "images"
+
+
+def names() -> list[str]:
+    """Every stream that can be asked for without a file."""
+    forms = [name for name in streams if is_form(streams[name])]
+    alone = [name for name in streams if name not in forms]
+    return sorted(alone + [f"{form}-{data}" for form in forms for data in NAMES])
+
+
+def find(name: str) -> tuple[Callable[..., Any], str | None]:
+    """The stream's function and the data set a form is to take (a name or a path), or None."""
+    form, colon, file = name.partition(":")
+    if colon:
+        if form not in streams or not is_form(streams[form]):
+            forms = [f for f in streams if is_form(streams[f])]
+            raise UserError(
+                f"no stream form called {form!r}; there are: {', '.join(f + ':FILE' for f in forms)}"
+            )
+        if not Path(file).suffix == ".npz":
+            raise UserError(f"{name}: a file of your own is an .npz with x_train, y_train, x_test, y_test")
+        return streams[form], file
+    if name in streams and not is_form(streams[name]):
+        return streams[name], None
+    form, _, data = name.partition("-")
+    if form in streams and is_form(streams[form]) and data in NAMES:
+        return streams[form], data
+    raise UserError(
+        f"no stream called {name!r}; {did_you_mean(name, names())}; or split:FILE.npz, permuted:FILE.npz"
+    )
