@@ -65,7 +65,7 @@ def digest(config: dict[str, Any]) -> str:
 
 def save(result: Result, path: Path) -> None:
     """Write the whole file or none of it; UserError if the disk refuses. Equal results give equal bytes."""
-    text = "".join(_dump(asdict(result))) + "\n"
+    text = dumps(asdict(result))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -175,8 +175,12 @@ def _upgrade(path: Path, raw: Raw) -> Raw:
     return {**raw, "schema_version": version}
 
 
+def dumps(value: Any) -> str:
+    """JSON with sorted keys in which a list of plain values, as a row of the matrix, keeps to one line."""
+    return "".join(_dump(value)) + "\n"
+
+
 def _dump(value: Any, indent: str = "\n") -> Iterator[str]:
-    """JSON with sorted keys in which a list of plain values (a row of the matrix) keeps to one line."""
     inner = indent + " "
     if isinstance(value, dict) and value:
         for n, key in enumerate(sorted(value)):
