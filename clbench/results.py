@@ -106,7 +106,7 @@ def find(paths: list[Path]) -> list[Path]:
     """Files as given and, sorted, the result files in the folders given; each once."""
     found: dict[Path, Path] = {}
     for path in paths:
-        if not path.exists():
+        if not os.path.exists(path):  # unlike Path.exists, says no to names that cannot be
             raise UserError(f"{path}: no such file or folder")
         inside = sorted(p for p in path.rglob("*.json") if _is_result(p)) if path.is_dir() else [path]
         for file in inside:

@@ -93,8 +93,8 @@ DAMAGE = [
     (put("runs.0.matrix.2.1", "high"), r"runs\[0\]\.matrix\[2\]\[1\]: 'high' is not of type"),
     (put("runs.0.matrix.2.1", None), r"runs\[0\]\.matrix\[2\]\[1\]: null in a finished run"),
     (put("runs.0.matrix.2", [0.1]), r"runs\[0\]\.matrix\[2\]: 1 entries for 3 tasks"),
-    (put("runs.0.matrix", R3[:2]), r"runs\[0\]\.matrix: 2 rows, status done means 4"),
-    (put("runs.0.matrix", R3 + R3), r"runs\[0\]\.matrix: 8 rows"),
+    (put("runs.0.matrix", R3[:2]), r"runs\[0\]\.matrix: 2 rows, but a finished run has 4"),
+    (put("runs.0.matrix", R3 + R3), r"runs\[0\]\.matrix: 8 rows are too many for 3 tasks"),
     (put("runs.0.seconds", [0.0]), r"runs\[0\]\.seconds: 1 entries, but the matrix has 4 stages"),
     (
         put("runs.0.state_parameters", [1.5] * 4),

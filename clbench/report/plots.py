@@ -19,7 +19,7 @@ from .cells import accuracies, finished
 from .rows import group_key
 from .table import Row, Table
 
-# Paul Tol's muted scheme, safe for the colour-blind; markers, of another number, tell further rows apart.
+# Paul Tol's muted scheme, safe for the colour-blind; further rows repeat the colours in dash-dot.
 COLOURS = ["#332288", "#CC6677", "#117733", "#DDCC77", "#88CCEE", "#882255", "#44AA99", "#999933", "#AA4499"]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h"]
 NUMBERED = 40  # tasks beyond which the numbers of a heat map would be too small to read
@@ -31,7 +31,7 @@ def draw(tables: list[Table], folder: Path) -> list[Path]:
     written: list[Path] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with matplotlib.rc_context({"svg.hashsalt": "clbench", "font.size": 9}):
+        with matplotlib.rc_context({"svg.hashsalt": "clbench", "font.size": 9, "text.parse_math": False}):
             for table in tables:
                 stem = _stem(table)
                 if stems[stem] > 1:
@@ -71,7 +71,8 @@ def _accuracy(table: Table) -> Figure:
         curves = _curves(row)
         stages, mean = np.arange(1, curves.shape[1] + 1), curves.mean(axis=0)
         colour, marker = COLOURS[n % len(COLOURS)], MARKERS[n % len(MARKERS)]
-        colour, marker, line = ("black", "", "--") if row.joint else (colour, marker, "-")
+        line = "-" if n < len(COLOURS) else "-."
+        colour, marker, line = ("black", "", "--") if row.joint else (colour, marker, line)
         axes.plot(stages, mean, line, marker=marker, color=colour, label=row.label, markersize=4.5)
         if len(curves) > 1:
             std = curves.std(axis=0, ddof=1)
@@ -105,8 +106,9 @@ def _heat_map(table: Table, row: Row) -> Figure:
     image = axes.imshow(R, cmap="cividis", vmin=0, vmax=100)
     if tasks <= NUMBERED:
         for (stage, task), value in np.ndenumerate(R):
+            number = "" if np.isnan(value) else f"{value:.0f}"
             ink = "black" if value > 55 else "white"
-            axes.text(task, stage, f"{value:.0f}", ha="center", va="center", fontsize=8, color=ink)
+            axes.text(task, stage, number, ha="center", va="center", fontsize=8, color=ink)
     every = max(1, tasks // 20)
     axes.set_xticks(range(0, tasks, every), [str(n + 1) for n in range(0, tasks, every)])
     stage_names = ["0", "all"] if stages == 2 < tasks + 1 else [str(n) for n in range(stages)]
