@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..results import dumps
+from ..jsonfile import dumps
 from .cells import Cell, Column
 from .rows import group_key
 from .table import Row, Table

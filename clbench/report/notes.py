@@ -7,14 +7,8 @@ from typing import Any
 from .differences import MISSING, described, differing, flatten, shown
 from .table import Row, Table
 
-APART = {
-    "method",
-    "scenario",
-    "score",
-    "stream",
-    "network",
-    "preset",
-}  # said in the heading, or by preset_notes
+# Said in the heading or by preset_notes.
+APART = {"method", "scenario", "score", "stream", "network", "preset"}
 
 
 def heading(table: Table, namesakes: list[Table]) -> str:

@@ -12,17 +12,7 @@ from .differences import described, differing, flatten, sortable
 from .notes import APART, heading, preset_notes, training_notes
 from .table import Row, Table
 
-ORDER = [
-    "sgd",
-    "sgd-f",
-    "finetuning",
-    "ewc",
-    "si",
-    "mas",
-    "lwf",
-    "hat",
-    "anpyc",
-]  # the paper's tables, joint last
+ORDER = ["sgd", "sgd-f", "finetuning", "ewc", "si", "mas", "lwf", "hat", "anpyc"]  # the paper's, then joint
 
 
 def tables(loaded: list[tuple[Path, Result]], columns: list[Column]) -> list[Table]:
