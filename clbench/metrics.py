@@ -1,7 +1,8 @@
 """Numbers from an accuracy matrix R: R[i, j] is the share right on task j after i tasks; R[0] is before any.
 
-R is [T+1, T] and every number comes back in points (shares times 100). Formulas count tasks from 1: R[i, i] is task
-i right after it was learned, in column i-1. A value up to stage t is the same function of R[: t + 1, :t].
+R is [T+1, T] and every number comes back in points (shares times 100). Formulas count tasks from 1: R[i, i]
+is task i right after it was learned, in column i-1. What a metric was after t tasks is the same function of
+R[: t + 1, :t].
 "The paper" is Peng et al. 2021 (ANPyC); m [T] are the accuracies of the joint run, its last row.
 """
 
@@ -40,8 +41,8 @@ def forward_transfer(R: Array, m: Array) -> float:
 def stability(R: Array) -> float:
     """SMT = mean over j<T of the variance of task j's accuracies over the stages j..T, in points squared.
 
-    The paper's equation 13, whose symbol before the sum is a slip for 1. It leaves the kind of variance and the
-    unit open: here it is the population variance (divided by T-j+1) of accuracies in percent.
+    The paper's equation 13, whose symbol before the sum is a slip for 1. It leaves the kind of variance
+    and the unit open: here it is the population variance (divided by T-j+1) of accuracies in percent.
     Unavailable for one task.
     """
     tasks = _several_tasks(R)

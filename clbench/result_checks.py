@@ -63,8 +63,10 @@ def _run_inconsistencies(run: dict[str, Any], tasks: int, joint: bool) -> Iterat
         learned = 0 if stage == 0 else tasks if joint else stage
         if done and None in row[:learned]:
             yield f"matrix[{stage}][{row.index(None)}]", "null in a finished run"
-    if len(matrix) > tasks + 1 or (done and len(matrix) not in {stages + 1, tasks + 1}):
-        yield "matrix", f"{len(matrix)} rows, {'status done' if done else 'at most'} means {stages + 1}"
+    if len(matrix) > tasks + 1:
+        yield "matrix", f"{len(matrix)} rows are too many for {tasks} tasks"
+    if done and len(matrix) not in {stages + 1, tasks + 1}:
+        yield "matrix", f"{len(matrix)} rows, but a finished run has {stages + 1}"
     for name in STAGE_LISTS:
         if len(run[name]) != len(matrix):
             yield name, f"{len(run[name])} entries, but the matrix has {len(matrix)} stages"

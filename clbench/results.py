@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from . import jsonfile
 from .errors import UserError
 
 SCHEMA_VERSION = 1
@@ -65,28 +65,14 @@ def digest(config: dict[str, Any]) -> str:
 
 def save(result: Result, path: Path) -> None:
     """Write the whole file or none of it; UserError if the disk refuses. Equal results give equal bytes."""
-    text = "".join(_dump(asdict(result))) + "\n"
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("w", encoding="ascii", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot write the result: {error.strerror or error}") from None
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    jsonfile.write(asdict(result), path)
 
 
 def load(path: Path) -> Result:
     """The result in a file; UserError names the file and the field that is wrong."""
     from . import result_checks  # jsonschema is slow to import, and saving does without it
 
-    raw = _parse(path)
+    raw = jsonfile.read(path)
     if isinstance(raw, dict):
         raw = _upgrade(path, raw)
     fault = result_checks.fault(raw)
@@ -106,7 +92,7 @@ def find(paths: list[Path]) -> list[Path]:
     """Files as given and, sorted, the result files in the folders given; each once."""
     found: dict[Path, Path] = {}
     for path in paths:
-        if not path.exists():
+        if not os.path.exists(path):  # unlike Path.exists, says no to names that cannot be
             raise UserError(f"{path}: no such file or folder")
         inside = sorted(p for p in path.rglob("*.json") if _is_result(p)) if path.is_dir() else [path]
         for file in inside:
@@ -121,40 +107,10 @@ def _is_result(path: Path) -> bool:
     if not path.is_file():
         return False
     try:
-        raw = _parse(path)
+        raw = jsonfile.read(path)
     except UserError:
-        return '"schema_version"' in _text(path, errors="replace")
+        return '"schema_version"' in jsonfile.text(path, errors="replace")
     return isinstance(raw, dict) and raw.get("kind") in list(result_checks.KINDS)
-
-
-def _text(path: Path, errors: str = "strict") -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors=errors)
-    except OSError as error:
-        raise UserError(f"{path}: cannot read the result: {error.strerror or error}") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not a text file (byte {error.start})") from None
-
-
-def _parse(path: Path) -> Any:
-    text = _text(path)
-    if not text.strip():
-        raise UserError(f"{path}: the file is empty")
-    try:
-        return json.loads(text, parse_constant=_refuse, parse_float=_finite)
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path}: not valid JSON: {error}") from None
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not a result: {error}") from None
-
-
-def _refuse(token: str) -> float:
-    raise ValueError(f"{token} is not a JSON number")
-
-
-def _finite(digits: str) -> float:
-    number = float(digits)
-    return number if abs(number) < float("inf") else _refuse(digits)
 
 
 def _upgrade(path: Path, raw: Raw) -> Raw:
@@ -173,30 +129,3 @@ def _upgrade(path: Path, raw: Raw) -> Raw:
         raw = UPGRADES[version](raw)
         version += 1
     return {**raw, "schema_version": version}
-
-
-def _dump(value: Any, indent: str = "\n") -> Iterator[str]:
-    """JSON with sorted keys in which a list of plain values (a row of the matrix) keeps to one line."""
-    inner = indent + " "
-    if isinstance(value, dict) and value:
-        for n, key in enumerate(sorted(value)):
-            yield f"{',' if n else '{'}{inner}{json.dumps(key)}: "
-            yield from _dump(value[key], inner)
-        yield indent + "}"
-    elif isinstance(value, list | tuple) and any(isinstance(v, dict | list | tuple) for v in value):
-        for n, entry in enumerate(value):
-            yield f"{',' if n else '['}{inner}"
-            yield from _dump(entry, inner)
-        yield indent + "]"
-    else:
-        yield json.dumps(value, allow_nan=False)
-
-
-def _sync_folder(folder: Path) -> None:
-    # Some file systems refuse to sync a folder. The file itself is whole by then, so that is no error.
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

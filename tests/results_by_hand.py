@@ -22,7 +22,7 @@ def run(seed: int = 0, matrix: Sequence[Sequence[float | None]] = R3, **changes:
         "status": "done",
         "matrix": [list(row) for row in matrix],
         "seconds": [float(stage) for stage in range(stages)],
-        "samples_per_second": [0.0] + [1000.0] * (stages - 1),
+        "samples_per_second": [1000.0 * (stage > 0) for stage in range(stages)],
         "network_parameters": [100 + 10 * stage for stage in range(stages)],
         "state_parameters": [200 * stage for stage in range(stages)],
         "peak_memory_bytes": 4096,

@@ -5,7 +5,9 @@ import errno
 import json
 import os
 import random
+from importlib.resources import files
 
+import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +15,7 @@ from results_by_hand import JOINT3, R3, result, run
 
 from clbench import results
 from clbench.errors import UserError
-from clbench.results import digest, find, load, save
+from clbench.results import Result, Run, digest, find, load, save
 
 share = st.one_of(st.none(), st.floats(0, 1))
 plain = st.one_of(
@@ -93,8 +95,8 @@ DAMAGE = [
     (put("runs.0.matrix.2.1", "high"), r"runs\[0\]\.matrix\[2\]\[1\]: 'high' is not of type"),
     (put("runs.0.matrix.2.1", None), r"runs\[0\]\.matrix\[2\]\[1\]: null in a finished run"),
     (put("runs.0.matrix.2", [0.1]), r"runs\[0\]\.matrix\[2\]: 1 entries for 3 tasks"),
-    (put("runs.0.matrix", R3[:2]), r"runs\[0\]\.matrix: 2 rows, status done means 4"),
-    (put("runs.0.matrix", R3 + R3), r"runs\[0\]\.matrix: 8 rows"),
+    (put("runs.0.matrix", R3[:2]), r"runs\[0\]\.matrix: 2 rows, but a finished run has 4"),
+    (put("runs.0.matrix", R3 + R3), r"runs\[0\]\.matrix: 8 rows are too many for 3 tasks"),
     (put("runs.0.seconds", [0.0]), r"runs\[0\]\.seconds: 1 entries, but the matrix has 4 stages"),
     (
         put("runs.0.state_parameters", [1.5] * 4),
@@ -225,3 +227,11 @@ def test_find_takes_files_as_given_and_results_from_folders(tmp_path):
     assert find([named, tmp_path / "b", tmp_path / "b" / "deep"]) == [named, tmp_path / "b/deep/1.json"]
     with pytest.raises(UserError, match=r"nowhere: no such file or folder"):
         find([tmp_path / "nowhere"])
+
+
+def test_the_published_schema_names_the_fields_of_the_records():
+    schema = json.loads((files("clbench") / "schema" / "result.json").read_text("utf-8"))
+    for record, described in ((Result, schema), (Run, schema["$defs"]["run"])):
+        names = {field.name for field in dataclasses.fields(record)}
+        assert names == set(described["properties"]) == set(described["required"])
+    jsonschema.Draft202012Validator.check_schema(schema)

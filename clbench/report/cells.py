@@ -1,0 +1,157 @@
+"""One cell of a table: a column's number for every finished seed of one result, or why there is none."""
+
+from __future__ import annotations
+
+import difflib
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..errors import UserError
+from ..metrics import METRICS, Array, Metric, Unavailable
+from ..results import Result, Run
+
+DEFAULT_COLUMNS = ["ACC", "BWT", "FWT", "SMT"]
+NO_JOINT = "no finished joint run of this stream, data, scenario, network and split with the same seeds"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A metric, or a cost read off the runs themselves."""
+
+    name: str
+    unit: str
+    better: str | None  # higher | lower | None: costs are not ranked
+    digits: int = 2
+    metric: Metric | None = None
+    cost: Callable[[Run], float] | None = None
+
+
+COSTS = [
+    Column("network_parameters", "numbers", None, 0, cost=lambda run: run.network_parameters[-1]),
+    Column("state_parameters", "numbers", None, 0, cost=lambda run: run.state_parameters[-1]),
+    Column("seconds", "s", None, 1, cost=lambda run: sum(run.seconds)),
+]
+COLUMNS = {m.name: Column(m.name, m.unit, m.better, metric=m) for m in METRICS.values()}
+COLUMNS |= {cost.name: cost for cost in COSTS}
+ALIASES = {"parameters": ["network_parameters", "state_parameters"]}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Values of the seeds, in points where the column is a metric; without values, notes[0] is the reason."""
+
+    seeds: list[int] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def mean(self) -> float | None:
+        return statistics.fmean(self.values) if self.values else None
+
+    @property
+    def std(self) -> float | None:
+        """Sample standard deviation (divided by n-1); None for fewer than two seeds."""
+        return statistics.stdev(self.values) if len(self.values) > 1 else None
+
+
+def text(cell: Cell, column: Column) -> str:
+    """`75.00 ± 1.20`, the mean alone for one seed, an en dash for no value."""
+    if cell.mean is None:
+        return "–"
+    # adding 0 turns -0.0 into 0.0
+    parts = [
+        f"{round(number, column.digits) + 0.0:.{column.digits}f}" for number in (cell.mean, cell.std or 0.0)
+    ]
+    constant_count = column.digits == 0 and not cell.std
+    return parts[0] if cell.std is None or constant_count else " ± ".join(parts)
+
+
+def columns(names: list[str] | None) -> list[Column]:
+    """Columns by name, whatever the case; UserError for a name there is not."""
+    known = {name.lower(): [name] for name in COLUMNS} | ALIASES
+    found: dict[str, Column] = {}
+    for name in DEFAULT_COLUMNS if names is None else names:
+        if name.lower() not in known:
+            near = difflib.get_close_matches(name.lower(), known, 1)
+            hint = f"; did you mean {known[near[0]][0]!r}?" if near else ""
+            raise UserError(f"no metric called {name!r}{hint} There are {', '.join([*COLUMNS, *ALIASES])}")
+        found.update({each: COLUMNS[each] for each in known[name.lower()]})
+    return list(found.values())
+
+
+def finished(result: Result) -> list[Run]:
+    return [run for run in result.runs if run.status == "done"]
+
+
+def accuracies(run: Run) -> Array:
+    """R [stages, T] of a run, NaN where nothing was measured."""
+    return np.array(run.matrix, dtype=np.float64)
+
+
+def cell(column: Column, result: Result, joint: Result | None) -> Cell:
+    """The column's value for each finished seed; `joint` is what to compare it with, if any."""
+    runs = finished(result)
+    if not runs:
+        return Cell(notes=[nothing_finished(result)])
+    if column.cost:
+        return _cost(column.cost, runs, timed=column.name == "seconds")
+    assert column.metric is not None
+    return _metric(column.metric, result, runs, joint)
+
+
+def nothing_finished(result: Result) -> str:
+    return f"no finished seed: {left_out(result) or result.status}"
+
+
+def left_out(result: Result) -> str:
+    """`seeds 3, 4 diverged at step 120 (loss is not finite); seed 5 is unfinished`; empty if all are done."""
+    reasons: dict[str, list[int]] = {}
+    for run in result.runs:
+        if run.status != "done":
+            reasons.setdefault(_why(run, result), []).append(run.seed)
+    return "; ".join(
+        f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))} {why}"
+        for why, seeds in reasons.items()
+    )
+
+
+def _why(run: Run, result: Result) -> str:
+    reason = run.reason or (result.reason if result.status != "done" else None)
+    because = f" ({reason})" if reason else ""
+    if run.status == "running":
+        return f"unfinished after {max(len(run.matrix) - 1, 0)} of {len(result.tasks)} tasks{because}"
+    return f"{run.status}{f' at step {run.step}' if run.step is not None else ''}{because}"
+
+
+def _cost(cost: Callable[[Run], float], runs: list[Run], timed: bool) -> Cell:
+    together = max(len(run.together) for run in runs)
+    shared = timed and together > 1
+    notes = [f"wall time of the program that trained up to {together} seeds together"] if shared else []
+    return Cell([run.seed for run in runs], [float(cost(run)) for run in runs], notes)
+
+
+def _metric(metric: Metric, result: Result, runs: list[Run], joint: Result | None) -> Cell:
+    if result.protocol == "joint" and metric.needs_order:
+        return Cell(notes=["learns all tasks at once"])
+    ceilings = {run.seed: accuracies(run)[-1] for run in finished(joint)} if joint else {}
+    paired = [run for run in runs if not metric.needs_joint or run.seed in ceilings]
+    try:
+        values = [metric.of(accuracies(run), ceilings.get(run.seed)) for run in paired]
+    except Unavailable as why:
+        return Cell(notes=[str(why)])
+    if not values:
+        return Cell(notes=[NO_JOINT])
+    notes = _pairing_notes(result, joint, len(paired), len(runs)) if metric.needs_joint and joint else []
+    return Cell([run.seed for run in paired], values, notes)
+
+
+def _pairing_notes(result: Result, joint: Result, paired: int, runs: int) -> list[str]:
+    notes = []
+    if paired < runs:
+        notes.append(f"over the {paired} of {runs} seeds that a finished joint run has too")
+    if result.config.get("train") != joint.config.get("train"):
+        notes.append("the joint run was trained with other options")
+    return notes

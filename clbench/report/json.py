@@ -1,0 +1,41 @@
+"""All tables as one JSON list: an object a configuration, with the value of every seed, unrounded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..jsonfile import dumps
+from .cells import Cell, Column
+from .rows import group_key
+from .table import Row, Table
+
+
+def write(tables: list[Table]) -> str:
+    return dumps([_object(table, row) for table in tables for row in table.rows])
+
+
+def _object(table: Table, row: Row) -> dict[str, Any]:
+    config = row.result.config
+    return {
+        **group_key(row.result),
+        "table": table.heading,
+        "method": row.method,
+        "label": row.label,
+        "digest": row.result.digest,
+        "protocol": row.result.protocol,
+        "preset": config.get("preset"),
+        "strategy": config.get("strategy", {}),
+        "train": config.get("train", {}),
+        "status": row.result.status,
+        "file": str(row.path),
+        "seeds": row.seeds,
+        "metrics": {column.name: _cell(column, row.cells[column.name]) for column in table.columns},
+        "notes": row.notes,
+        "table_notes": table.notes,
+    }
+
+
+def _cell(column: Column, cell: Cell) -> dict[str, Any]:
+    numbers = {"mean": cell.mean, "std": cell.std, "n": len(cell.values), "unit": column.unit}
+    reason = {"reason": cell.notes[0]} if cell.mean is None else {"notes": cell.notes}
+    return {**numbers, "values": cell.values, "seeds": cell.seeds, **reason}

@@ -1,0 +1,47 @@
+"""Tables as markdown."""
+
+from __future__ import annotations
+
+from tabulate import tabulate
+
+from .cells import text
+from .table import Row, Table
+
+MARKS = {"best": "**{}**", "second": "_{}_"}
+
+
+def write(tables: list[Table]) -> str:
+    return "\n\n".join(_table(table) for table in tables) + "\n"
+
+
+def _table(table: Table) -> str:
+    header = ["method", *(f"{column.name} ({column.unit})" for column in table.columns), "n seeds"]
+    footnotes = table.footnotes()
+    marks = {column.name: table.marks(column) for column in table.columns}
+    body = [_row(table, n, row, marks, footnotes) for n, row in enumerate(table.rows)]
+    grid = tabulate(
+        [[_escaped(entry) for entry in line] for line in body],
+        headers=header,
+        tablefmt="pipe",
+        disable_numparse=True,
+        colalign=["left"] + ["right"] * (len(header) - 1),
+    )
+    notes = table.general_notes("**bold**", "_italic_") + [
+        f"[{n}] {note}" for n, note in enumerate(footnotes, 1)
+    ]
+    return "\n".join([f"### {table.heading}", "", grid, "", *(f"- {note}" for note in notes)]).rstrip()
+
+
+def _row(table: Table, n: int, row: Row, marks: dict[str, dict[int, str]], footnotes: list[str]) -> list[str]:
+    def noted(words: str, notes: list[str]) -> str:
+        return " ".join([words, *(f"[{footnotes.index(note) + 1}]" for note in notes)])
+
+    cells = [
+        noted(MARKS.get(marks[column.name].get(n, ""), "{}").format(text(cell, column)), cell.notes)
+        for column, cell in zip(table.columns, row.cells.values(), strict=True)
+    ]
+    return [row.label, *cells, noted(str(len(row.seeds)), row.notes)]
+
+
+def _escaped(words: str) -> str:
+    return words.replace("|", "\\|")
