@@ -6,10 +6,8 @@ as metadata the record so far (matrix, times) and a sha256 of the tensors.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
+from clbench.atomic import write_whole
 from clbench.errors import UserError
 from clbench.params import Params
 from clbench.training import Trainer
@@ -60,19 +59,7 @@ def collect(trainer: Trainer) -> Params:
 def write(path: Path, tensors: Params, record: dict[str, Any]) -> None:
     """Atomically: temporary file, flush, rename. UserError if the disk refuses."""
     meta = {"format": FORMAT, "record": json.dumps(record), "sha256": fingerprint(tensors)}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(to_bytes(tensors, meta))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot write the checkpoint: {error.strerror or error}") from None
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    write_whole(path, to_bytes(tensors, meta))
 
 
 def read(path: Path) -> Checkpoint:

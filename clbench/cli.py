@@ -86,9 +86,7 @@ def train(
     scenario: Annotated[
         str | None, typer.Option(help="task, domain or class.  [default: task]", show_default=False)
     ] = None,
-    network: Annotated[
-        str | None, typer.Option(help="A network.  [default: mlp]", show_default=False)
-    ] = None,
+    network: Annotated[str | None, typer.Option(help="A network.  [default: mlp]", show_default=False)] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option(
@@ -106,9 +104,7 @@ def train(
     ] = None,
     score: Annotated[
         str | None,
-        typer.Option(
-            help="Split that fills the matrix: test or validation.  [default: test]", show_default=False
-        ),
+        typer.Option(help="Split that fills the matrix: test or validation.  [default: test]", show_default=False),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder of results.")] = Path("runs"),
     resume: Annotated[
@@ -116,9 +112,7 @@ def train(
     ] = True,
     workers: Annotated[int, typer.Option(min=1, help="Processes that share the seeds and methods.")] = 1,
     threads: Annotated[int, typer.Option(min=1, help="Threads of each process.")] = 1,
-    checkpoints: Annotated[
-        str, typer.Option(help="Which stages' checkpoints stay: all, last or none.")
-    ] = "last",
+    checkpoints: Annotated[str, typer.Option(help="Which stages' checkpoints stay: all, last or none.")] = "last",
     device: Device = "auto",
     data_root: DataRoot = None,
     allow_modified_data: AllowModified = False,

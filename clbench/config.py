@@ -197,9 +197,7 @@ def seeds_of(layer: Layer) -> tuple[int, ...]:
     value = layer.values.get("seeds", 1)
     found = tuple(range(value)) if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(found, (list, tuple)) or not found:
-        raise UserError(
-            f"{layer.at('seeds')}seeds must be a number of seeds or a list of them, got {value!r}"
-        )
+        raise UserError(f"{layer.at('seeds')}seeds must be a number of seeds or a list of them, got {value!r}")
     return checked_seeds(tuple(found), f"{layer.at('seeds')}seeds")
 
 

@@ -26,9 +26,7 @@ def compared(files: list[Path], stage: int | None, machine: Machine) -> Iterator
             group = Group(config, seeds, path.with_suffix(""))
             wanted = stage_of(path, group, stage, reached=len(runs[seeds[0]].matrix) - 1)
             for seed, scores in zip(seeds, group.rescored(machine, wanted), strict=True):
-                stored = (
-                    runs[seed].matrix[wanted] if wanted < len(runs[seed].matrix) else [None] * len(scores)
-                )
+                stored = runs[seed].matrix[wanted] if wanted < len(runs[seed].matrix) else [None] * len(scores)
                 for task, was, now in zip(result.tasks, stored, scores, strict=True):
                     row = {"file": str(path), "seed": seed, "stage": wanted, "task": task}
                     yield {**row, "stored": was, "scored": now}
@@ -44,9 +42,7 @@ def stage_of(path: Path, group: Group, asked: int | None, reached: int) -> int:
         raise UserError(f"{path}: stage {wanted} is not in the result, which has stages 0 to {reached}")
     if wanted and wanted not in kept:
         have = ", ".join(map(str, sorted(kept))) or "none"
-        raise UserError(
-            f"{path}: no checkpoint of stage {wanted} (kept: {have}); train with --checkpoints all"
-        )
+        raise UserError(f"{path}: no checkpoint of stage {wanted} (kept: {have}); train with --checkpoints all")
     return wanted
 
 

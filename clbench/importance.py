@@ -49,11 +49,15 @@ def label_choices(
     """The labels to take gradients at, and whether a gradient is weighted by p(y | x)."""
     start = model.columns(task).start
     if labels == "empirical":
-        return [(lambda outputs: y, False)]
+        return [(always(y), False)]
     if labels == "true":
         return [(lambda outputs: drawn(outputs, generators) + start, False)]
-    columns = range(model.columns(task).start, model.columns(task).stop)
-    return [(lambda outputs, c=c: torch.full_like(y, c), True) for c in columns]  # type: ignore[misc]
+    every = range(model.columns(task).start, model.columns(task).stop)
+    return [(always(torch.full_like(y, c)), True) for c in every]
+
+
+def always(y: Tensor) -> Choose:
+    return lambda outputs: y
 
 
 def drawn(outputs: Tensor, generators: list[torch.Generator]) -> Tensor:
@@ -64,9 +68,7 @@ def drawn(outputs: Tensor, generators: list[torch.Generator]) -> Tensor:
     return (cumulated[..., :-1] < uniform).sum(-1).view(seeds, batch)
 
 
-def weighted_log_likelihood(
-    model: Classifier, task: Task, weighted: bool
-) -> Callable[[Tensor, Tensor], Tensor]:
+def weighted_log_likelihood(model: Classifier, task: Task, weighted: bool) -> Callable[[Tensor, Tensor], Tensor]:
     """log p(y | x), or its product with sqrt(p), whose squared gradient is weighted by p."""
 
     def value(outputs: Tensor, y: Tensor) -> Tensor:
@@ -80,7 +82,7 @@ def sensitivity(trainer: Trainer, task: Task) -> Params:
     """Mean over samples of the absolute per-sample gradient of the squared L2 norm of the logits (MAS)."""
     total = zeros(trainer.model.shared)
     for x, y in trainer.sweep(task.train, 500):
-        sums = per_sample_sums(trainer, task, x, lambda outputs, y=y: y, squared_norm, torch.abs)
+        sums = per_sample_sums(trainer, task, x, always(y), squared_norm, torch.abs)
         for name, t in total.items():
             t.add_(sums[name])
     return {name: t.div_(len(task.train)) for name, t in total.items()}

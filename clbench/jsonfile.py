@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from .atomic import write_whole
 from .errors import UserError
 
 
 def write(value: Any, path: Path) -> None:
     """Replace the file at once; on UserError (disk full, not writable) the earlier file is as it was."""
-    content = dumps(value)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("w", encoding="ascii", newline="\n") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot write: {error.strerror or error}") from None
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    write_whole(path, dumps(value).encode("ascii"))
 
 
 def read(path: Path) -> Any:
@@ -82,13 +67,3 @@ def _refuse(token: str) -> float:
 def _finite(digits: str) -> float:
     number = float(digits)
     return number if abs(number) < float("inf") else _refuse(digits)
-
-
-def _sync_folder(folder: Path) -> None:
-    # Some file systems refuse to sync a folder. The file itself is whole by then, so that is no error.
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

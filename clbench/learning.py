@@ -49,9 +49,7 @@ class Machine:
 
     def prepare(self) -> torch.device:
         """Set up this process; must come before the first computation, as threads inherit flushing."""
-        torch.set_flush_denormal(
-            True
-        )  # importances hold many values near 1e-40, which slow a CPU several times
+        torch.set_flush_denormal(True)  # importances hold many values near 1e-40, which slow a CPU several times
         torch.set_num_threads(self.threads)
         for plugin in self.plugins:
             load_plugin(plugin)

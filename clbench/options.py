@@ -42,7 +42,7 @@ def options_of(factory: Callable[..., Any]) -> dict[str, Option]:
     """The parameters of a dataclass, class or function that have a default value."""
     hinted = factory
     if inspect.isclass(factory) and not dataclasses.is_dataclass(factory):
-        hinted = factory.__init__  # type: ignore[misc]
+        hinted = factory.__init__
     hints = get_type_hints(hinted, include_extras=True)
     parameters = inspect.signature(factory).parameters.values()
     return {

@@ -20,9 +20,7 @@ def accuracy(runs: list[Run]) -> str:
 
 def ended(runs: list[Run]) -> list[str]:
     """A line for every seed that did not finish."""
-    return [
-        f"seed {run.seed} {run.status}: {run.reason}" for run in runs if run.status in ("diverged", "failed")
-    ]
+    return [f"seed {run.seed} {run.status}: {run.reason}" for run in runs if run.status in ("diverged", "failed")]
 
 
 class Lines:

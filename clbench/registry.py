@@ -38,9 +38,7 @@ class Registry:
         def keep(entry: Entry) -> Entry:
             taken = self.entries.get(name)
             if taken is not None and taken.__module__ != entry.__module__:
-                raise UserError(
-                    f"two {self.kind}s are called {name!r}: {taken.__module__}, {entry.__module__}"
-                )
+                raise UserError(f"two {self.kind}s are called {name!r}: {taken.__module__}, {entry.__module__}")
             self.entries[name] = entry
             return entry
 

@@ -119,13 +119,9 @@ def locked(path: Path) -> Iterator[None]:
         lock = FileLock(path.with_name(f".{path.stem}.lock"), timeout=0)
         lock.acquire()
     except Timeout:
-        raise UserError(
-            f"{path}: another clbench process is running this configuration; wait for it"
-        ) from None
+        raise UserError(f"{path}: another clbench process is running this configuration; wait for it") from None
     except OSError as error:
-        raise UserError(
-            f"{path.parent}: cannot write there: {error.strerror or error}; choose --out"
-        ) from None
+        raise UserError(f"{path.parent}: cannot write there: {error.strerror or error}; choose --out") from None
     try:
         yield
     finally:
@@ -215,9 +211,7 @@ def here(jobs: list[Job], machine: Machine, watch: Watcher) -> Iterator[tuple[Jo
             yield job, error
 
 
-def in_processes(
-    jobs: list[Job], machine: Machine, workers: int, watch: Watcher
-) -> Iterator[tuple[Job, Outcome]]:
+def in_processes(jobs: list[Job], machine: Machine, workers: int, watch: Watcher) -> Iterator[tuple[Job, Outcome]]:
     """A pool of spawned processes; they report over one queue, and die with this one."""
     context = multiprocessing.get_context("spawn")
     messages = context.Queue()
@@ -323,9 +317,7 @@ def store(job: Job, runs: list[Run]) -> None:
 
 def environment(machine: Machine, device: torch.device) -> dict[str, Any]:
     name = (
-        torch.cuda.get_device_name(device)
-        if device.type == "cuda"
-        else platform.processor() or platform.machine()
+        torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
     )
     return {
         "clbench": __version__,
@@ -351,9 +343,7 @@ def commit() -> str | None:
         head = subprocess.run(
             [*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
         ).stdout.strip()
-        changed = subprocess.run(
-            [*git, "status", "--porcelain", "."], capture_output=True, text=True, check=True
-        )
+        changed = subprocess.run([*git, "status", "--porcelain", "."], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return None
     return head + ("+" if changed.stdout.strip() else "")

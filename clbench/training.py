@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor
@@ -36,7 +36,7 @@ class Training:
     stop_on: Annotated[Literal["train", "validation"], "the loss that patience watches"] = "train"
 
     def make_optimizer(self, params: list[Tensor]) -> torch.optim.Optimizer:
-        known = {n.lower(): c for n, c in vars(torch.optim).items() if inspect.isclass(c)}
+        known: dict[str, Any] = {n.lower(): c for n, c in vars(torch.optim).items() if inspect.isclass(c)}
         known = {n: c for n, c in known.items() if n not in ("optimizer", "lbfgs", "sparseadam", "muon")}
         if self.optimizer.lower() not in known:
             raise UserError(f"no optimizer called {self.optimizer!r}; {did_you_mean(self.optimizer, known)}")

@@ -58,9 +58,7 @@ def test_one_task_is_too_few(name):
 
 def test_one_task_is_enough_for_the_others():
     one, m = np.array([[0.1], [0.9]]), np.array([0.95])
-    assert [METRICS[name].of(one, m) for name in ("ACC", "aia", "intransigence")] == pytest.approx(
-        [90, 90, 5]
-    )
+    assert [METRICS[name].of(one, m) for name in ("ACC", "aia", "intransigence")] == pytest.approx([90, 90, 5])
 
 
 @pytest.mark.parametrize("name", ["FWT", "intransigence"])

@@ -77,9 +77,7 @@ def test_the_heading_says_what_the_rows_share_and_in_what_namesakes_differ(folde
         "split-toy (seed=0): 3 tasks, scenario task, network mlp (dropout=0.0, hidden=[16]), scored on test "
         "data (of several split-toy here, the one with toy.bin of sha256 cdcdcdcdcdcd)"
     )
-    other_seed = result(
-        "mas", stream={"name": "split-toy", "tasks": 3, "seed": 1}, data={"toy.bin": "cd" * 32}
-    )
+    other_seed = result("mas", stream={"name": "split-toy", "tasks": 3, "seed": 1}, data={"toy.bin": "cd" * 32})
     assert any(
         "the one with seed=1, toy.bin of" in t.heading for t in put(folder / "b", result("sgd"), other_seed)
     )
@@ -137,9 +135,7 @@ def test_the_joint_run_trained_alike_is_preferred(folder):
     ],
 )
 def test_no_joint_run_to_pair_with_is_a_dash_with_a_reason(folder, joint):
-    cell = next(
-        row.cells["FWT"] for t in put(folder, result("ewc"), joint) for row in t.rows if not row.joint
-    )
+    cell = next(row.cells["FWT"] for t in put(folder, result("ewc"), joint) for row in t.rows if not row.joint)
     assert cell.mean is None
     assert "no finished joint run" in cell.notes[0]
     assert re.search(r"\| +– \[\d\] \|", report([folder]))
@@ -289,9 +285,7 @@ def test_latex_is_escaped_marked_and_closed(folder):
 def test_latex_compiles(folder, tmp_path):
     put(folder, result("ewc", TWO_SEEDS, stream=ODD), result("sgd-f"), result("joint", [JOINT3]))
     body = report([folder], "latex")
-    document = (
-        "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\n" + body + "\\end{document}\n"
-    )
+    document = "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\n" + body + "\\end{document}\n"
     (tmp_path / "t.tex").write_text(document)
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)

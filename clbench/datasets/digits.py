@@ -26,9 +26,7 @@ def csv_path() -> Path:
         path = Path(folder) / "datasets" / "data" / "digits.csv.gz"
         if path.is_file():
             return path
-    raise UserError(
-        "scikit-learn's digits.csv.gz is not installed; pip install --force-reinstall scikit-learn"
-    )
+    raise UserError("scikit-learn's digits.csv.gz is not installed; pip install --force-reinstall scikit-learn")
 
 
 def read() -> Images:

@@ -27,9 +27,7 @@ def decode(raw: bytes, path: Path, ndim: int) -> np.ndarray:
     try:
         shape = _shape(_take(stream, 4 + 4 * ndim), path, ndim)
         size = math.prod(shape)
-        payload = _take(
-            stream, size + 1
-        )  # one more than declared: finds excess, and makes gzip check its CRC
+        payload = _take(stream, size + 1)  # one more than declared: finds excess, and makes gzip check its CRC
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{path}: broken gzip file ({error}); move it away and fetch it again") from error
     if len(payload) != size:

@@ -93,6 +93,4 @@ def idx_set(name: str) -> IdxSet:
     names = ["digits", *IDX_SETS]
     near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]}?" if near else ""
-    raise UserError(
-        f"no data set called {name!r}{hint} There are {', '.join(names)}, or a path ending in .npz"
-    )
+    raise UserError(f"no data set called {name!r}{hint} There are {', '.join(names)}, or a path ending in .npz")

@@ -62,9 +62,7 @@ def _check_size(archive: zipfile.ZipFile, name: str, path: Path) -> None:
     declared = archive.getinfo(f"{name}.npy").file_size
     with archive.open(f"{name}.npy") as stream:
         version = np.lib.format.read_magic(stream)
-        header = (
-            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        )
+        header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, _, dtype = header(stream)
         if dtype.hasobject:
             raise UserError(f"{path}: {name} holds Python objects (pickle), which are never loaded")
@@ -90,15 +88,11 @@ def _labels(y: np.ndarray, name: str, path: Path) -> np.ndarray:
     if y.ndim != 1:
         raise UserError(f"{path}: {name} has the shape {list(y.shape)}; wanted is [N]")
     if y.size and (y.min() < 0 or y.max() > np.iinfo(np.int64).max):
-        raise UserError(
-            f"{path}: {name} has labels from {y.min()} to {y.max()}; labels are whole numbers from 0"
-        )
+        raise UserError(f"{path}: {name} has labels from {y.min()} to {y.max()}; labels are whole numbers from 0")
     return y.astype(np.int64)
 
 
-def _check(
-    x_train: np.ndarray, y_train: np.ndarray, x_test: np.ndarray, y_test: np.ndarray, path: Path
-) -> int:
+def _check(x_train: np.ndarray, y_train: np.ndarray, x_test: np.ndarray, y_test: np.ndarray, path: Path) -> int:
     """The number of classes; a UserError where the four arrays do not belong together."""
     for part, x, y in (("train", x_train, y_train), ("test", x_test, y_test)):
         if len(x) != len(y):
@@ -109,9 +103,7 @@ def _check(
     count = int(y_train.max()) + 1
     present = len(np.unique(y_train))
     if present != count:
-        raise UserError(
-            f"{path}: y_train has {present} of the labels 0..{count - 1}; every one must be there"
-        )
+        raise UserError(f"{path}: y_train has {present} of the labels 0..{count - 1}; every one must be there")
     if y_test.max() >= count:
         raise UserError(f"{path}: y_test has the label {y_test.max()}; y_train has 0..{count - 1}")
     return count

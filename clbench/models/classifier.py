@@ -145,7 +145,7 @@ def initialised(build: Callable[[], nn.Module], outputs: int, seed: int) -> tupl
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(generator(seed, "weights").initial_seed())
         network = build()
-        return network, nn.Linear(network.features, outputs)
+        return network, nn.Linear(int(network.features), outputs)  # type: ignore[arg-type]
 
 
 def named(network: nn.Module, head: nn.Module, what: str) -> Iterator[tuple[str, Tensor]]:

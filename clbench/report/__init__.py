@@ -24,9 +24,7 @@ FORMATS: dict[str, Callable[[list[Table]], str]] = {
 log = logging.getLogger(__name__)
 
 
-def report(
-    paths: list[Path], fmt: str = "md", metrics: list[str] | None = None, plots: Path | None = None
-) -> str:
+def report(paths: list[Path], fmt: str = "md", metrics: list[str] | None = None, plots: Path | None = None) -> str:
     """The results in the files and folders given, as text in one of FORMATS, with the metrics as columns.
 
     With `plots`, pictures go into that folder; markdown ends with their list, and each is logged.
@@ -43,9 +41,7 @@ def report(
     pictures = draw(found, plots)
     for picture in pictures:
         log.info("wrote %s", picture)
-    return text + "".join(
-        ["\nPlots:\n\n", *(f"- {picture}\n" for picture in pictures)] if fmt == "md" else []
-    )
+    return text + "".join(["\nPlots:\n\n", *(f"- {picture}\n" for picture in pictures)] if fmt == "md" else [])
 
 
 def read(paths: list[Path], metrics: list[str] | None = None) -> list[Table]:
@@ -53,7 +49,5 @@ def read(paths: list[Path], metrics: list[str] | None = None) -> list[Table]:
     chosen = columns(metrics)
     files = find(paths)
     if not files:
-        raise UserError(
-            f"no results in {', '.join(map(str, paths)) or 'no paths'}; `clbench train` writes them"
-        )
+        raise UserError(f"no results in {', '.join(map(str, paths)) or 'no paths'}; `clbench train` writes them")
     return tables([(file, load(file)) for file in files], chosen)

@@ -62,9 +62,7 @@ def text(cell: Cell, column: Column) -> str:
     if cell.mean is None:
         return "–"
     # adding 0 turns -0.0 into 0.0
-    parts = [
-        f"{round(number, column.digits) + 0.0:.{column.digits}f}" for number in (cell.mean, cell.std or 0.0)
-    ]
+    parts = [f"{round(number, column.digits) + 0.0:.{column.digits}f}" for number in (cell.mean, cell.std or 0.0)]
     constant_count = column.digits == 0 and not cell.std
     return parts[0] if cell.std is None or constant_count else " ± ".join(parts)
 
@@ -113,8 +111,7 @@ def left_out(result: Result) -> str:
         if run.status != "done":
             reasons.setdefault(_why(run, result), []).append(run.seed)
     return "; ".join(
-        f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))} {why}"
-        for why, seeds in reasons.items()
+        f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))} {why}" for why, seeds in reasons.items()
     )
 
 

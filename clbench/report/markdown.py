@@ -26,9 +26,7 @@ def _table(table: Table) -> str:
         disable_numparse=True,
         colalign=["left"] + ["right"] * (len(header) - 1),
     )
-    notes = table.general_notes("**bold**", "_italic_") + [
-        f"[{n}] {note}" for n, note in enumerate(footnotes, 1)
-    ]
+    notes = table.general_notes("**bold**", "_italic_") + [f"[{n}] {note}" for n, note in enumerate(footnotes, 1)]
     return "\n".join([f"### {table.heading}", "", grid, "", *(f"- {note}" for note in notes)]).rstrip()
 
 

@@ -88,6 +88,4 @@ def _partner(result: Result, joints: list[Result]) -> Result | None:
     shared = {joint.digest: len(seeds & {run.seed for run in finished(joint)}) for joint in joints}
     able = [joint for joint in joints if shared[joint.digest]]
     same = result.config.get("train")
-    return max(
-        able, key=lambda joint: (joint.config.get("train") == same, shared[joint.digest]), default=None
-    )
+    return max(able, key=lambda joint: (joint.config.get("train") == same, shared[joint.digest]), default=None)

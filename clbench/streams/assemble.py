@@ -39,9 +39,7 @@ class Common:
     normalize: Annotated[Literal["unit", "standard"], "pixels to 0..1, or to mean 0 and deviation 1"] = "unit"
 
 
-def assemble(
-    name: str, parts: Sequence[Part], common: Common, scenario: Scenario, device: torch.device
-) -> Stream:
+def assemble(name: str, parts: Sequence[Part], common: Common, scenario: Scenario, device: torch.device) -> Stream:
     """A Stream of `parts` on `device`. Tasks that draw on the same images share one tensor of them."""
     if not parts:
         raise UserError(f"stream {name} has no task")
@@ -74,9 +72,7 @@ def assemble(
         tests = rows_of(images.y_test, part.classes)
         at, at_test = train_offsets[images.name], test_offsets[images.name]
         if not len(learn) or not len(tests):
-            raise UserError(
-                f"stream {name}: task {index + 1} ({part.name}) has no training or no test images"
-            )
+            raise UserError(f"stream {name}: task {index + 1} ({part.name}) has no training or no test images")
         tasks.append(
             Task(
                 index=index,

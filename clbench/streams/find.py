@@ -33,9 +33,7 @@ def find(name: str) -> tuple[Callable[..., Any], str | None]:
     if colon:
         if form not in streams or not is_form(streams[form]):
             forms = [f for f in streams if is_form(streams[f])]
-            raise UserError(
-                f"no stream form called {form!r}; there are: {', '.join(f + ':FILE' for f in forms)}"
-            )
+            raise UserError(f"no stream form called {form!r}; there are: {', '.join(f + ':FILE' for f in forms)}")
         if not Path(file).suffix == ".npz":
             raise UserError(f"{name}: a file of your own is an .npz with x_train, y_train, x_test, y_test")
         return streams[form], file

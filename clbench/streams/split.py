@@ -26,9 +26,7 @@ def split(
     total = len(images.classes)
     tasks = tasks or total // classes
     if tasks * classes > total or not tasks:
-        raise UserError(
-            f"{images.name} has {total} classes: too few for {tasks} tasks of {classes} classes each"
-        )
+        raise UserError(f"{images.name} has {total} classes: too few for {tasks} tasks of {classes} classes each")
     order = list(range(total))
     if shuffle:
         order = torch.randperm(total, generator=generator(seed, "class order")).tolist()

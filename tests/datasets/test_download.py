@@ -44,9 +44,7 @@ def site(tmp_path, write_set, monkeypatch):
         server.shutdown()
         thread.join()
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", ResourceWarning
-        )  # torchvision leaves the answer to a refused request open
+        warnings.simplefilter("ignore", ResourceWarning)  # torchvision leaves the answer to a refused request open
         gc.collect()
 
 
@@ -66,9 +64,7 @@ def test_load_fetches_what_is_absent_into_the_given_root(tmp_path, site):
     assert fetch("mnist", root) == root / "MNIST" / "raw"
 
 
-def test_without_a_root_downloads_go_to_the_variable_s_folder_or_to_the_cache(
-    tmp_path, site, monkeypatch, cache
-):
+def test_without_a_root_downloads_go_to_the_variable_s_folder_or_to_the_cache(tmp_path, site, monkeypatch, cache):
     (tmp_path / "a file").write_text("in the way of a folder")
     monkeypatch.setenv("CLBENCH_DATA", str(tmp_path / "a file"))
     assert fetch("mnist") == cache / "MNIST" / "raw"

@@ -29,9 +29,7 @@ def saved(path, **named):
 
 @same_folder
 @given(
-    arrays.arrays(
-        np.uint8, st.tuples(st.integers(2, 5), st.integers(1, 4), st.integers(1, 4), st.integers(1, 3))
-    )
+    arrays.arrays(np.uint8, st.tuples(st.integers(2, 5), st.integers(1, 4), st.integers(1, 4), st.integers(1, 3)))
 )
 def test_what_was_saved_is_read(tmp_path, x):
     path = tmp_path / "own.npz"
