@@ -16,7 +16,8 @@ class Split:
     """Labelled images on the device. Tasks share one tensor of images; a split says which rows it has.
 
     images: uint8 [M, pixels...], rows: int64 [N], labels: int64 [N] (column of the head).
-    permutations: int64 [P, pixels] or None, owner: int64 [N] (the permutation, and the task, of each row).
+    permutations: int64 [P, pixels] or None; owner: int64 [N], the task (and permutation) of each row, or None
+    where all rows are of one task.
     """
 
     images: Tensor

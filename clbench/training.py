@@ -143,7 +143,7 @@ class Trainer:
         for seed in self.model.active.nonzero().flatten().tolist():
             torch.randperm(n, generator=self.generators("order")[seed], out=order[seed])
         for step, index in enumerate(order.split(size, dim=1)):
-            owner = split.owner[index] if split.owner is not None and task.name == "all tasks" else None
+            owner = None if split.owner is None else split.owner[index]
             yield Batch(split.take(index), split.labels[index], task, owner, step, step * size / n, rate)
 
     def count(self, loss: Tensor, batch: Batch) -> None:
