@@ -35,14 +35,15 @@ class Training:
     patience: Annotated[Natural, "stop after so many epochs without improvement (0: never)"] = 0
     stop_on: Annotated[Literal["train", "validation"], "the loss that patience watches"] = "train"
 
-    def make_optimizer(self, params: list[Tensor]) -> torch.optim.Optimizer:
+    def make_optimizer(self, params: list[Tensor], rate: float = 1.0) -> torch.optim.Optimizer:
+        """A new optimiser; `rate` is a factor of the learning rate."""
         known: dict[str, Any] = {n.lower(): c for n, c in vars(torch.optim).items() if inspect.isclass(c)}
         known = {n: c for n, c in known.items() if n not in ("optimizer", "lbfgs", "sparseadam", "muon")}
         if self.optimizer.lower() not in known:
             raise UserError(f"no optimizer called {self.optimizer!r}; {did_you_mean(self.optimizer, known)}")
         chosen = known[self.optimizer.lower()]
         takes_momentum = "momentum" in inspect.signature(chosen).parameters
-        return chosen(params, lr=self.lr, **({"momentum": self.momentum} if takes_momentum else {}))
+        return chosen(params, lr=self.lr * rate, **({"momentum": self.momentum} if takes_momentum else {}))
 
 
 @dataclass
@@ -94,11 +95,11 @@ class Trainer:
                 tensor[seed].uniform_(generator=g)
         return found
 
-    def fit(self, task: Task, epochs: int | None = None) -> None:
-        """THE loop: train on `task` with a new optimiser, for `epochs` or as the options say."""
+    def fit(self, task: Task, epochs: int | None = None, rate: float = 1.0) -> None:
+        """THE loop: train on `task` with a new optimiser, for `epochs` or as the options say, at `rate` · lr."""
         model, options = self.model, self.options
         trainable = self.release(task)
-        optimizer = options.make_optimizer(list(trainable.values()))
+        optimizer = options.make_optimizer(list(trainable.values()), rate)
         schedule = torch.optim.lr_scheduler.StepLR(optimizer, options.lr_step or 1, options.lr_gamma)
         split = self.dense(task.train)
         patience = self.new_patience()
