@@ -41,10 +41,11 @@ class Subject:
 
 @dataclass
 class Started:
-    """A running clbench in a process group of its own, and the log of its phases."""
+    """A running clbench in a process group of its own, the log of its phases and what it prints."""
 
     process: subprocess.Popen[bytes]
     log: Path
+    printed: Path
     since: float
 
     @property
@@ -128,12 +129,13 @@ def command(subject: Subject, out: Path) -> list[str]:
 
 
 def started(subject: Subject, out: Path, force: bool) -> Started:
-    log = out.parent / "phases.log"
+    log, printed = out.parent / "phases.log", out.parent / "printed.log"
     log.unlink(missing_ok=True)
     words = [*command(subject, out), "--plugin", str(HERE / "phases.py"), *(["--force"] if force else [])]
     environment = {**os.environ, "CLBENCH_PHASES": str(log)}
-    process = subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, start_new_session=True)
-    return Started(process, log, time.monotonic())
+    with printed.open("wb") as file:
+        process = subprocess.Popen(words, env=environment, stdout=file, stderr=file, start_new_session=True)
+    return Started(process, log, printed, time.monotonic())
 
 
 def wait(run: Started, draw: random.Random, start_up: float, stage_seconds: float) -> str:
@@ -173,8 +175,7 @@ def fingerprint(path: Path) -> str:
 def finished(run: Started, out: Path, reference: Outcome) -> list[str]:
     """How a run that was not killed differs from the reference."""
     if run.process.wait():
-        assert run.process.stderr is not None
-        return [f"exit code {run.process.returncode}: {run.process.stderr.read().decode().strip()}"]
+        return [f"exit code {run.process.returncode}: {run.printed.read_text().strip()}"]
     found = outcome(out)
     faults = []
     if found.matrices != reference.matrices:
