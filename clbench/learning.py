@@ -117,8 +117,8 @@ class Group:
             tell(News(runs=runs))
         for run in runs:
             run.status = "done" if run.status == "running" else run.status
-        if machine.keep == "none":
-            self.forget_checkpoints()
+        if machine.keep != "all":  # an earlier start may have been killed before it removed one
+            self.forget_checkpoints(spare=1 if machine.keep == "last" else 0)
         return runs
 
     def one_task(self, trainer: Trainer, task: Task, runs: list[Run]) -> None:
@@ -173,16 +173,16 @@ class Group:
         return [Run(**run) for run in found.record["runs"]]
 
     def keep_checkpoint(self, trainer: Trainer, stage: int, runs: list[Run], keep: Keep) -> None:
-        earlier = self.kept()
         record = {"runs": [asdict(run) for run in runs], "steps": trainer.steps}
         path = checkpoint.path_of(self.folder, stage, self.seeds)
         checkpoint.write(path, checkpoint.collect(trainer), record)
         if keep != "all":
-            for old in earlier.values():
-                old.unlink(missing_ok=True)
+            self.forget_checkpoints(spare=1)
 
-    def forget_checkpoints(self) -> None:
-        for path in self.kept().values():
+    def forget_checkpoints(self, spare: int) -> None:
+        """Remove all but the last `spare`."""
+        kept = list(self.kept().values())
+        for path in kept[: len(kept) - spare]:
             path.unlink(missing_ok=True)
 
     def plan(self, trainer: Trainer) -> list[int]:
@@ -191,7 +191,7 @@ class Group:
         return [trainer.strategy.samples(task, stream, epochs) * len(self.seeds) for task in stream.tasks]
 
     def kept(self) -> dict[int, Path]:
-        """Checkpoints by stage."""
+        """Checkpoints by stage, in order."""
         return checkpoint.stages(self.folder, self.seeds)
 
     def rescored(self, machine: Machine, stage: int) -> list[list[float | None]]:

@@ -1,0 +1,1 @@
+"""What clbench promises, measured: speed beside a bare loop, forms of the seed axis, runs that are killed."""

@@ -1,0 +1,104 @@
+"""python -m benchmarks: a command reads options, calls one function, prints. No torch import at the top."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clbench.errors import UserError
+
+app = typer.Typer(
+    name="benchmarks",
+    help="What clbench promises, measured.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+DataRoot = Annotated[
+    Path | None, typer.Option("--data-root", help="Folder of data sets (else CLBENCH_DATA).", show_default=False)
+]
+
+
+@app.command()
+def speed(
+    stream: Annotated[str, typer.Option(help="A permuted stream.")] = "permuted-mnist",
+    tasks: Annotated[int, typer.Option(min=2, help="All but the first are timed.")] = 2,
+    epochs: Annotated[int, typer.Option(min=1)] = 1,
+    repeats: Annotated[int, typer.Option(min=1, help="Medians are taken over these.")] = 3,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Training images a task, at most.", show_default=False)
+    ] = None,
+    methods: Annotated[
+        str, typer.Option(help="Comma-separated; the ratios are those of their training to a bare loop's.")
+    ] = "finetuning,ewc,si,mas,anpyc",
+    data_root: DataRoot = None,
+    as_json: AsJson = False,
+) -> None:
+    """Throughput of training and cost of importance, beside a bare PyTorch loop in the same process."""
+    from benchmarks.speed import Setting, measured, table
+
+    setting = Setting(stream, tasks, epochs, repeats, limit, tuple(methods.split(",")), data_root)
+    found = measured(setting, None if as_json else lambda text: typer.echo(text, err=True))
+    typer.echo(json.dumps(found, indent=1) if as_json else table(found))
+
+
+@app.command()
+def seeds(
+    numbers: Annotated[str, typer.Option(help="Numbers of seeds, comma-separated.")] = "1,3,5,10",
+    batch: Annotated[int, typer.Option(min=1, help="Images a step and seed.")] = 128,
+    steps: Annotated[int, typer.Option(min=1, help="Training steps a measurement.")] = 50,
+    repeats: Annotated[int, typer.Option(min=1, help="Medians are taken over these.")] = 5,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    as_json: AsJson = False,
+) -> None:
+    """Samples per second of three ways to train several seeds of the mlp as one program."""
+    from benchmarks.seeds import measured, table
+
+    found = measured([int(n) for n in numbers.split(",")], batch, steps, repeats, device)
+    typer.echo(json.dumps(found, indent=1) if as_json else table(found))
+
+
+@app.command()
+def kills(
+    kills: Annotated[int, typer.Option(min=1, help="How many.")] = 20,
+    stream: Annotated[str, typer.Option()] = "permuted-digits",
+    method: Annotated[str, typer.Option()] = "anpyc",
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds of the run.")] = 2,
+    seed: Annotated[int, typer.Option(help="Of the moments at which to kill.")] = 0,
+    workers: Annotated[int, typer.Option(min=1, help="Processes of the run; all are killed.")] = 1,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="As of clbench train.", show_default=False)
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where to run.  [default: a temporary folder]", show_default=False)
+    ] = None,
+    data_root: DataRoot = None,
+) -> None:
+    """Kill a run again and again, resume it, and compare it with one left alone; exit code 1 if they differ."""
+    from benchmarks.kills import Subject, survive
+
+    arguments = ["--method", method, "--stream", stream, "--seeds", str(seeds), "--workers", str(workers)]
+    arguments += [word for text in set_ or () for word in ("--set", text)]
+    arguments += ["--data-root", str(data_root.resolve())] if data_root else []
+    faults = survive(Subject(tuple(arguments), folder), kills, seed, typer.echo)
+    if faults:
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    try:
+        app()
+    except UserError as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""The benchmarks run and say what they promise; what they measure is judged on a quiet machine, not here."""
+
+import json
+import subprocess
+import sys
+
+
+def benchmark(*arguments: str) -> str:
+    command = [sys.executable, "-m", "benchmarks", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_speed_prints_a_ratio_for_every_method_and_importance():
+    shown = json.loads(
+        benchmark("speed", "--stream", "permuted-digits", "--limit", "200", "--repeats", "1", "--json")
+    )
+
+    assert [row["training"] for row in shown["training"]] == ["bare", "finetuning", "ewc", "si", "mas", "anpyc"]
+    assert [row["importance"] for row in shown["importance"]] == ["ewc", "si", "mas", "anpyc"]
+    assert all(row["ratio"] > 0 for row in shown["training"] + shown["importance"])
+    assert [row["target"] for row in shown["training"]] == [None, 0.9, 0.8, 0.8, 0.8, 0.8]
+
+
+def test_seeds_prints_a_speed_for_every_form():
+    [row] = json.loads(benchmark("seeds", "--numbers", "2", "--steps", "1", "--repeats", "1", "--json"))
+
+    assert row["seeds"] == 2
+    assert min(row["unrolled"], row["vmap"], row["baddbmm"]) > 0
+
+
+def test_forms_of_the_seed_axis_agree():
+    import torch
+
+    from benchmarks.seeds import FORMS, batch_of, model_of
+
+    model = model_of(3, torch.device("cpu"))
+    batch = batch_of(model, 16)
+    outputs = []
+    for form in FORMS.values():
+        model.run = form
+        outputs.append(model(batch.x, batch.task))
+
+    torch.testing.assert_close(outputs[1], outputs[0])
+    torch.testing.assert_close(outputs[2], outputs[0])
+    assert not torch.equal(outputs[0][0], outputs[0][1])
+
+
+def test_help_imports_no_torch():
+    code = "import sys, benchmarks.__main__; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
