@@ -52,7 +52,7 @@ def collect(trainer: Trainer) -> Params:
     tensors |= {f"method/{n}": t.detach() for n, t in trainer.strategy.state().items()}
     for purpose, generators in trainer.draws_of.items():
         tensors[f"generator/{purpose}"] = torch.stack([g.get_state() for g in generators])
-    tensors["trainer/first_bad"] = trainer.first_bad
+    tensors |= {"trainer/first_bad": trainer.first_bad, "trainer/steps": trainer.steps}
     return {name: t.cpu().contiguous() for name, t in tensors.items()}
 
 
@@ -102,6 +102,7 @@ def restore(trainer: Trainer, checkpoint: Checkpoint, path: Path) -> None:
         for g, state in zip(trainer.generators(purpose), states, strict=True):
             g.set_state(state.clone())  # torch 2.15 misreads a state that is a view into another tensor
     trainer.first_bad = tensors["trainer/first_bad"].to(model.device)
+    trainer.steps = tensors["trainer/steps"].to(model.device)
     model.active = trainer.first_bad < 0
 
 

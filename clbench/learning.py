@@ -169,11 +169,10 @@ class Group:
     def load(self, trainer: Trainer, path: Path) -> list[Run]:
         found = checkpoint.read(path)
         checkpoint.restore(trainer, found, path)
-        trainer.steps = found.record["steps"]
         return [Run(**run) for run in found.record["runs"]]
 
     def keep_checkpoint(self, trainer: Trainer, stage: int, runs: list[Run], keep: Keep) -> None:
-        record = {"runs": [asdict(run) for run in runs], "steps": trainer.steps}
+        record = {"runs": [asdict(run) for run in runs]}
         path = checkpoint.path_of(self.folder, stage, self.seeds)
         checkpoint.write(path, checkpoint.collect(trainer), record)
         if keep != "all":
