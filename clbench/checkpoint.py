@@ -112,7 +112,7 @@ def restore(trainer: Trainer, checkpoint: Checkpoint, path: Path) -> None:
             raise damaged(path, str(error)) from None
     for purpose, states in part(tensors, "generator/").items():
         for g, state in zip(trainer.generators(purpose), states, strict=True):
-            g.set_state(state)
+            g.set_state(state.clone())  # torch reads a row of a tensor from the wrong place
     trainer.first_bad = tensors["trainer/first_bad"].to(model.device)
     model.active = trainer.first_bad < 0
 
