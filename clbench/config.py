@@ -28,7 +28,7 @@ SCORES = ("test", "validation")
 NAMED = {"method": "anpyc", "stream": "permuted-digits", "network": "mlp", "scenario": "task", "score": "test"}
 MOST_SEEDS = 1000
 Table = dict[str, Any]
-Lines = dict[tuple[Any, ...], int]  # path of keys -> line
+Lines = dict[tuple[str, ...], int]  # path of keys -> line
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,8 @@ class Layer:
 
     def at(self, *path: Any) -> str:
         """'FILE:LINE: ', the line of the key or of what it stands in."""
-        line = next((self.lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in self.lines), None)
+        keys = tuple(map(str, path))
+        line = next((self.lines[keys[:n]] for n in range(len(keys), 0, -1) if keys[:n] in self.lines), None)
         return f"{self.origin}:{line}: " if line else (f"{self.origin}: " if self.origin else "")
 
 
@@ -354,7 +355,7 @@ def read_yaml(path: Path) -> tuple[Table, Lines]:
     return values, dict(yaml_lines(node))
 
 
-def yaml_lines(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[Any, ...], int]]:
+def yaml_lines(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], int]]:
     if isinstance(node, yaml.MappingNode) and len(path) < 4:
         for key, value in node.value:
             yield (*path, str(key.value)), key.start_mark.line + 1
