@@ -29,7 +29,7 @@ RECORD = HERE / "tuning"
 def configs(stream: str) -> list[Config]:
     """Every trial of a stream, method after method."""
     plan = yaml.safe_load((HERE / "tuning.yaml").read_text())[stream]
-    common = [f"{section}.{name}={value}" for section in ("train", "stream") for name, value in plan[section].items()]
+    common = [f"{part}.{name}={value}" for part in ("train", "stream") for name, value in plan[part].items()]
     return [
         resolve(method, stream, seeds=(plan["seed"],), score="validation", sets=(*common, *options))
         for method, grids in plan["methods"].items()

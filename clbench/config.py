@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
@@ -12,7 +13,7 @@ from typing import Any, get_args
 import yaml
 
 from clbench.errors import UserError
-from clbench.options import Option, convert, did_you_mean, options_of
+from clbench.options import Option, convert, did_you_mean, options_of, shown
 from clbench.registry import networks, strategies
 from clbench.results import digest
 from clbench.streams.assemble import Common
@@ -24,7 +25,10 @@ SECTIONS = ("strategy", "stream", "network", "train")
 PLAIN = ("method", "scenario", "score", "preset", "seeds")
 SCENARIOS = get_args(Scenario)
 SCORES = ("test", "validation")
+NAMED = {"method": "anpyc", "stream": "permuted-digits", "network": "mlp", "scenario": "task", "score": "test"}
+MOST_SEEDS = 1000
 Table = dict[str, Any]
+Lines = dict[tuple[str, ...], int]  # path of keys -> line
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class Config:
     @property
     def path(self) -> Path:
         """Where its result lies below the output folder."""
-        folder = re.sub(r"[^A-Za-z0-9.-]+", "_", self.stream)
+        folder = re.sub(r"[^A-Za-z0-9.-]+", "_", self.stream)[-100:]  # the digest tells namesakes apart
         return Path(folder) / f"{self.method}-{self.digest}.json"
 
 
@@ -75,10 +79,12 @@ class Layer:
 
     origin: str
     values: Table
-    lines: dict[tuple[str, ...], int] = field(default_factory=dict)
+    lines: Lines = field(default_factory=dict)
 
-    def at(self, *path: str) -> str:
-        line = self.lines.get(path)
+    def at(self, *path: Any) -> str:
+        """'FILE:LINE: ', the line of the key or of what it stands in."""
+        keys = tuple(map(str, path))
+        line = next((self.lines[keys[:n]] for n in range(len(keys), 0, -1) if keys[:n] in self.lines), None)
         return f"{self.origin}:{line}: " if line else (f"{self.origin}: " if self.origin else "")
 
 
@@ -97,30 +103,33 @@ def resolve(
     """The whole configuration of one method; UserError for whatever is unknown or out of range."""
     given = file or Layer("", {})
     asked = Layer("--set", parse_sets(sets))
-    named = {"method": method, "stream": stream, "network": network, "scenario": scenario, "score": score}
-    chosen = {key: value or plain_value(given, key) for key, value in named.items()}
-    chosen_preset = preset or plain_value(given, "preset")
-    method, stream = chosen["method"] or "anpyc", chosen["stream"] or "permuted-digits"
-    network, scenario, score = (
-        chosen["network"] or "mlp",
-        chosen["scenario"] or "task",
-        chosen["score"] or "test",
-    )
-    function, _ = find(stream)
+    flags = {"method": method, "stream": stream, "network": network, "scenario": scenario, "score": score}
+    flags["preset"] = preset
+    asked_for = {key: value if value is not None else plain_value(given, key) for key, value in flags.items()}
+    where = {key: f"--{key}: " if value is not None else given.at(key) for key, value in flags.items()}
+    named: Table = {**NAMED, **{key: value for key, value in asked_for.items() if value is not None}}
+    method, stream, network, scenario, score = (named[key] for key in NAMED)
+    with said_at(where["method"]):
+        strategy = strategies[method]
+    with said_at(where["stream"]):
+        function, _ = find(stream)
+    with said_at(where["network"]):
+        architecture = networks[network]
+    one_of(where["scenario"] + "scenario", scenario, SCENARIOS)
+    one_of(where["score"] + "score", score, SCORES)
     known = {
-        "strategy": options_of(strategies[method]),
+        "strategy": options_of(strategy),
         "stream": {**options_of(Common), **options_of(function)},
-        "network": options_of(networks[network]),
+        "network": options_of(architecture),
         "train": options_of(Training),
     }
-    one_of("--scenario", scenario, SCENARIOS)
-    one_of("--score", score, SCORES)
     values = {s: {name: o.default for name, o in known[s].items()} for s in SECTIONS}
-    for layer in [*default_layers(stream, method, chosen_preset), given, asked]:
+    defaults = default_layers(stream, method, named.get("preset"), where["preset"])
+    for layer in [*defaults, given, asked]:
         for section in SECTIONS:
             values[section].update(checked(layer, section, known[section], method))
     if score == "validation" and not values["stream"]["validation"]:
-        raise UserError("--score validation needs validation images: --set stream.validation=0.1")
+        raise UserError(f"{where['score']}score validation needs validation images: --set stream.validation=0.1")
     return Config(
         method,
         stream,
@@ -128,7 +137,7 @@ def resolve(
         scenario,  # type: ignore[arg-type]
         seeds or seeds_of(given),
         score,
-        chosen_preset,
+        named.get("preset"),
         values["strategy"],
         values["stream"],
         values["network"],
@@ -145,32 +154,44 @@ def resolve_stored(config: Table, path: Path) -> Config:
 def checked(layer: Layer, section: str, known: dict[str, Option], method: str) -> Table:
     """The layer's values of one section, converted; strategy.METHOD.option speaks to that method alone."""
     table = layer.values.get(section, {})
-    if isinstance(table, str):
-        table = {}
+    if isinstance(table, str) and section in ("stream", "network"):
+        return {}  # its name alone
     if not isinstance(table, dict):
-        raise UserError(f"{layer.at(section)}{section} must be a table of options, got {table!r}")
+        raise UserError(f"{layer.at(section)}{section} must be a table of options, got {shown(table)}")
     found: Table = {}
     for name, value in table.items():
         if name == "name" and section in ("stream", "network"):
             continue
-        if section == "strategy" and isinstance(value, dict) and name in strategies:
+        if section == "strategy" and isinstance(value, dict) and name in list(strategies):
             if name == method:
-                found |= {k: option(layer, known, v, section, name, k) for k, v in value.items()}
+                found |= {k: option(layer, known, v, method, section, name, k) for k, v in value.items()}
             continue
-        found[name] = option(layer, known, value, section, name)
+        found[name] = option(layer, known, value, method, section, name)
     return found
 
 
-def option(layer: Layer, known: dict[str, Option], value: Any, *path: str) -> Any:
-    name, where = path[-1], layer.at(*path)
+def option(layer: Layer, known: dict[str, Option], value: Any, method: str, *path: Any) -> Any:
+    name, words = path[-1], ".".join(map(str, path))
+    where = layer.at(*path)
     if name not in known:
-        raise UserError(f"{where}no option {'.'.join(path)}; {did_you_mean(name, known)}")
-    return convert(value, known[name].annotation, where + ".".join(path))
+        of = f" for {method}" if path[0] == "strategy" else ""
+        alone = f" (strategy.METHOD.{name} speaks to one method)" if of and len(path) == 2 else ""
+        raise UserError(f"{where}no option {words}{of}; {did_you_mean(str(name), known)}{alone}")
+    return convert(value, known[name].annotation, where + words)
+
+
+@contextmanager
+def said_at(where: str) -> Iterator[None]:
+    """Puts in front of a UserError which flag, or which line of which file, asked for it."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{where}{error}") from None
 
 
 def one_of(what: str, value: str, known: tuple[str, ...]) -> None:
     if value not in known:
-        raise UserError(f"{what} {value!r}: {did_you_mean(value, known)}")
+        raise UserError(f"{what} is {value!r}; {did_you_mean(value, known)}")
 
 
 def plain_value(layer: Layer, key: str) -> str | None:
@@ -179,66 +200,104 @@ def plain_value(layer: Layer, key: str) -> str | None:
     if isinstance(value, dict):
         value = value.get("name")
     if value is not None and not isinstance(value, str):
-        raise UserError(f"{layer.at(key)}{key} must be a name, got {value!r}")
+        raise UserError(f"{layer.at(key)}{key} must be a name, got {shown(value)}")
     return value
 
 
 def methods_of(file: Layer | None) -> list[str]:
     """The methods a file names, as text with commas or as a list; else the default."""
-    value = (file.values.get("method") if file else None) or "anpyc"
+    if file is None or "method" not in file.values:
+        return [NAMED["method"]]
+    value = file.values["method"]
     found = value.split(",") if isinstance(value, str) else value
     if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
-        raise UserError(f"{file.at('method') if file else ''}method must be a name or a list, got {value!r}")
-    return [name.strip() for name in found]
+        raise UserError(f"{file.at('method')}method must be a name or a list of names, got {shown(value)}")
+    return each_named(found, f"{file.at('method')}method")
+
+
+def each_named(names: list[str], where: str) -> list[str]:
+    """Names without the spaces around them; UserError where one is empty, as in 'ewc,,mas'."""
+    stripped = [name.strip() for name in names]
+    if not all(stripped):
+        raise UserError(f"{where} {','.join(names)!r}: a name is empty; expected such as ewc,mas")
+    return stripped
 
 
 def seeds_of(layer: Layer) -> tuple[int, ...]:
     """`seeds: 5` means 0..4, `seeds: [3, 5]` those."""
     value = layer.values.get("seeds", 1)
-    found = tuple(range(value)) if isinstance(value, int) and not isinstance(value, bool) else value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return first_seeds(value, f"{layer.at('seeds')}seeds")
+    found = value
     if not isinstance(found, (list, tuple)) or not found:
-        raise UserError(f"{layer.at('seeds')}seeds must be a number of seeds or a list of them, got {value!r}")
+        raise UserError(f"{layer.at('seeds')}seeds must be a number of seeds or a list, got {shown(value)}")
     return checked_seeds(tuple(found), f"{layer.at('seeds')}seeds")
 
 
+def first_seeds(count: int, where: str) -> tuple[int, ...]:
+    """0 to count - 1."""
+    if not 1 <= count <= MOST_SEEDS:
+        raise UserError(f"{where}: {count} seeds; there can be 1 to {MOST_SEEDS}")
+    return tuple(range(count))
+
+
 def checked_seeds(found: tuple[Any, ...], where: str) -> tuple[int, ...]:
+    if len(found) > MOST_SEEDS:
+        raise UserError(f"{where}: {len(found)} seeds; there can be 1 to {MOST_SEEDS}")
     if any(not isinstance(s, int) or isinstance(s, bool) or s < 0 for s in found):
-        raise UserError(f"{where}: seeds are whole numbers from 0 up, got {list(found)}")
+        raise UserError(f"{where}: seeds are whole numbers from 0 up, got {shown(list(found))}")
     if len(set(found)) < len(found):
-        raise UserError(f"{where}: a seed occurs twice in {list(found)}")
+        raise UserError(f"{where}: a seed occurs twice in {shown(list(found))}")
     return found
 
 
 # -- where values come from -----------------------------------------------------------------------------------
 
 
-def default_layers(stream: str, method: str, preset: str | None) -> Iterator[Layer]:
+def default_layers(stream: str, method: str, preset: str | None, where: str) -> Iterator[Layer]:
     """The sections of every clbench.toml that speak of this stream and method, then those of the preset."""
-    tables = [(path, read_toml(path)) for path in defaults_files()]
-    for path, table in tables:
-        yield from sections(str(path), table, stream, method)
+    files = [Layer(str(path), read_toml(path), toml_lines(read_text(path))) for path in defaults_files()]
+    for file in files:
+        yield from sections(file, stream, method)
     if preset is None:
         return
-    presets = [(path, table.get("preset", {})) for path, table in tables]
-    known = [name for _, table in presets for name in table]
+    known = [name for file in files for name in inner(file, "preset").values]
     if preset not in known:
-        raise UserError(f"no preset called {preset!r}; {did_you_mean(preset, known)}")
-    for path, table in presets:
-        yield from sections(f"{path} (preset {preset})", table.get(preset, {}), stream, method)
+        raise UserError(f"{where}no preset called {preset!r}; {did_you_mean(preset, known)}")
+    for file in files:
+        yield from sections(inner(inner(file, "preset"), preset), stream, method)
 
 
-def sections(origin: str, table: Table, stream: str, method: str) -> Iterator[Layer]:
+def sections(file: Layer, stream: str, method: str) -> Iterator[Layer]:
     """[train], [network], [strategy.Y], then [stream.X] with .train, .network and .strategy.Y of its own."""
-    unknown = [key for key in table if key not in (*SECTIONS, "preset")]
-    if unknown:
-        raise UserError(f"{origin}: unknown section [{unknown[0]}]; {did_you_mean(unknown[0], SECTIONS)}")
-    general = {s: table.get(s, {}) for s in ("train", "network")}
-    yield Layer(origin, {**general, "strategy": table.get("strategy", {}).get(method, {})})
-    own = table.get("stream", {}).get(stream, {})
-    layer = {s: own.get(s, {}) for s in ("train", "network")}
-    layer["strategy"] = own.get("strategy", {}).get(method, {})
-    layer["stream"] = {key: value for key, value in own.items() if key not in SECTIONS}
-    yield Layer(f"{origin} [stream.{stream}]", layer)
+    for key in file.values:
+        if key not in (*SECTIONS, "preset"):
+            raise UserError(f"{file.at(key)}unknown section [{key}]; {did_you_mean(key, SECTIONS)}")
+    own = inner(tables(inner(file, "stream")), stream)
+    alone = {key: value for key, value in own.values.items() if key not in SECTIONS}
+    for layer, values in ((file, {}), (own, {"stream": alone})):
+        strategy = inner(tables(inner(layer, "strategy")), method)
+        lines = {**layer.lines, **{("strategy", *path): line for path, line in strategy.lines.items()}}
+        lines |= {("stream", *path): line for path, line in own.lines.items()}
+        general = {s: inner(layer, s).values for s in ("train", "network")}
+        yield Layer(layer.origin, {**general, "strategy": strategy.values, **values}, lines)
+
+
+def tables(layer: Layer) -> Layer:
+    """The layer, if it holds nothing but tables, each for a method or stream; else a UserError."""
+    for name in layer.values:
+        inner(layer, name)
+    return layer
+
+
+def inner(layer: Layer, key: str) -> Layer:
+    """One table of a layer, empty where there is none, with its lines."""
+    table = layer.values.get(key, {})
+    if not isinstance(table, dict):
+        raise UserError(f"{layer.at(key)}{key} must be a table, got {shown(table)}")
+    return Layer(
+        layer.origin, table, {path[1:]: n for path, n in layer.lines.items() if path[0] == key and path[1:]}
+    )
 
 
 def defaults_files() -> list[Path]:
@@ -252,7 +311,7 @@ def defaults_files() -> list[Path]:
 def read_toml(path: Path) -> Table:
     try:
         return tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # a number of 5000 digits is the one, nesting the other
         raise UserError(f"{path}: not valid TOML: {error}") from None
 
 
@@ -280,12 +339,16 @@ def read_file(path: Path) -> Layer:
     return layer
 
 
-def read_yaml(path: Path) -> tuple[Table, dict[tuple[str, ...], int]]:
+# PyYAML raises its own errors for text, and whatever Python has for values: !!int '', !!bool x, 1:1:...:1.0
+NOT_YAML = (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, ArithmeticError, RecursionError)
+
+
+def read_yaml(path: Path) -> tuple[Table, Lines]:
     text = read_text(path)
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         values = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except NOT_YAML as error:
         raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict) or not all(isinstance(k, str) for k in values):
         raise UserError(f"{path}: expected keys and values, such as 'method: ewc'")
@@ -299,8 +362,8 @@ def yaml_lines(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[st
             yield from yaml_lines(value, (*path, str(key.value)))
 
 
-def toml_lines(text: str) -> dict[tuple[str, ...], int]:
-    lines: dict[tuple[str, ...], int] = {}
+def toml_lines(text: str) -> Lines:
+    lines: Lines = {}
     table: tuple[str, ...] = ()
     for number, line in enumerate(text.splitlines(), 1):
         if header := re.match(r"\s*\[([^\[\]]+)\]", line):
@@ -316,16 +379,22 @@ def parse_sets(sets: tuple[str, ...]) -> Table:
     found: Table = {}
     for text in sets:
         path, equals, value = text.partition("=")
-        keys = path.strip().split(".")
-        if not equals or len(keys) not in (2, 3) or keys[0] not in SECTIONS:
+        keys = [key.strip() for key in path.split(".")]
+        if not all(keys) or not equals or len(keys) not in (2, 3) or keys[0] not in SECTIONS:
             near = ", ".join(f"{s}.NAME=VALUE" for s in SECTIONS)
             raise UserError(f"--set {text!r}: expected one of {near}")
+        if keys[1:] == ["name"] and keys[0] in ("stream", "network"):
+            raise UserError(f"--set {text!r}: names are given by --{keys[0]}")
+        if not value.strip():
+            raise UserError(f"--set {text!r}: a value is missing; null says none")
         table = found.setdefault(keys[0], {})
         for key in keys[1:-1]:
             table = table.setdefault(key, {})
+            if not isinstance(table, dict):
+                raise UserError(f"--set {text!r}: {key} was set to {shown(table)} before")
         try:
             table[keys[-1]] = yaml.safe_load(value)
-        except (yaml.YAMLError, ValueError) as error:
+        except NOT_YAML as error:
             raise UserError(f"--set {text!r}: {' '.join(str(error).split())}") from None
     return found
 

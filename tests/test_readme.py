@@ -25,7 +25,8 @@ def commands() -> list[str]:
     """Every clbench command of the README, in its order: in blocks and in the table of uses."""
     lines = [line for block in blocks("sh") for line in block.splitlines()]
     cells = re.findall(r"^\|[^|]*\| `(clbench [^`]*)`", README, flags=re.MULTILINE)
-    return [line.replace(".venv/bin/", "") for line in [*lines, *cells] if "clbench " in line and "pip" not in line]
+    wanted = [line for line in [*lines, *cells] if "clbench " in line and "pip" not in line]
+    return [line.replace(".venv/bin/", "") for line in wanted]
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,7 @@ def test_there_are_commands_to_run():
 
 @pytest.mark.parametrize("command", commands())
 def test_commands_run(command, folder, monkeypatch):
-    """As printed but smaller: few images and units, and the embedded digits for MNIST where MNIST is not at hand."""
+    """As printed but smaller: few images and units, and digits for MNIST where that is not at hand."""
     monkeypatch.chdir(folder)
     words = shlex.split(command)[1:]
     if words[0] == "train":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,7 @@ def test_a_resumed_run_ends_with_the_bits_of_an_uninterrupted_one(method: str, t
 def plain_sgd(task: Task, start: Params, seed: int, epochs: int) -> Params:
     """Task 1 as one writes it without any framework: the shared layers' and the head's weights after it."""
     sizes = [start["network.blocks.0.weight"].shape[1], 15, 7, 10]
-    layers = [nn.Linear(a, b) for a, b in zip(sizes, sizes[1:], strict=False)]
+    layers = [nn.Linear(a, b) for a, b in itertools.pairwise(sizes)]
     names = ["network.blocks.0", "network.blocks.1", "head"]
     columns = slice(*task.columns)
     with torch.no_grad():
