@@ -100,6 +100,8 @@ def saliency(trainer: Trainer, task: Task, of: str, size: int, reduction: str, s
     """
     model = trainer.model
     shared = model.shared
+    if not shared:
+        return {}  # a network that is all head
     total, batches = zeros(shared), 0
     for x, y in trainer.sweep(task.train, size):
         outputs = trainer.strategy.outputs(model, x, task)

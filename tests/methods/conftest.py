@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Iterator
 
 import pytest
+import tiny
 import torch
-
-from clbench import datasets
-
-
-@cache
-def digits():
-    return datasets.load("digits")
 
 
 @pytest.fixture(autouse=True)
-def alike_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def alike_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     torch.set_num_threads(1)
     monkeypatch.setattr("clbench.config.defaults_files", list)
-    monkeypatch.setattr("clbench.learning.load", lambda name, *args, **options: digits())
+    monkeypatch.setattr("clbench.learning.load", lambda name, *args, **options: tiny.digits())
+    yield
+    torch.set_flush_denormal(False)  # Machine.prepare sets it for the process; hypothesis minds

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -58,7 +58,7 @@ def test_a_resumed_run_ends_with_the_bits_of_an_uninterrupted_one(method: str, t
 def plain_sgd(task: Task, start: Params, seed: int, epochs: int) -> Params:
     """Task 1 as one writes it without any framework: the shared layers' and the head's weights after it."""
     sizes = [start["network.blocks.0.weight"].shape[1], 15, 7, 10]
-    layers = [nn.Linear(a, b) for a, b in itertools.pairwise(sizes)]
+    layers = [nn.Linear(a, b) for a, b in pairwise(sizes)]
     names = ["network.blocks.0", "network.blocks.1", "head"]
     columns = slice(*task.columns)
     with torch.no_grad():
@@ -84,7 +84,7 @@ def plain_sgd(task: Task, start: Params, seed: int, epochs: int) -> Params:
 
 @pytest.mark.parametrize("method", SEQUENTIAL)
 def test_task_one_is_plain_training(method: str) -> None:
-    chosen = tiny.config(method, *(("strategy.pruning=none",) if method == "anpyc" else ()), seeds=(2, 3))
+    chosen = tiny.config(method, *tiny.bare(method), seeds=(2, 3))
     trainer = tiny.started(chosen)
     starts = [tiny.weights(trainer, place) for place in (0, 1)]
     tiny.learn(trainer, chosen, tasks=1)

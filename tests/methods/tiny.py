@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from clbench import datasets
 from clbench.config import Config, resolve
 from clbench.learning import Group, Machine, build_stream, build_trainer
 from clbench.params import Params, copies
@@ -29,6 +31,11 @@ TINY = (
     "train.lr=0.05",
     "strategy.anpyc.step=25",
 )
+
+
+@cache
+def digits() -> datasets.Images:
+    return datasets.load("digits")
 
 
 def config(
@@ -113,3 +120,8 @@ def one_sample_gradients(
         gradients = torch.autograd.grad(value(logits, label), [model.shared[name] for name in names])
         found.append({name: g[seed] for name, g in zip(names, gradients, strict=True)})
     return found
+
+
+def bare(method: str) -> tuple[str, ...]:
+    """Without pruning, which changes weights and trains longer whatever the pull."""
+    return ("strategy.pruning=none",) if method == "anpyc" else ()
