@@ -13,6 +13,7 @@ from pathlib import Path
 from unittest import mock
 
 from clbench import cli
+from clbench.registry import networks, strategies, streams
 
 ROOT = Path(__file__).parent.parent
 SMALL = ("stream.limit=60", "train.epochs=1", "network.hidden=8", "stream.tasks=2")
@@ -63,3 +64,19 @@ def process(*words: str | Path, **more) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": environment}
     return subprocess.Popen(command, start_new_session=True, **{**pipes, **more})
+
+
+@contextlib.contextmanager
+def plugins_forgotten():
+    """Whatever a plugin registers inside is unknown again afterwards."""
+    registries = (strategies, streams, networks)
+    for registry in registries:
+        registry.fill()
+    before = [dict(registry.entries) for registry in registries]
+    try:
+        yield
+    finally:
+        for registry, entries in zip(registries, before, strict=True):
+            registry.entries = entries
+        for name in [name for name in sys.modules if name.startswith("clbench_plugin_")]:
+            del sys.modules[name]
