@@ -139,10 +139,11 @@ def train(
     """Train methods over a stream of tasks; one result file each, resumed if interrupted."""
     machine = machine_of(device, threads, data_root, allow_modified_data, plugin, checkpoints)
     from clbench import config as configuration
+    from clbench.layers import read_file
     from clbench.progress import watcher
     from clbench.runner import Silent, run_all
 
-    file = configuration.read_file(config) if config else None
+    file = read_file(config) if config else None
     configs = [
         configuration.resolve(
             name,

@@ -9,8 +9,9 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clbench.config import Config, Layer, methods_of, parse_sets, read_file, resolve, resolve_stored
+from clbench.config import Config, methods_of, resolve, resolve_stored
 from clbench.errors import UserError
+from clbench.layers import Layer, parse_sets, read_file
 
 quickly = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 

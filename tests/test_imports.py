@@ -18,7 +18,7 @@ ROWS = [
     ["errors", "__init__"],
     ["options", "atomic", "params", "metrics"],
     ["registry", "jsonfile", "result_checks"],
-    ["results", "datasets", "task"],
+    ["results", "datasets", "task", "layers"],
     ["report", "streams", "networks"],
     ["models"],
     ["importance", "per_sample", "pruning", "strategies", "training"],
