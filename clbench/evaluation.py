@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ def compared(files: list[Path], stage: int | None, machine: Machine) -> Iterator
             group = Group(config, seeds, path.with_suffix(""), result.digest)
             wanted = stage_of(path, group, stage, reached=max(len(runs[seed].matrix) for seed in seeds) - 1)
             try:
-                scored = group.rescored(machine, wanted, result.data)
+                threads = result.environment.get("threads", machine.threads)  # their number changes last digits
+                scored = group.rescored(replace(machine, threads=threads), wanted, result.data)
             except UserError as error:
                 raise UserError(
                     str(error) if str(path.with_suffix("")) in str(error) else f"{path}: {error}"
