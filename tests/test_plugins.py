@@ -63,13 +63,8 @@ class Fails(Strategy):
 def backwards(images, seed: int, tasks: Count = 2):
     """All classes, the pixels in their order and in the opposite one."""
     pixels = torch.arange(images.x_train[0].numel())
-<<<<<<< HEAD
-    ways = [pixels.flip(0) if t % 2 else pixels for t in range(tasks)]
-    return [Part(f"way {t + 1}", images, tuple(range(10)), way) for t, way in enumerate(ways)]
-=======
     orders = [pixels, pixels.flip(0)] * tasks
     return [Part(f"way {t + 1}", images, tuple(range(10)), orders[t]) for t in range(tasks)]
->>>>>>> cli
 
 
 @streams.register("odd-even")
