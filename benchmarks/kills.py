@@ -7,6 +7,7 @@ of a checkpoint. A run that ends before its kill is compared and started afresh 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -19,6 +20,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
+
+import safetensors.torch
 
 from clbench import checkpoint, results
 from clbench.errors import UserError
@@ -169,7 +172,7 @@ def outcome(out: Path) -> Outcome:
 
 
 def fingerprint(path: Path) -> str:
-    return checkpoint.fingerprint(checkpoint.read(path).tensors)
+    return hashlib.sha256(safetensors.torch.save(checkpoint.read(path).tensors)).hexdigest()
 
 
 def finished(run: Started, out: Path, reference: Outcome) -> list[str]:

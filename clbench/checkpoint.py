@@ -100,7 +100,7 @@ def restore(trainer: Trainer, checkpoint: Checkpoint, path: Path) -> None:
             raise damaged(path, str(error)) from None
     for purpose, states in part(tensors, "generator/").items():
         for g, state in zip(trainer.generators(purpose), states, strict=True):
-            g.set_state(state.clone())  # torch 2.15 misreads a state that is a view into another tensor
+            g.set_state(state)
     trainer.first_bad = tensors["trainer/first_bad"].to(model.device)
     model.active = trainer.first_bad < 0
 

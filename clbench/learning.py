@@ -173,11 +173,13 @@ class Group:
         return [Run(**run) for run in found.record["runs"]]
 
     def keep_checkpoint(self, trainer: Trainer, stage: int, runs: list[Run], keep: Keep) -> None:
+        earlier = self.kept()
         record = {"runs": [asdict(run) for run in runs], "steps": trainer.steps}
         path = checkpoint.path_of(self.folder, stage, self.seeds)
         checkpoint.write(path, checkpoint.collect(trainer), record)
         if keep != "all":
-            self.forget_checkpoints(spare=1)
+            for old in earlier.values():
+                old.unlink(missing_ok=True)
 
     def forget_checkpoints(self, spare: int) -> None:
         """Remove all but the last `spare`."""

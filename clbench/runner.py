@@ -24,7 +24,6 @@ import torch
 from filelock import FileLock, Timeout
 
 from clbench import __version__
-from clbench.atomic import forget_temporaries
 from clbench.config import Config
 from clbench.errors import UserError
 from clbench.learning import Group, Machine, News, build_stream, build_trainer
@@ -133,11 +132,9 @@ def opened(
     config: Config, path: Path, machine: Machine, device: torch.device, workers: int, force: bool
 ) -> Result:
     """The stored result if there is one, else a new one, with its seeds dealt into groups."""
-    forget_temporaries(path.parent, path.name)
-    forget_temporaries(checkpoints_of(path))
-    if force:  # checkpoints first: if killed in between, no new result goes on from old ones
-        shutil.rmtree(checkpoints_of(path), ignore_errors=True)
+    if force:
         path.unlink(missing_ok=True)
+        shutil.rmtree(checkpoints_of(path), ignore_errors=True)
     if path.exists():
         result = load(path)
         for failed in (r for r in result.runs if r.status == "failed"):
