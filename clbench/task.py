@@ -34,7 +34,7 @@ class Split:
         """Images [*index, pixels...] as float32, scaled and permuted."""
         x = self.images[self.rows[index]]
         if self.permutations is not None and len(self.permutations) == 1:
-            x = x[..., self.permutations[0]]
+            x = x.index_select(-1, self.permutations[0])
         elif self.permutations is not None and self.owner is not None:
             x = x.gather(-1, self.permutations[self.owner[index]])
         return x if x.is_floating_point() else x.float().mul_(self.scale).sub_(self.shift)
