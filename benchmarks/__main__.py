@@ -50,6 +50,18 @@ def speed(
 
 
 @app.command()
+def tune(
+    stream: Annotated[str, typer.Argument(help="A stream of benchmarks/tuning.yaml.")],
+    workers: Annotated[int, typer.Option(min=1, help="Processes that share the trials.")] = 1,
+    data_root: DataRoot = None,
+) -> None:
+    """The search behind the tuned values of clbench.toml, on validation data; runs what is missing."""
+    from benchmarks.tune import tune as search
+
+    typer.echo(search(stream, data_root, workers))
+
+
+@app.command()
 def seeds(
     numbers: Annotated[str, typer.Option(help="Numbers of seeds, comma-separated.")] = "1,3,5,10",
     batch: Annotated[int, typer.Option(min=1, help="Images a step and seed.")] = 128,

@@ -27,6 +27,13 @@ def write_whole(path: Path, content: bytes) -> None:
     _sync_folder(path.parent)
 
 
+def forget_temporaries(folder: Path, name: str = "*") -> None:
+    """Remove what killed writers of files called `name` left; only for who alone may write them."""
+    for temporary in folder.glob(f".{name}.*.tmp"):
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
 def _sync_folder(folder: Path) -> None:
     # Some file systems refuse to sync a folder. The file itself is whole by then, so that is no error.
     with contextlib.suppress(OSError):

@@ -1,7 +1,7 @@
 """Checkpoints: what a resumed run and `evaluate` need, in safetensors (no pickle), written whole or not at all.
 
 One file a stage and group of seeds: weights and buffers, the method's state, the state of every generator, and
-as metadata the record so far (matrix, times) and a sha256 of the tensors.
+as metadata the record so far (whose it is, matrix, times) and a sha256 of all that.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from clbench.errors import UserError
 from clbench.params import Params
 from clbench.training import Trainer
 
-FORMAT = "clbench-checkpoint-1"
+FORMAT = "clbench-checkpoint-2"
 
 
 @dataclass
@@ -35,12 +35,20 @@ class Checkpoint:
 
 
 def path_of(folder: Path, stage: int, seeds: tuple[int, ...]) -> Path:
-    return folder / f"stage-{stage:03d}-seeds-{'-'.join(map(str, seeds))}.safetensors"
+    return folder / f"stage-{stage:03d}-seeds-{named(seeds)}.safetensors"
+
+
+def named(seeds: tuple[int, ...]) -> str:
+    """0-1-2, or what a file name can hold of many seeds."""
+    words = "-".join(map(str, seeds))
+    return (
+        words if len(words) <= 80 else f"{words[:40]}-and-more-{hashlib.sha256(words.encode()).hexdigest()[:12]}"
+    )
 
 
 def stages(folder: Path, seeds: tuple[int, ...]) -> dict[int, Path]:
     """The stages of which this group's checkpoint is kept."""
-    pattern = re.compile(rf"stage-(\d+)-seeds-{'-'.join(map(str, seeds))}\.safetensors")
+    pattern = re.compile(rf"stage-(\d+)-seeds-{named(seeds)}\.safetensors")
     found = [(pattern.fullmatch(p.name), p) for p in folder.glob("stage-*.safetensors")]
     return {int(match[1]): path for match, path in sorted(found, key=lambda f: f[1]) if match}
 
@@ -52,13 +60,14 @@ def collect(trainer: Trainer) -> Params:
     tensors |= {f"method/{n}": t.detach() for n, t in trainer.strategy.state().items()}
     for purpose, generators in trainer.draws_of.items():
         tensors[f"generator/{purpose}"] = torch.stack([g.get_state() for g in generators])
-    tensors["trainer/first_bad"] = trainer.first_bad
+    tensors |= {"trainer/first_bad": trainer.first_bad, "trainer/steps": trainer.steps}
     return {name: t.cpu().contiguous() for name, t in tensors.items()}
 
 
 def write(path: Path, tensors: Params, record: dict[str, Any]) -> None:
     """Atomically: temporary file, flush, rename. UserError if the disk refuses."""
-    meta = {"format": FORMAT, "record": json.dumps(record), "sha256": fingerprint(tensors)}
+    words = json.dumps(record)
+    meta = {"format": FORMAT, "record": words, "sha256": fingerprint(tensors, words)}
     write_whole(path, to_bytes(tensors, meta))
 
 
@@ -68,19 +77,22 @@ def read(path: Path) -> Checkpoint:
         with safe_open(path, framework="pt") as file:
             meta = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        known = meta["format"] == FORMAT
+        intact = meta["sha256"] == fingerprint(tensors, meta["record"])
         record = json.loads(meta["record"])
-        intact = meta["format"] == FORMAT and meta["sha256"] == fingerprint(tensors)
     except OSError as error:
         raise UserError(f"{path}: cannot read the checkpoint: {error.strerror or error}") from None
     except (SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise damaged(path, f"{type(error).__name__}") from None
+    if not known:
+        raise damaged(path, f"its format is {meta['format']!r}, this clbench reads {FORMAT!r}")
     if not intact:
         raise damaged(path, "its contents do not fit its checksum")
     return Checkpoint(tensors, record)
 
 
 def damaged(path: Path, why: str) -> UserError:
-    return UserError(f"{path}: damaged checkpoint ({why}); delete it, or train again with --force")
+    return UserError(f"{path}: unusable checkpoint: {why}; delete it, or train again with --force")
 
 
 def restore(trainer: Trainer, checkpoint: Checkpoint, path: Path) -> None:
@@ -100,8 +112,9 @@ def restore(trainer: Trainer, checkpoint: Checkpoint, path: Path) -> None:
             raise damaged(path, str(error)) from None
     for purpose, states in part(tensors, "generator/").items():
         for g, state in zip(trainer.generators(purpose), states, strict=True):
-            g.set_state(state)
+            g.set_state(state.clone())  # torch 2.15 misreads a state that is a view into another tensor
     trainer.first_bad = tensors["trainer/first_bad"].to(model.device)
+    trainer.steps = tensors["trainer/steps"].to(model.device)
     model.active = trainer.first_bad < 0
 
 
@@ -109,9 +122,9 @@ def part(tensors: Params, prefix: str) -> Params:
     return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
 
 
-def fingerprint(tensors: dict[str, Tensor]) -> str:
-    """sha256 over names, types, shapes and bytes."""
-    found = hashlib.sha256()
+def fingerprint(tensors: dict[str, Tensor], record: str) -> str:
+    """sha256 over the record and the tensors' names, types, shapes and bytes."""
+    found = hashlib.sha256(record.encode())
     for name in sorted(tensors):
         t = tensors[name]
         found.update(f"{name} {t.dtype} {list(t.shape)}".encode())

@@ -6,16 +6,33 @@ import contextlib
 import json
 import os
 import sys
+import traceback
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from clbench import __version__
 from clbench.errors import UserError
 
+
+class Stopped(Exception):
+    """Ctrl-C, or nobody reads on. Typer would end the program itself at either; main() has words for them."""
+
+
+class Commands(TyperGroup):
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, BrokenPipeError) as error:
+            raise Stopped from error
+
+
 app = typer.Typer(
     name="clbench",
+    cls=Commands,
     help="A benchmark for continual learning: train methods over streams of tasks, keep every accuracy matrix, "
     "report ACC, BWT, FWT and SMT.",
     no_args_is_help=True,
@@ -60,8 +77,7 @@ def common(
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    if debug:
-        os.environ["CLBENCH_DEBUG"] = "1"
+    """--debug is main()'s."""
 
 
 @app.command()
@@ -123,10 +139,11 @@ def train(
     """Train methods over a stream of tasks; one result file each, resumed if interrupted."""
     machine = machine_of(device, threads, data_root, allow_modified_data, plugin, checkpoints)
     from clbench import config as configuration
+    from clbench.layers import read_file
     from clbench.progress import watcher
     from clbench.runner import Silent, run_all
 
-    file = configuration.read_file(config) if config else None
+    file = read_file(config) if config else None
     configs = [
         configuration.resolve(
             name,
@@ -139,7 +156,11 @@ def train(
             file=file,
             sets=tuple(set_ or ()),
         )
-        for name in (method.split(",") if method else configuration.methods_of(file))
+        for name in (
+            configuration.each_named(method.split(","), "--method")
+            if method is not None
+            else configuration.methods_of(file)
+        )
     ]
     watch = Silent() if quiet or as_json else watcher()
     with watch if not isinstance(watch, Silent) else contextlib.nullcontext():
@@ -183,16 +204,17 @@ def machine_of(
 
 
 def seeds_of(seeds: int | None, seed_list: str | None) -> tuple[int, ...] | None:
-    from clbench.config import checked_seeds
+    from clbench.config import checked_seeds, first_seeds
 
     if seeds is not None and seed_list is not None:
         raise UserError("--seeds and --seed-list exclude each other")
     if seed_list is None:
-        return None if seeds is None else tuple(range(seeds))
+        return None if seeds is None else first_seeds(seeds, "--seeds")
     try:
-        return checked_seeds(tuple(int(s) for s in seed_list.split(",")), "--seed-list")
+        found = tuple(int(s) for s in seed_list.split(","))
     except ValueError:
-        raise UserError(f"--seed-list {seed_list!r}: expected whole numbers such as 3,5,8") from None
+        raise UserError(f"--seed-list {seed_list[:80]!r}: expected whole numbers such as 3,5,8") from None
+    return checked_seeds(found, "--seed-list")
 
 
 @app.command()
@@ -319,25 +341,36 @@ def main() -> None:
     debug = "--debug" in sys.argv
     if debug:  # anywhere on the line
         sys.argv = [sys.argv[0], "--debug", *(a for a in sys.argv[1:] if a != "--debug")]
+    warnings.showwarning = warn  # type: ignore[assignment]
     try:
         app()
-    except UserError as error:
+    except (Exception, KeyboardInterrupt) as error:
+        cause = error.__cause__ if isinstance(error, Stopped) and error.__cause__ else error
+        if isinstance(cause, BrokenPipeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the flush at exit complains
+            sys.exit(0)
         if debug:
-            raise
-        fail(str(error), 2)
-    except KeyboardInterrupt:
-        if debug:
-            raise
-        fail("interrupted; what was finished is kept, the same command goes on from there", 130)
-    except MemoryError:
-        fail("out of memory; use fewer seeds at once or more --workers 1 runs", 2)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    except OSError as error:
-        if debug:
-            raise
-        fail(f"{error.filename or 'system'}: {error.strerror or error}", 2)
+            traceback.print_exception(cause)
+        fail(*explained(cause))
+
+
+def explained(error: BaseException) -> tuple[str, int]:
+    """One line about an error, and the exit code."""
+    if isinstance(error, UserError):
+        return str(error), 2
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted; what was finished is kept, the same command goes on from there", 130
+    if isinstance(error, MemoryError) or "allocate memory" in str(error):
+        return "out of memory; use fewer seeds at once, fewer --workers or a smaller network", 2
+    if isinstance(error, OSError):
+        return f"{error.filename or 'system'}: {error.strerror or error}", 2
+    kind = type(error).__name__
+    return f"{kind}: {error} (a fault of clbench or of a plugin; --debug shows where)", 2
+
+
+def warn(message: Warning | str, category: type[Warning], *_: Any) -> None:
+    """A warning is one line, without the line of source that raised it."""
+    print("clbench: warning: " + " ".join(str(message).split()), file=sys.stderr)
 
 
 def fail(message: str, code: int) -> None:

@@ -65,7 +65,7 @@ def drawn(outputs: Tensor, generators: list[torch.Generator]) -> Tensor:
     seeds, batch, _ = outputs.shape
     uniform = torch.stack([torch.rand(batch, 1, generator=g, device=outputs.device) for g in generators])
     cumulated = outputs.softmax(-1).cumsum(-1)
-    return (cumulated[..., :-1] < uniform).sum(-1).view(seeds, batch)
+    return (cumulated[..., :-1] <= uniform).sum(-1).view(seeds, batch)
 
 
 def weighted_log_likelihood(model: Classifier, task: Task, weighted: bool) -> Callable[[Tensor, Tensor], Tensor]:
@@ -100,6 +100,8 @@ def saliency(trainer: Trainer, task: Task, of: str, size: int, reduction: str, s
     """
     model = trainer.model
     shared = model.shared
+    if not shared:
+        return {}  # a network that is all head
     total, batches = zeros(shared), 0
     for x, y in trainer.sweep(task.train, size):
         outputs = trainer.strategy.outputs(model, x, task)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -74,7 +74,15 @@ def build_stream(config: Config, machine: Machine, device: torch.device) -> Stre
 
     parts = function(images if data is None else images(data), common.seed, **options)
     single = strategies[config.method].single_head and config.scenario == "task"
-    return assemble(config.stream, parts, common, "domain" if single else config.scenario, device)
+    stream = assemble(config.stream, parts, common, "domain" if single else config.scenario, device)
+    bare = [task.name for task in stream.tasks if task.validation is None]
+    if bare and (config.score == "validation" or (config.train.patience and config.train.stop_on == "validation")):
+        share = common.validation
+        raise UserError(
+            f"stream.validation={share} leaves task {bare[0]} no validation image, which --score validation and "
+            "train.stop_on=validation need; --set stream.validation=0.1"
+        )
+    return stream
 
 
 def build_trainer(config: Config, stream: Stream, seeds: tuple[int, ...], device: torch.device) -> Trainer:
@@ -96,6 +104,7 @@ class Group:
     config: Config
     seeds: tuple[int, ...]
     folder: Path
+    digest: str | None = None  # of the stored configuration, which an older clbench may have written
 
     def learn(self, machine: Machine, tell: Callable[[News], None]) -> list[Run]:
         """Train to the end, from the last checkpoint if there is one."""
@@ -153,7 +162,7 @@ class Group:
 
     def scored(self, trainer: Trainer, task: Task) -> list[float | None]:
         split = task.validation if self.config.score == "validation" else task.test
-        assert split is not None  # resolve() asks for validation images
+        assert split is not None  # build_stream() sees to it
         return trainer.score(task, split)
 
     # -- checkpoints ------------------------------------------------------------------------------------------
@@ -164,22 +173,27 @@ class Group:
         if not kept:
             return [], 0
         stage = max(kept)
-        return self.load(trainer, kept[stage]), stage
+        return self.load(trainer, stage), stage
 
-    def load(self, trainer: Trainer, path: Path) -> list[Run]:
+    def load(self, trainer: Trainer, stage: int) -> list[Run]:
+        path = self.kept()[stage]
         found = checkpoint.read(path)
+        mine = self.belongs(stage)
+        if {name: found.record.get(name) for name in mine} != mine:
+            raise checkpoint.damaged(path, "it is of another configuration, stage or group of seeds")
         checkpoint.restore(trainer, found, path)
-        trainer.steps = found.record["steps"]
         return [Run(**run) for run in found.record["runs"]]
 
     def keep_checkpoint(self, trainer: Trainer, stage: int, runs: list[Run], keep: Keep) -> None:
-        earlier = self.kept()
-        record = {"runs": [asdict(run) for run in runs], "steps": trainer.steps}
+        record = {**self.belongs(stage), "runs": [asdict(run) for run in runs]}
         path = checkpoint.path_of(self.folder, stage, self.seeds)
         checkpoint.write(path, checkpoint.collect(trainer), record)
         if keep != "all":
-            for old in earlier.values():
-                old.unlink(missing_ok=True)
+            self.forget_checkpoints(spare=1)
+
+    def belongs(self, stage: int) -> dict[str, Any]:
+        """What a checkpoint says of whose it is."""
+        return {"config": self.digest or self.config.digest, "stage": stage, "seeds": list(self.seeds)}
 
     def forget_checkpoints(self, spare: int) -> None:
         """Remove all but the last `spare`."""
@@ -196,13 +210,18 @@ class Group:
         """Checkpoints by stage, in order."""
         return checkpoint.stages(self.folder, self.seeds)
 
-    def rescored(self, machine: Machine, stage: int) -> list[list[float | None]]:
-        """For `evaluate`: scores [seed][task] of a kept stage; stage 0 is the untrained network."""
+    def rescored(self, machine: Machine, stage: int, data: dict[str, str]) -> list[list[float | None]]:
+        """For `evaluate`: scores [seed][task] of a kept stage; stage 0 is the untrained network.
+
+        UserError where the stream's checksums are not `data`.
+        """
         device = machine.prepare()
         stream = build_stream(self.config, machine, device)
+        if stream.checksums != data:
+            raise UserError(f"the data ({', '.join(stream.checksums)}) is not that of the run; its sha256 differs")
         trainer = build_trainer(self.config, stream, self.seeds, device)
         if stage > 0:
-            self.load(trainer, self.kept()[stage])
+            self.load(trainer, stage)
         joint = trainer.strategy.protocol == "joint"
         trainer.model.seen = len(stream.tasks) if joint and stage else stage
         columns = [self.scored(trainer, task) for task in stream.tasks]

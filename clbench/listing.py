@@ -8,7 +8,7 @@ from clbench.metrics import METRICS
 from clbench.options import Option, options_of
 from clbench.registry import first_line, networks, strategies, streams
 from clbench.streams.assemble import Common
-from clbench.streams.find import find, names
+from clbench.streams.find import find, is_form, names
 
 KINDS = ("methods", "streams", "networks", "metrics")
 Entry = dict[str, Any]
@@ -20,7 +20,7 @@ def listing(kind: str) -> list[Entry]:
         return [{"name": name, "summary": m.definition, "options": []} for name, m in METRICS.items()]
     if kind == "streams":
         entries = [(name, find(name)[0]) for name in names()]
-        entries += [(f"{form}:FILE.npz", streams[form]) for form in ("split", "permuted")]
+        entries += [(f"{form}:FILE.npz", streams[form]) for form in streams if is_form(streams[form])]
         common = options_of(Common)
         return [entry(name, f, {**options_of(f), **common}) for name, f in entries]
     registry = strategies if kind == "methods" else networks

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import inspect
+import reprlib
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
@@ -16,8 +17,9 @@ NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Percent = Annotated[float, Field(ge=0, le=100)]
-Count = Annotated[int, Field(ge=1)]
-Natural = Annotated[int, Field(ge=0)]
+LARGEST = 2**31 - 1  # what torch takes as a size or an index everywhere
+Count = Annotated[int, Field(ge=1, le=LARGEST)]
+Natural = Annotated[int, Field(ge=0, le=LARGEST)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,19 +69,37 @@ def complete(factory: Callable[..., Any], given: dict[str, Any], where: str) -> 
 def convert(value: Any, annotation: Any, where: str) -> Any:
     """`value` as the annotated type; text such as '512,256' becomes a tuple where one is asked for."""
     bare = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
-    if get_origin(bare) is tuple and not isinstance(value, (list, tuple)):
+    if get_origin(bare) is tuple and isinstance(value, (str, int, float)):
         value = [v for v in str(value).split(",") if v.strip()]
-    if isinstance(value, bool) and bare in (int, float):
-        raise UserError(f"{where}: expected a number, got {value}")
+    if holds_bool(value) and "bool" not in str(annotation) and annotation is not Any:  # pydantic takes it for 1
+        raise UserError(f"{where}: expected a number or a name, got {shown(value)}")
     try:
         return TypeAdapter(annotation).validate_python(value)
-    except ValidationError as error:
-        problem = error.errors()[0]["msg"].removeprefix("Input ")
-        raise UserError(f"{where}: {problem}, got {value!r}") from None
+    except (ValidationError, RecursionError) as error:
+        problem = error.errors()[0]["msg"] if isinstance(error, ValidationError) else "nested too deep"
+        raise UserError(f"{where}: {problem.removeprefix('Input ')}, got {shown(value)}") from None
+
+
+def holds_bool(value: Any) -> bool:
+    return isinstance(value, bool) or (
+        isinstance(value, (list, tuple)) and any(v is True or v is False for v in value)
+    )
+
+
+def shown(value: Any) -> str:
+    """`value` in at most a line: YAML's anchors make values whose repr is larger than any memory."""
+    return short.repr(value)
+
+
+short = reprlib.Repr()
+short.maxstring = short.maxother = 80
+short.maxlevel = 2
 
 
 def did_you_mean(name: str, known: Any) -> str:
     """'did you mean 'ewc'?' where something is near, else all there is."""
     known = sorted(known)
+    if not known:
+        return "there are none"
     near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known) or 'none'}"
+    return f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"

@@ -37,6 +37,8 @@ def per_sample_sums(
 ) -> Params:
     """Σ over the batch of f(gradient of value(outputs, choose(outputs))), [S, ...]; x: [S, B, ...]."""
     model = trainer.model
+    if not model.shared:
+        return {}  # a network that is all head
     layers = linear_layers(model)
     if layers is None:
         return general(trainer, task, x, choose, value, f)

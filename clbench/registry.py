@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import importlib.util
 import pkgutil
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
 from clbench.errors import UserError
@@ -36,9 +39,13 @@ class Registry:
         """Decorator: `@strategies.register("ewc")`. A name is taken once."""
 
         def keep(entry: Entry) -> Entry:
+            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):  # it names files and stands in lists
+                raise UserError(f"{name!r} cannot name a {self.kind}: letters, digits, and _ . - within")
             taken = self.entries.get(name)
             if taken is not None and taken.__module__ != entry.__module__:
-                raise UserError(f"two {self.kind}s are called {name!r}: {taken.__module__}, {entry.__module__}")
+                raise UserError(
+                    f"two {self.kind}s are called {name!r}: one in {home(taken)}, one in {home(entry)}"
+                )
             self.entries[name] = entry
             return entry
 
@@ -53,11 +60,16 @@ class Registry:
             importlib.import_module(module.name)
         for point in entry_points(group=self.package):
             try:
-                self.entries.setdefault(point.name, point.load())
-            except Exception as error:
-                self.broken[point.name] = f"{type(error).__name__}: {error}"
-                message = f"plugin {point.name!r} ({point.value}) was left out: {self.broken[point.name]}"
-                warnings.warn(message, PluginWarning, stacklevel=2)
+                self.register(point.name)(point.load())
+            except (Exception, SystemExit) as error:  # a plugin may raise anything
+                self.leave_out(point.name, point.value, error)
+
+    def leave_out(self, name: str, value: str, error: BaseException) -> None:
+        why = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        if name not in self.entries:
+            self.broken[name] = " ".join(why.split())
+        message = f"the installed {self.kind} {name!r} ({value}) was left out: {' '.join(why.split())}"
+        warnings.warn(message, PluginWarning, stacklevel=3)
 
     def __iter__(self) -> Iterator[str]:
         self.fill()
@@ -70,6 +82,12 @@ class Registry:
         if name not in self.entries:
             raise UserError(f"no {self.kind} called {name!r}; {did_you_mean(name, self.entries)}")
         return self.entries[name]
+
+
+def home(entry: Any) -> str:
+    """The file that an entry comes from, or its module."""
+    module = sys.modules.get(entry.__module__)
+    return getattr(module, "__file__", None) or entry.__module__
 
 
 strategies = Registry("method", "clbench.strategies")
@@ -92,15 +110,28 @@ def load_plugin(path: Path) -> str:
     if spec is None or spec.loader is None:
         raise UserError(f"--plugin {path}: not a Python file")
     module = importlib.util.module_from_spec(spec)
+    with left_out_if_it_fails(name, module):
+        try:
+            spec.loader.exec_module(module)
+        except UserError as error:
+            raise UserError(f"--plugin {path}: {error}") from error
+        except (Exception, SystemExit) as error:  # a plugin may raise anything
+            raise UserError(f"--plugin {path} failed: {type(error).__name__}: {error}") from error
+    return digest
+
+
+@contextlib.contextmanager
+def left_out_if_it_fails(name: str, module: ModuleType) -> Iterator[None]:
+    """The module is known while it is imported, and nothing of it stays if that fails."""
+    before = [(registry, dict(registry.entries)) for registry in (strategies, streams, networks)]
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
-    except UserError:
-        raise
-    except Exception as error:
+        yield
+    except BaseException:
         del sys.modules[name]
-        raise UserError(f"--plugin {path} failed: {type(error).__name__}: {error}") from error
-    return digest
+        for registry, entries in before:
+            registry.entries = entries
+        raise
 
 
 def first_line(entry: Any) -> str:

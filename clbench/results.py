@@ -60,6 +60,8 @@ def digest(config: dict[str, Any]) -> str:
         text = json.dumps(config, sort_keys=True, separators=(",", ":"), allow_nan=False)
     except ValueError as error:
         raise UserError(f"the configuration holds a number that is not finite: {error}") from None
+    except TypeError as error:  # such as a date, which YAML makes of 2001-01-01
+        raise UserError(f"the configuration holds what JSON cannot: {error}") from None
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

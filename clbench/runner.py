@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
+import functools
 import os
 import platform
-import queue
 import shutil
-import signal
 import subprocess
-import threading
-import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,13 +18,16 @@ import torch
 from filelock import FileLock, Timeout
 
 from clbench import __version__
+from clbench.atomic import forget_temporaries
 from clbench.config import Config
 from clbench.errors import UserError
 from clbench.learning import Group, Machine, News, build_stream, build_trainer
 from clbench.registry import load_plugin, strategies
 from clbench.results import Result, Run, load, save
+from clbench.task import Stream
+from clbench.workers import Outcome, WorkerTraceback, reason, spread
 
-MESSAGE_EVERY = 0.25  # seconds between two messages of progress from a worker
+FINISHED = ("done", "diverged")
 
 
 class Watcher(Protocol):
@@ -61,6 +58,11 @@ class Job:
     group: Group
     result: Result
     path: Path
+
+    @property
+    def title(self) -> str:
+        config, seeds = self.group.config, ",".join(map(str, self.group.seeds))
+        return f"{config.method} on {config.stream}, seed{'s' * (len(self.group.seeds) > 1)} {seeds}"
 
 
 def run(
@@ -93,17 +95,18 @@ def run_all(
     device = machine.prepare()
     with contextlib.ExitStack() as locks:
         found: dict[str, tuple[Path, Result]] = {}
-        jobs: list[Job] = []
         for config in configs:
-            path = out / config.path
-            if config.digest in found:
-                continue
-            locks.enter_context(locked(path))
-            result = opened(config, path, machine, device, workers, force)
-            found[config.digest] = (path, result)
-            if result.status in ("done", "diverged"):
-                watch.say(f"{config.method}: finished before, in {path}")
+            if config.digest not in found:
+                path = out / config.path
+                locks.enter_context(locked(path))
+                found[config.digest] = (path, opened(config, path, machine, device, workers, force))
+        jobs: list[Job] = []  # from here on files change: every configuration has been found fit to run
+        for config in {config.digest: config for config in configs}.values():
+            path, result = found[config.digest]
+            if result.status in FINISHED:
+                watch.say(f"{config.method}: finished before, in {path} (--force runs it afresh)")
             else:
+                clear(path, everything=not any(run.matrix for run in result.runs))
                 jobs += jobs_of(config, path, result)
         problem = execute(jobs, machine, workers, watch)
     if problem is not None:
@@ -131,18 +134,15 @@ def locked(path: Path) -> Iterator[None]:
 def opened(
     config: Config, path: Path, machine: Machine, device: torch.device, workers: int, force: bool
 ) -> Result:
-    """The stored result if there is one, else a new one, with its seeds dealt into groups."""
-    if force:
-        path.unlink(missing_ok=True)
-        shutil.rmtree(checkpoints_of(path), ignore_errors=True)
-    if path.exists():
-        result = load(path)
-        for failed in (r for r in result.runs if r.status == "failed"):
-            failed.status, failed.reason = "running", None
-            result.status, result.reason, result.finished = "running", None, None
-        return result
+    """The stored result if there is one, else a new one, with its seeds dealt into groups. Writes nothing."""
+    earlier = stored(config, path) if path.exists() and not force else None
+    if earlier is not None and earlier.status in FINISHED:
+        return earlier
     stream = build_stream(config, machine, device)
-    build_trainer(config, stream, config.seeds[:1], device)  # a method that cannot do this refuses here
+    config.train.make_optimizer([torch.zeros(1, requires_grad=True)])  # one that is unknown refuses here,
+    build_trainer(config, stream, config.seeds[:1], device)  # as does a method that cannot do this
+    if earlier is not None:
+        return reopened(earlier, stream, path)
     return Result(
         digest=config.digest,
         config=config.as_dict(),
@@ -153,6 +153,37 @@ def opened(
         runs=[Run(seed, together=list(group)) for group in dealt(config.seeds, workers) for seed in group],
         started=now(),
     )
+
+
+def stored(config: Config, path: Path) -> Result:
+    try:
+        result = load(path)
+    except UserError as error:
+        raise UserError(f"{error}; --force runs this configuration afresh") from None
+    if result.digest != config.digest:
+        raise UserError(f"{path}: holds another configuration ({result.digest}); move it away, or --force")
+    return result
+
+
+def reopened(result: Result, stream: Stream, path: Path) -> Result:
+    """An interrupted or failed result, ready to go on."""
+    if result.data != stream.checksums:
+        names = ", ".join(sorted({*result.data, *stream.checksums}))
+        raise UserError(f"{path}: was begun on other data ({names} have changed); --force runs it afresh")
+    for run in result.runs:
+        if run.status == "failed":
+            run.status, run.reason = "running", None
+    result.status, result.reason, result.finished = "running", None, None
+    return result
+
+
+def clear(path: Path, everything: bool) -> None:
+    """Remove what killed writers left and, before a run from the start, the checkpoints of an earlier one."""
+    folder = checkpoints_of(path)
+    if everything and folder.exists():
+        shutil.rmtree(folder)
+    forget_temporaries(path.parent, path.name)
+    forget_temporaries(folder)
 
 
 def dealt(seeds: tuple[int, ...], groups: int) -> list[tuple[int, ...]]:
@@ -181,101 +212,33 @@ def checkpoints_of(path: Path) -> Path:
 
 
 def execute(jobs: list[Job], machine: Machine, workers: int, watch: Watcher) -> UserError | None:
-    """Run the jobs here or in worker processes; the first problem, after everything else has run."""
+    """Run the jobs here or in worker processes; what failed, after everything else has run."""
     for job in jobs:
-        config, seeds = job.group.config, ",".join(map(str, job.group.seeds))
-        watch.begin(job.key, f"{config.method} on {config.stream}, seed {seeds}")
+        watch.begin(job.key, job.title)
         save(job.result, job.path)
+
+    def tell(job: Job, news: News) -> None:
+        heard(job, news, watch)
+
     if workers == 1 or len(jobs) <= 1:
-        outcomes = here(jobs, machine, watch)
+        outcomes = here(jobs, machine, tell)
     else:
-        outcomes = in_processes(jobs, machine, workers, watch)
+        outcomes = spread(jobs, machine, workers, tell)
     problems = [problem for job, outcome in outcomes if (problem := settle(job, outcome, watch))]
+    if len(problems) > 1:
+        more = UserError(f"{problems[0]} (and {len(problems) - 1} more failed; each file has its reason)")
+        more.__cause__ = problems[0].__cause__
+        return more
     return problems[0] if problems else None
 
 
-Outcome = list[Run] | Exception
-
-
-def here(jobs: list[Job], machine: Machine, watch: Watcher) -> Iterator[tuple[Job, Outcome]]:
+def here(jobs: list[Job], machine: Machine, heard: Callable[[Job, News], None]) -> Iterator[tuple[Job, Outcome]]:
     for job in jobs:
-
-        def tell(news: News, job: Job = job) -> None:
-            heard(job, news, watch)
-
         try:
-            yield job, job.group.learn(machine, tell)
-        except Exception as error:
-            if os.environ.get("CLBENCH_DEBUG"):
-                raise
-            yield job, error
-
-
-def in_processes(jobs: list[Job], machine: Machine, workers: int, watch: Watcher) -> Iterator[tuple[Job, Outcome]]:
-    """A pool of spawned processes; they report over one queue, and die with this one."""
-    context = multiprocessing.get_context("spawn")
-    messages = context.Queue()
-    by_key = {job.key: job for job in jobs}
-    pool = ProcessPoolExecutor(
-        min(workers, len(jobs)),
-        mp_context=context,
-        initializer=start_worker,
-        initargs=(messages, os.getpid()),
-    )
-    try:
-        futures: dict[Future[list[Run]], Job] = {
-            pool.submit(work, job.key, job.group, machine): job for job in jobs
-        }
-        while futures:
-            with contextlib.suppress(queue.Empty):
-                while True:
-                    key, news = messages.get(timeout=0.1)
-                    heard(by_key[key], news, watch)
-            for future in [f for f in futures if f.done()]:
-                job = futures.pop(future)
-                error = future.exception()
-                if isinstance(error, BrokenProcessPool):
-                    error = UserError(
-                        "a worker process was killed (out of memory?); run the same command to go on"
-                    )
-                yield job, (error if isinstance(error, Exception) else future.result())
-    except BaseException:
-        for child in multiprocessing.active_children():
-            child.kill()
-        raise
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        messages.close()
-
-
-_messages: Any = None  # in a worker: the queue to the process that started it
-
-
-def start_worker(messages: Any, parent: int) -> None:
-    global _messages
-    _messages = messages
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business, which ends its workers
-
-    def end_with_parent() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
-
-
-def work(key: str, group: Group, machine: Machine) -> list[Run]:
-    """In a worker: learn, and tell the parent now and then."""
-    waiting, last = 0, 0.0
-
-    def tell(news: News) -> None:
-        nonlocal waiting, last
-        waiting += news.samples
-        if news.runs is not None or time.monotonic() - last > MESSAGE_EVERY:
-            _messages.put((key, replace(news, samples=waiting)))
-            waiting, last = 0, time.monotonic()
-
-    return group.learn(machine, tell)
+            outcome: Outcome = job.group.learn(machine, functools.partial(heard, job))
+        except Exception as error:  # whatever a method raises: recorded with its reason, and the others go on
+            outcome = error
+        yield job, outcome
 
 
 def heard(job: Job, news: News, watch: Watcher) -> None:
@@ -288,16 +251,16 @@ def heard(job: Job, news: News, watch: Watcher) -> None:
 
 def settle(job: Job, outcome: Outcome, watch: Watcher) -> UserError | None:
     """Write how a group ended."""
-    if isinstance(outcome, Exception):
-        reason = str(outcome) if isinstance(outcome, UserError) else f"{type(outcome).__name__}: {outcome}"
-        failed = [r for r in job.result.runs if r.seed in job.group.seeds]
-        store(job, [replace(r, status="failed", reason=reason) for r in failed])
-        watch.end(job.key, [r for r in job.result.runs if r.seed in job.group.seeds])
-        name = f"{job.group.config.method}, seed {job.group.seeds[0]}"
-        return outcome if isinstance(outcome, UserError) else UserError(f"{name} failed: {reason}")
-    store(job, outcome)
-    watch.end(job.key, outcome)
-    return None
+    if not isinstance(outcome, Exception):
+        store(job, outcome)
+        watch.end(job.key, outcome)
+        return None
+    why = reason(outcome)
+    mine = [r for r in job.result.runs if r.seed in job.group.seeds]
+    store(job, [r if r.status == "diverged" else replace(r, status="failed", reason=why) for r in mine])
+    problem = UserError(f"{job.title} failed: {why}")
+    problem.__cause__ = outcome.__cause__ if isinstance(outcome.__cause__, WorkerTraceback) else outcome
+    return problem
 
 
 def store(job: Job, runs: list[Run]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -16,7 +17,8 @@ class Split:
     """Labelled images on the device. Tasks share one tensor of images; a split says which rows it has.
 
     images: uint8 [M, pixels...], rows: int64 [N], labels: int64 [N] (column of the head).
-    permutations: int64 [P, pixels] or None, owner: int64 [N] (the permutation, and the task, of each row).
+    permutations: int64 [P, pixels] or None; owner: int64 [N], the task (and permutation) of each row, or None
+    where all rows are of one task.
     """
 
     images: Tensor
@@ -73,18 +75,23 @@ class Stream:
 
     def union(self) -> Task:
         """All tasks as one, for joint training: every row keeps the task it came from as its owner."""
-        parts = [task.train for task in self.tasks]
-        owner = torch.cat([torch.full_like(p.rows, i) for i, p in enumerate(parts)])
-        permutations = [p.permutations for p in parts if p.permutations is not None]
-        train = replace(
-            parts[0],
-            rows=torch.cat([p.rows for p in parts]),
-            labels=torch.cat([p.labels for p in parts]),
-            permutations=torch.cat(permutations) if permutations else None,
-            owner=owner,
+        train, test = pooled([t.train for t in self.tasks]), pooled([t.test for t in self.tasks])
+        held = [t.validation for t in self.tasks if t.validation is not None]
+        return Task(
+            0, "all tasks", (0, self.outputs), train, test, pooled(held) if len(held) == len(self.tasks) else None
         )
-        validation = self.tasks[0].validation
-        return Task(0, "all tasks", (0, self.outputs), train, self.tasks[0].test, validation)
+
+
+def pooled(parts: Sequence[Split]) -> Split:
+    """One split of those of all tasks, in their order."""
+    permutations = [p.permutations for p in parts if p.permutations is not None]
+    return replace(
+        parts[0],
+        rows=torch.cat([p.rows for p in parts]),
+        labels=torch.cat([p.labels for p in parts]),
+        permutations=torch.cat(permutations) if permutations else None,
+        owner=torch.cat([torch.full_like(p.rows, i) for i, p in enumerate(parts)]),
+    )
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Annotated, Any, Literal
 
 import torch
@@ -18,6 +19,7 @@ from clbench.strategies.base import Strategy
 from clbench.task import Batch, Split, Stream, Task
 
 SCORED_AT_ONCE = 2000  # images a forward pass in evaluation
+NOT_ELEMENTWISE = ("optimizer", "lbfgs", "sparseadam", "muon", "adafactor")  # they would mix the seeds
 
 
 @dataclass(frozen=True)
@@ -35,14 +37,19 @@ class Training:
     patience: Annotated[Natural, "stop after so many epochs without improvement (0: never)"] = 0
     stop_on: Annotated[Literal["train", "validation"], "the loss that patience watches"] = "train"
 
-    def make_optimizer(self, params: list[Tensor]) -> torch.optim.Optimizer:
+    def make_optimizer(self, params: list[Tensor], rate: float = 1.0) -> torch.optim.Optimizer:
+        """A new optimiser; `rate` is a factor of the learning rate."""
         known: dict[str, Any] = {n.lower(): c for n, c in vars(torch.optim).items() if inspect.isclass(c)}
-        known = {n: c for n, c in known.items() if n not in ("optimizer", "lbfgs", "sparseadam", "muon")}
+        known = {n: c for n, c in known.items() if n not in NOT_ELEMENTWISE}
         if self.optimizer.lower() not in known:
             raise UserError(f"no optimizer called {self.optimizer!r}; {did_you_mean(self.optimizer, known)}")
         chosen = known[self.optimizer.lower()]
-        takes_momentum = "momentum" in inspect.signature(chosen).parameters
-        return chosen(params, lr=self.lr, **({"momentum": self.momentum} if takes_momentum else {}))
+        # a decay of the optimiser's own (AdamW, ASGD) would shrink the heads of other tasks
+        wanted = {"momentum": self.momentum, "weight_decay": 0.0, "lambd": 0.0}
+        taken = inspect.signature(chosen).parameters
+        return chosen(
+            params, lr=self.lr * rate, **{name: value for name, value in wanted.items() if name in taken}
+        )
 
 
 @dataclass
@@ -70,13 +77,13 @@ class Trainer:
     options: Training
     progress: Callable[[int], None] = lambda samples: None  # told the samples of every step
     draws_of: dict[str, list[torch.Generator]] = field(default_factory=dict)
-    steps: int = 0  # of the whole stream
     trained: int = 0  # samples of one seed, whole stream
     kept: tuple[Split, Split] | None = None  # the split in use and its dense copy
 
     def __post_init__(self) -> None:
         seeds, device = len(self.model.seeds), self.model.device
         self.first_bad = torch.full((seeds,), -1, device=device)  # step at which the loss was not finite
+        self.steps = torch.zeros(seeds, dtype=torch.int64, device=device)  # of each seed, whole stream
         self.draws_of["dropout"] = self.model.noise
 
     def generators(self, purpose: str) -> list[torch.Generator]:
@@ -94,11 +101,11 @@ class Trainer:
                 tensor[seed].uniform_(generator=g)
         return found
 
-    def fit(self, task: Task, epochs: int | None = None) -> None:
-        """THE loop: train on `task` with a new optimiser, for `epochs` or as the options say."""
+    def fit(self, task: Task, epochs: int | None = None, rate: float = 1.0) -> None:
+        """THE loop: train on `task` with a new optimiser, for `epochs` or as the options say, at `rate` · lr."""
         model, options = self.model, self.options
         trainable = self.release(task)
-        optimizer = options.make_optimizer(list(trainable.values()))
+        optimizer = options.make_optimizer(list(trainable.values()), rate)
         schedule = torch.optim.lr_scheduler.StepLR(optimizer, options.lr_step or 1, options.lr_gamma)
         split = self.dense(task.train)
         patience = self.new_patience()
@@ -112,6 +119,7 @@ class Trainer:
                 model.active = model.active & patience.goes_on(self.watched_loss(task, loss))
             if not model.active.any():
                 break
+        self.mark_bad(~finite(trainable))  # the last step may have been one too large
         model.active = self.first_bad < 0
         model.train(False)
 
@@ -129,9 +137,9 @@ class Trainer:
                 self.decay(trainable, task)
             strategy.edit_gradients(model, batch)
             optimizer.step()
-            for name, values in held.items():  # seeds that stopped early stay where they are
-                trainable[name].detach()[~model.active] = values
+            self.put_back(trainable, held)
             strategy.after_step(model, batch)
+            self.put_back(trainable, held)  # pulls move weights too
             total += loss.detach() * batch.y.shape[1]
             self.count(loss.detach(), batch)
         return total / len(split)
@@ -143,22 +151,30 @@ class Trainer:
         for seed in self.model.active.nonzero().flatten().tolist():
             torch.randperm(n, generator=self.generators("order")[seed], out=order[seed])
         for step, index in enumerate(order.split(size, dim=1)):
-            owner = split.owner[index] if split.owner is not None and task.name == "all tasks" else None
+            owner = None if split.owner is None else split.owner[index]
             yield Batch(split.take(index), split.labels[index], task, owner, step, step * size / n, rate)
 
     def count(self, loss: Tensor, batch: Batch) -> None:
-        bad = ~loss.isfinite() & (self.first_bad < 0)
-        self.first_bad = torch.where(bad, self.steps, self.first_bad)
-        self.steps += 1
+        self.mark_bad(~loss.isfinite())
+        self.steps += self.model.active
         self.trained += batch.y.shape[1]
         self.progress(batch.y.shape[1])
 
+    def mark_bad(self, bad: Tensor) -> None:
+        self.first_bad = torch.where(bad & (self.first_bad < 0), self.steps, self.first_bad)
+
+    def put_back(self, trainable: Params, held: Params) -> None:
+        """Seeds that stopped early stay where they are."""
+        for name, values in held.items():
+            trainable[name].detach()[~self.model.active] = values
+
     def decay(self, trainable: Params, task: Task) -> None:
-        """Weight decay; of the head only the columns the task uses."""
-        columns = self.model.columns(task)
+        """Weight decay of the seeds that learn; of the head only the columns the task uses."""
+        columns, active = self.model.columns(task), self.model.active
         for name, p in trainable.items():
             part = (slice(None), columns) if name.startswith("head.") else (slice(None),)
-            p.grad[part].add_(p.detach()[part], alpha=self.options.weight_decay)  # type: ignore[index]
+            learning = active.view(-1, *[1] * (p.dim() - 1))
+            p.grad[part].addcmul_(p.detach()[part], learning, value=self.options.weight_decay)  # type: ignore[index]
 
     def release(self, task: Task) -> Params:
         """Let gradients flow to what `task` may change and to nothing else."""
@@ -178,14 +194,16 @@ class Trainer:
         """The loss that patience compares, [S]."""
         if self.options.stop_on == "train":
             return training_loss
-        if task.validation is None:
+        held = task.validation
+        if held is None:
             raise UserError("stop_on=validation needs validation images: set stream.validation, e.g. to 0.1")
         total = torch.zeros_like(training_loss)
-        for x, y in self.sweep(task.validation, SCORED_AT_ONCE):
-            outputs = self.strategy.outputs(self.model, x, task)
-            total -= self.model.log_likelihood(outputs, y, task).sum(1)
-        self.model.train(True)
-        return total / len(task.validation)
+        owners = repeat(None) if held.owner is None else held.owner.split(SCORED_AT_ONCE)
+        for (x, y), owner in zip(self.sweep(held, SCORED_AT_ONCE), owners, strict=False):
+            owner = None if owner is None else owner.expand(len(y), -1)
+            batch = Batch(x, y, task, owner, 0, 0.0, 0.0)
+            total += self.strategy.loss_on(self.model, batch) * y.shape[1]
+        return total / len(held)
 
     def dense(self, split: Split) -> Split:
         """The split as one float tensor of its own; the last one is kept."""
@@ -194,16 +212,17 @@ class Trainer:
         return self.kept[1]
 
     def sweep(self, split: Split, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """The split once in its own order and in evaluation mode: x [S, B, ...], y [S, B]."""
-        self.model.train(False)
-        for p in self.model.params.values():
-            p.requires_grad_(True)
+        """The split once in its own order: x [S, B, ...], y [S, B].
+
+        In evaluation mode and with gradients of every parameter; at the end all is put back as it was.
+        """
         split = self.kept[1] if self.kept is not None and self.kept[0] is split else split
         seeds = len(self.model.seeds)
-        for start in range(0, len(split), size):
-            index = slice(start, start + size)
-            x, y = split.take(index), split.labels[index]
-            yield x.expand(seeds, *x.shape), y.expand(seeds, -1)
+        with self.model.evaluation():
+            for start in range(0, len(split), size):
+                index = slice(start, start + size)
+                x, y = split.take(index), split.labels[index]
+                yield x.expand(seeds, *x.shape), y.expand(seeds, -1)
 
     @torch.inference_mode()
     def score(self, task: Task, split: Split) -> list[float | None]:
@@ -214,6 +233,11 @@ class Trainer:
             right += self.model.correct(outputs, y, task).sum(1)
         bad = (self.first_bad >= 0).tolist()
         return [None if b else r / len(split) for r, b in zip(right.tolist(), bad, strict=True)]
+
+
+def finite(params: Params) -> Tensor:
+    """Whether all weights of a seed are finite, bool [S]."""
+    return torch.stack([p.detach().flatten(1).isfinite().all(1) for p in params.values()]).all(0)
 
 
 def effective_rate(optimizer: torch.optim.Optimizer) -> float:

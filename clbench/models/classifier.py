@@ -108,13 +108,17 @@ class Classifier:
 
     @contextmanager
     def evaluation(self) -> Iterator[None]:
-        """No dropout, no updates of running statistics; puts back what was."""
-        before = self.training
+        """No dropout, no updates of running statistics, gradients of every parameter; puts back what was."""
+        before, frozen = self.training, [p for p in self.params.values() if not p.requires_grad]
         self.train(False)
+        for p in frozen:
+            p.requires_grad_(True)
         try:
             yield
         finally:
             self.train(before)
+            for p in frozen:
+                p.requires_grad_(False)
 
     def train(self, training: bool) -> None:
         self.training = training

@@ -74,8 +74,8 @@ def columns(names: list[str] | None) -> list[Column]:
     for name in DEFAULT_COLUMNS if names is None else names:
         if name.lower() not in known:
             near = difflib.get_close_matches(name.lower(), known, 1)
-            hint = f"; did you mean {known[near[0]][0]!r}?" if near else ""
-            raise UserError(f"no metric called {name!r}{hint} There are {', '.join([*COLUMNS, *ALIASES])}")
+            hint = f"; did you mean {known[near[0]][0]!r}?" if near else ";"
+            raise UserError(f"no metric called {name!r}{hint} there are: {', '.join([*COLUMNS, *ALIASES])}")
         found.update({each: COLUMNS[each] for each in known[name.lower()]})
     return list(found.values())
 

@@ -48,6 +48,7 @@ class ANPyC(Quadratic):
     decay: Annotated[Positive, "factor of β from task to task"] = 0.8
     step: Annotated[Positive, "percent freed per pruning round"] = 10.0
     retrain_epochs: Annotated[Count, "epochs after each pruning round"] = 1
+    retrain_rate: Annotated[Positive, "factor of the learning rate in those epochs"] = 1.0
     prune_last: Annotated[bool, "prune after the last task too"] = False
 
     remembers: ClassVar[tuple[str, ...]] = ("omega", "anchor", "free")
@@ -74,7 +75,7 @@ class ANPyC(Quadratic):
             trainer.fit(task)
         for share, scores in zip(shares, self.scores(trainer, task), strict=False):
             self.cut(trainer.model, scores, share)
-            trainer.fit(task, epochs=self.retrain_epochs)
+            trainer.fit(task, epochs=self.retrain_epochs, rate=self.retrain_rate)
         if shares:
             self.free = {name: self.free[name] & cut for name, cut in self.pruned.items()}  # equation 9
 

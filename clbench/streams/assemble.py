@@ -62,11 +62,10 @@ def assemble(name: str, parts: Sequence[Part], common: Common, scenario: Scenari
 
         def split(pool: Tensor, rows: Tensor, y: Tensor, offset: int, part=part, start=start) -> Split:
             permutation = None if part.permutation is None else part.permutation.to(device).unsqueeze(0)
-            owner = torch.zeros(len(rows), dtype=torch.int64, device=device)
             labels = torch.searchsorted(torch.tensor(sorted(part.classes)), y[rows])
             place = torch.tensor([part.classes.index(c) for c in sorted(part.classes)])
             labels = (place[labels] + start).to(device)
-            return Split(pool, (rows + offset).to(device), labels, permutation, owner, scale, shift)
+            return Split(pool, (rows + offset).to(device), labels, permutation, None, scale, shift)
 
         learn, held = cut(rows_of(images.y_train, part.classes), common, index)
         tests = rows_of(images.y_test, part.classes)

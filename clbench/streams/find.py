@@ -17,7 +17,7 @@ NAMES = ("digits", *IDX_SETS)
 
 def is_form(function: Callable[..., Any]) -> bool:
     """A form takes the images of any data set; other streams load what they need themselves."""
-    return next(iter(inspect.signature(function).parameters)) == "images"
+    return next(iter(inspect.signature(function).parameters), "") == "images"
 
 
 def names() -> list[str]:

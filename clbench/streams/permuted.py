@@ -6,6 +6,7 @@ from math import prod
 from typing import Annotated
 
 import torch
+from pydantic import Field
 
 from clbench.datasets import Images
 from clbench.options import Count
@@ -16,7 +17,9 @@ from clbench.streams.assemble import Part
 
 @streams.register("permuted")
 def permuted(
-    images: Images, seed: int, tasks: Annotated[Count, "number of tasks, each with its own permutation"] = 10
+    images: Images,
+    seed: int,
+    tasks: Annotated[Count, Field(le=1000), "number of tasks, each with its own permutation"] = 10,
 ) -> list[Part]:
     """All classes in every task, the pixels permuted anew: permuted-mnist, permuted:my.npz, ..."""
     pixels, classes = prod(images.x_train.shape[1:]), tuple(range(len(images.classes)))

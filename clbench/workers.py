@@ -1,0 +1,188 @@
+"""Jobs spread over spawned processes, one pipe each: a killed one loses its job alone, none outlives this one."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+import traceback
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Protocol, TypeVar
+
+from clbench.errors import UserError
+from clbench.learning import Group, Machine, News
+from clbench.registry import PluginWarning
+from clbench.results import Run
+
+MESSAGE_EVERY = 0.25  # seconds between two messages of progress
+
+
+class Job(Protocol):
+    @property
+    def group(self) -> Group: ...
+
+
+J = TypeVar("J", bound=Job)
+Outcome = list[Run] | Exception
+
+
+class WorkerTraceback(Exception):
+    """The cause of an error that came from a worker: its traceback there, as text for --debug."""
+
+    def __str__(self) -> str:
+        return f"in a worker process:\n{self.args[0]}"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """How a job failed in a worker: text only, since not every exception survives pickling."""
+
+    reason: str
+    trace: str
+
+    def error(self) -> UserError:
+        error = UserError(self.reason)
+        error.__cause__ = WorkerTraceback(self.trace)
+        return error
+
+
+@dataclass
+class Worker:
+    """A process and this end of its pipe."""
+
+    process: BaseProcess
+    pipe: Connection
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
+
+
+def spread(
+    jobs: Sequence[J], machine: Machine, workers: int, heard: Callable[[J, News], None]
+) -> Iterator[tuple[J, Outcome]]:
+    """Every job with its outcome, as they end; `heard` is told the news in between."""
+    todo = deque(jobs)
+    busy: dict[Connection, tuple[Worker, J]] = {}
+    try:
+        for _ in range(min(workers, len(jobs))):
+            give(started(machine), todo, busy)
+        while busy:
+            for pipe in wait(list(busy)):
+                worker, job = busy[pipe]  # type: ignore[index]
+                message = received(worker)
+                if isinstance(message, News):
+                    heard(job, message)
+                    continue
+                del busy[worker.pipe]
+                if message is None or not todo:
+                    worker.end()
+                if todo:
+                    give(worker if message is not None else started(machine), todo, busy)
+                yield job, ended(message)
+    finally:
+        for worker, _ in busy.values():
+            worker.end()
+
+
+def ended(message: list[Run] | Failure | None) -> Outcome:
+    if message is None:
+        return UserError("its process was killed (out of memory?); run the same command to go on")
+    return message.error() if isinstance(message, Failure) else message
+
+
+def give(worker: Worker, todo: deque[J], busy: dict[Connection, tuple[Worker, J]]) -> None:
+    job = todo.popleft()
+    busy[worker.pipe] = (worker, job)
+    with suppress(BrokenPipeError):  # a process that is gone: the next look at its pipe says so
+        worker.pipe.send(job.group)
+
+
+def received(worker: Worker) -> News | list[Run] | Failure | None:
+    """The next message; None from a process that is gone."""
+    try:
+        return worker.pipe.recv()
+    except (EOFError, OSError):
+        return None
+
+
+def started(machine: Machine) -> Worker:
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=serve, args=(there, machine, os.getpid()), daemon=True)
+    with ctrl_c_held():
+        process.start()
+    there.close()  # so that the end of the process ends the pipe
+    return Worker(process, here)
+
+
+@contextmanager
+def ctrl_c_held() -> Iterator[None]:
+    """A process started in here never sees Ctrl-C, not even while it imports: its parent ends it."""
+    resource_tracker.ensure_running()  # its start, inside, would let the signal through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+# -- in the worker --------------------------------------------------------------------------------------------
+
+
+def serve(pipe: Connection, machine: Machine, parent: int) -> None:
+    """Learn one group after the other."""
+    threading.Thread(target=end_with, args=(parent,), daemon=True).start()
+    warnings.simplefilter("ignore", PluginWarning)  # the parent has said it
+    while True:
+        try:
+            group = pipe.recv()
+        except EOFError:
+            return
+        pipe.send(outcome(group, machine, pipe))
+
+
+def outcome(group: Group, machine: Machine, pipe: Connection) -> list[Run] | Failure:
+    try:
+        return group.learn(machine, Told(pipe))
+    except Exception as error:
+        return Failure(reason(error), traceback.format_exc())
+
+
+def reason(error: Exception) -> str:
+    """In one line: a user's mistake in its own words, anything else with its type."""
+    words = " ".join(str(error).split())[:500]
+    if isinstance(error, UserError):
+        return words
+    if isinstance(error, MemoryError) or "allocate memory" in words or "out of memory" in words:
+        return "out of memory; use fewer seeds at once, fewer --workers or a smaller network"
+    return f"{type(error).__name__}: {words} (--debug shows where)"
+
+
+class Told:
+    """Sends news to the parent, every stage at once and progress now and then."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self.pipe, self.waiting, self.last = pipe, 0, 0.0
+
+    def __call__(self, news: News) -> None:
+        self.waiting += news.samples
+        if news.runs is not None or time.monotonic() - self.last > MESSAGE_EVERY:
+            self.pipe.send(replace(news, samples=self.waiting))
+            self.waiting, self.last = 0, time.monotonic()
+
+
+def end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)

@@ -1,0 +1,82 @@
+"""The command line as a user meets it: in this process, since importing torch takes seconds."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import subprocess
+import sys
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
+
+from clbench import cli
+from clbench.registry import networks, strategies, streams
+
+ROOT = Path(__file__).parent.parent
+SMALL = ("stream.limit=60", "train.epochs=1", "network.hidden=8", "stream.tasks=2")
+TINY = [word for option in SMALL for word in ("--set", option)]
+
+
+@dataclass
+class Ran:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def line(self) -> str:
+        """The one line that an error is: exit code 2 or 130, `clbench: ` in front, nothing on stdout."""
+        lines = self.err.splitlines()
+        assert self.code in (2, 130), self
+        assert len(lines) == 1, self
+        assert lines[0].startswith("clbench: "), self
+        assert not self.out, self
+        return lines[0]
+
+
+def clbench(*words: str | Path) -> Ran:
+    """`clbench WORDS`, through the entry point."""
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with (
+        mock.patch.object(sys, "argv", ["clbench", *map(str, words)]),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        warnings.catch_warnings(),
+    ):
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+    return Ran(code, out.getvalue(), err.getvalue())
+
+
+def train(out: Path, *words: str | Path) -> Ran:
+    """A training of a second."""
+    return clbench("train", "--out", out, *TINY, *words)
+
+
+def process(*words: str | Path, **more) -> subprocess.Popen[str]:
+    """A real process, leader of its own group, as a shell makes one."""
+    command = [sys.executable, "-m", "clbench", *map(str, words)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": environment}
+    return subprocess.Popen(command, start_new_session=True, **{**pipes, **more})
+
+
+@contextlib.contextmanager
+def plugins_forgotten():
+    """Whatever a plugin registers inside is unknown again afterwards."""
+    registries = (strategies, streams, networks)
+    for registry in registries:
+        registry.fill()
+    before = [dict(registry.entries) for registry in registries]
+    try:
+        yield
+    finally:
+        for registry, entries in zip(registries, before, strict=True):
+            registry.entries = entries
+        for name in [name for name in sys.modules if name.startswith("clbench_plugin_")]:
+            del sys.modules[name]

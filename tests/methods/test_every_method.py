@@ -1,0 +1,200 @@
+"""What holds for every registered method: resuming, plain training in task 1, all scenarios, divergence."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import tiny
+import torch
+from tiny import METHODS, QUADRATIC, SEQUENTIAL
+from torch import nn
+
+from clbench import checkpoint
+from clbench.config import Config
+from clbench.learning import Group, Machine, News
+from clbench.params import Params, generator
+from clbench.results import Run
+from clbench.task import Task
+
+MACHINE = Machine("cpu", keep="all")
+
+
+class Killed(Exception):
+    pass
+
+
+def finished(chosen: Config, folder: Path) -> tuple[list[Run], Params]:
+    """The runs, and everything in the checkpoint of the last stage."""
+    runs = Group(chosen, chosen.seeds, folder).learn(MACHINE, lambda news: None)
+    kept = Group(chosen, chosen.seeds, folder).kept()
+    return runs, checkpoint.read(kept[max(kept)]).tensors
+
+
+def kill_after(chosen: Config, folder: Path, stage: int) -> None:
+    def tell(news: News) -> None:
+        if news.runs is not None and len(news.runs[0].matrix) == stage + 1:
+            raise Killed
+
+    with pytest.raises(Killed):
+        Group(chosen, chosen.seeds, folder).learn(MACHINE, tell)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_resumed_run_ends_with_the_bits_of_an_uninterrupted_one(method: str, tmp_path: Path) -> None:
+    chosen = tiny.config(method, "stream.tasks=3", "network.dropout=0.5", "train.patience=1")
+    runs, tensors = finished(chosen, tmp_path / "whole")
+    for stage in (0, 1, 2):
+        folder = tmp_path / f"killed after {stage}"
+        kill_after(chosen, folder, stage)
+        resumed, found = finished(chosen, folder)
+        assert [run.matrix for run in resumed] == [run.matrix for run in runs]
+        assert tiny.same(found, tensors), [
+            n for n in tensors if not tensors[n].equal(found.get(n, tensors[n] + 1))
+        ]
+
+
+def plain_sgd(task: Task, start: Params, seed: int, epochs: int) -> Params:
+    """Task 1 as one writes it without any framework: the shared layers' and the head's weights after it."""
+    sizes = [start["network.blocks.0.weight"].shape[1], 15, 7, 10]
+    layers = [nn.Linear(a, b) for a, b in pairwise(sizes)]
+    names = ["network.blocks.0", "network.blocks.1", "head"]
+    columns = slice(*task.columns)
+    with torch.no_grad():
+        for layer, name in zip(layers, names, strict=True):
+            part = columns if name == "head" else slice(None)
+            layer.weight.copy_(start[f"{name}.weight"][part])
+            layer.bias.copy_(start[f"{name}.bias"][part])
+    network = nn.Sequential(layers[0], nn.ReLU(), layers[1], nn.ReLU(), layers[2])
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.05, momentum=0.9)
+    order = generator(seed, "order")
+    images = task.train.take(torch.arange(len(task.train))).flatten(1)
+    for _ in range(epochs):
+        for rows in torch.randperm(len(images), generator=order).split(16):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(network(images[rows]), task.train.labels[rows]).backward()
+            optimizer.step()
+    found = {n: t.clone() for n, t in start.items()}
+    for layer, name in zip(layers, names, strict=True):
+        part = columns if name == "head" else slice(None)
+        found[f"{name}.weight"][part], found[f"{name}.bias"][part] = layer.weight.detach(), layer.bias.detach()
+    return found
+
+
+@pytest.mark.parametrize("method", SEQUENTIAL)
+def test_task_one_is_plain_training(method: str) -> None:
+    chosen = tiny.config(method, *tiny.bare(method), seeds=(2, 3))
+    trainer = tiny.started(chosen)
+    starts = [tiny.weights(trainer, place) for place in (0, 1)]
+    tiny.learn(trainer, chosen, tasks=1)
+    for place, seed in enumerate(chosen.seeds):
+        expected = plain_sgd(trainer.stream.tasks[0], starts[place], seed, epochs=2)
+        found = tiny.weights(trainer, place)
+        assert tiny.close(found, expected, 1e-5, 1e-6)
+        assert not tiny.close(found, starts[place], 1e-3, 1e-3)
+
+
+@pytest.mark.parametrize("scenario", ["task", "domain", "class"])
+@pytest.mark.parametrize("method", METHODS)
+def test_scores_are_shares_in_every_scenario(method: str, scenario: str, tmp_path: Path) -> None:
+    chosen = tiny.config(method, "stream.tasks=3", stream="split-digits", scenario=scenario)
+    runs, _ = finished(chosen, tmp_path)
+    for run in runs:
+        matrix = torch.tensor(run.matrix, dtype=torch.float64)
+        assert run.status == "done"
+        assert matrix.shape == (4, 3)
+        assert ((matrix >= 0) & (matrix <= 1)).all()
+        if scenario == "class" and method in SEQUENTIAL:  # a class not shown yet is no answer
+            assert (matrix[1:].triu(1) == 0).all()
+            assert (matrix[1:].diagonal() > 0).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_seed_that_diverges_is_recorded_and_leaves_the_others_alone(method: str, tmp_path: Path) -> None:
+    chosen = tiny.config(method, seeds=(0, 1))
+    trainer = tiny.started(chosen)
+    group = Group(chosen, chosen.seeds, tmp_path)
+    runs = [Run(seed) for seed in chosen.seeds]
+    first, second = trainer.stream.tasks
+    group.one_task(trainer, first, runs)
+    steps = int(trainer.steps[1])
+    with torch.no_grad():
+        trainer.model.params["head.bias"][0].fill_(torch.nan)
+    group.one_task(trainer, second, runs)
+    if method in SEQUENTIAL:  # joint has nothing left to learn
+        assert (runs[0].status, runs[0].step) == ("diverged", steps)
+        assert runs[0].matrix[-1] == [None, None]
+        assert "not finite" in (runs[0].reason or "")
+    assert runs[1].status == "running"
+    assert tiny.same(tiny.weights(trainer, 1), tiny.weights(tiny.train(method, seeds=(1,))))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_rate_much_too_high_ends_every_seed_before_the_last_task(method: str, tmp_path: Path) -> None:
+    chosen = tiny.config(method, "train.lr=1e30", "stream.tasks=3")
+    runs = Group(chosen, chosen.seeds, tmp_path).learn(MACHINE, lambda news: None)
+    for run in runs:
+        assert run.status == "diverged"
+        assert 1 <= (run.step or 0) < 10
+        assert [row[0] is None for row in run.matrix] == [False, True]
+
+
+def test_weights_that_overflow_in_the_very_last_step_count_as_diverged() -> None:
+    sets = ("train.epochs=1", "train.batch_size=50", "train.lr=1e30", "train.weight_decay=1e30")
+    trainer = tiny.train("finetuning", *sets, tasks=1, seeds=(0,))
+    assert trainer.steps.tolist() == [1]
+    assert not tiny.finite(trainer)
+    assert trainer.first_bad.tolist() == [1]
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "asgd", "rmsprop", "nadam", "rprop", "adagrad"])
+def test_training_a_task_leaves_the_heads_of_the_others(optimizer: str) -> None:
+    sets = (f"train.optimizer={optimizer}", "train.lr=0.01", "train.weight_decay=0.1")
+    first, both = (tiny.train("finetuning", *sets, stream="split-digits", tasks=n) for n in (1, 2))
+    head = "head.weight"
+    assert torch.equal(first.model.params[head][:, :2], both.model.params[head][:, :2])
+    assert not torch.equal(first.model.params[head][:, 2:], both.model.params[head][:, 2:])
+
+
+def test_frozen_layers_stay_frozen_while_patience_watches_validation_images() -> None:
+    sets = ("train.patience=3", "train.stop_on=validation", "stream.validation=0.3", "train.weight_decay=0.1")
+    chosen = tiny.config("sgd-f", *sets, "train.optimizer=adam")
+    trainer = tiny.learn(tiny.started(chosen), chosen, tasks=1)
+    before = tiny.weights(trainer)
+    trainer.progress = lambda samples: needed.append([p.grad is not None for p in trainer.model.shared.values()])
+    needed: list[list[bool]] = []
+    trainer.fit(trainer.stream.tasks[1])
+    after = tiny.weights(trainer)
+    assert all(before[n].equal(after[n]) for n in before if n.startswith("network."))
+    assert not before["head.weight"].equal(after["head.weight"])
+    assert len(needed) > 3
+    assert not any(map(any, needed))
+
+
+@pytest.mark.parametrize("method", QUADRATIC)
+def test_scoring_and_measuring_change_nothing(method: str) -> None:
+    trainer = tiny.train(method, "network.dropout=0.5", tasks=1)
+    trainer.release(trainer.stream.tasks[0])
+    next(iter(trainer.model.params.values())).requires_grad_(False)
+    trainer.model.train(True)
+    trainer.generators("fisher labels")  # the one generator that measuring draws from, and nothing else does
+    before = tiny.snapshot(trainer)
+    trainer.strategy.measure(trainer, trainer.stream.tasks[0])
+    trainer.score(trainer.stream.tasks[1], trainer.stream.tasks[1].test)
+    after = tiny.snapshot(trainer)
+    changed = [name for name in before if not before[name].equal(after[name])]
+    assert all(name.startswith("fisher labels") for name in changed)
+
+
+def test_joint_validation_counts_every_task_and_only_its_own_columns() -> None:
+    sets = ("train.patience=1", "train.stop_on=validation", "stream.validation=0.5")
+    trainer = tiny.train("joint", *sets)
+    model, stream = trainer.model, trainer.stream
+    loss = trainer.watched_loss(trainer.strategy.union, torch.zeros(2))
+    total, count = torch.zeros(2), 0
+    for task in stream.tasks:
+        for x, y in trainer.sweep(task.validation, 100):
+            total -= model.log_likelihood(model(x, task), y, task).sum(1).detach()
+            count += y.shape[1]
+    assert torch.allclose(loss, total / count, 1e-5)

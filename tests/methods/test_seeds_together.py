@@ -1,0 +1,75 @@
+"""Seeds trained as one program end where each ends alone, whatever else is switched on."""
+
+from __future__ import annotations
+
+import pytest
+import tiny
+from tiny import METHODS, QUADRATIC
+
+from clbench.models.lift import batched
+
+STOPPING = (
+    "train.epochs=5",
+    "train.lr=0.1",
+    "train.batch_size=8",
+    "train.weight_decay=0.01",
+    "train.patience=1",
+    "train.stop_on=validation",
+    "stream.validation=0.5",
+    "stream.limit=70",
+    "network.dropout=0.2",
+)
+SWITCHES = {
+    "plain": (),
+    "dropout": ("network.dropout=0.5",),
+    "adam": ("train.optimizer=adam", "train.lr=0.01"),
+    "stopping": STOPPING,
+}
+SEEDS = (0, 3, 4)
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+@pytest.mark.parametrize("method", METHODS)
+def test_seeds_together_equal_seeds_alone(method: str, switch: str) -> None:
+    together = tiny.train(method, *SWITCHES[switch], seeds=SEEDS)
+    for place, seed in enumerate(SEEDS):
+        alone = tiny.train(method, *SWITCHES[switch], seeds=(seed,))
+        assert tiny.same(tiny.weights(together, place), tiny.weights(alone)), seed
+        state = {name: t[place] for name, t in together.strategy.state().items()}
+        assert tiny.same(state, {name: t[0] for name, t in alone.strategy.state().items()}), seed
+
+
+@pytest.mark.parametrize("method", QUADRATIC)
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_proximal_pull_leaves_seeds_that_stopped_where_they_are(method: str, optimizer: str) -> None:
+    sets = (*STOPPING, f"train.optimizer={optimizer}", "strategy.consolidation=proximal")
+    together = tiny.train(method, *sets, seeds=SEEDS)
+    for place, seed in enumerate(SEEDS):
+        alone = tiny.train(method, *sets, seeds=(seed,))
+        assert tiny.same(tiny.weights(together, place), tiny.weights(alone)), seed
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_seeds_above_do_stop_apart(method: str) -> None:
+    chosen = tiny.config(method, *STOPPING, seeds=SEEDS)
+    trainer = tiny.started(chosen)
+    seen = tiny.spied(trainer)
+    tiny.learn(trainer, chosen)
+    assert any(any(active) and not all(active) for active in seen)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_batched_form_is_the_unrolled_one_to_rounding(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    unrolled = tiny.train(method, "network.dropout=0.3")
+    monkeypatch.setattr("clbench.models.classifier.lift", lambda device: batched)
+    lifted = tiny.train(method, "network.dropout=0.3")
+    assert lifted.model.run is batched
+    for seed in (0, 1):
+        assert tiny.close(tiny.weights(lifted, seed), tiny.weights(unrolled, seed), 1e-3, 1e-4)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_same_seed_gives_the_same_bits_and_another_seed_others(method: str) -> None:
+    once, again, other = (tiny.weights(tiny.train(method, seeds=(seed,))) for seed in (5, 5, 6))
+    assert tiny.same(once, again)
+    assert not any(once[name].equal(other[name]) for name in once)

@@ -1,0 +1,127 @@
+"""Tiny streams of real digits, and methods trained on them by the program's own loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from clbench import datasets
+from clbench.config import Config, resolve
+from clbench.learning import Group, Machine, build_stream, build_trainer
+from clbench.params import Params, copies
+from clbench.registry import strategies
+from clbench.strategies.quadratic import Quadratic
+from clbench.task import Batch, Task
+from clbench.training import Trainer
+
+CPU = torch.device("cpu")
+METHODS = list(strategies)
+QUADRATIC = [m for m in METHODS if issubclass(strategies[m], Quadratic)]
+SEQUENTIAL = [m for m in METHODS if strategies[m].protocol == "sequential"]
+TINY = (
+    "stream.tasks=2",
+    "stream.limit=50",
+    "network.hidden=15,7",  # odd, so that a seed's slice ends in the middle of a vector register
+    "train.epochs=2",
+    "train.batch_size=16",
+    "train.lr=0.05",
+    "strategy.anpyc.step=25",
+)
+
+
+@cache
+def digits() -> datasets.Images:
+    return datasets.load("digits")
+
+
+def config(
+    method: str,
+    *sets: str,
+    stream: str = "permuted-digits",
+    scenario: str = "task",
+    seeds: tuple[int, ...] = (0, 1),
+    network: str = "mlp",
+) -> Config:
+    return resolve(method, stream, scenario=scenario, seeds=seeds, sets=(*TINY, *sets), network=network)
+
+
+def started(chosen: Config, seeds: tuple[int, ...] | None = None) -> Trainer:
+    """A trainer before its first task."""
+    return build_trainer(chosen, build_stream(chosen, Machine(), CPU), seeds or chosen.seeds, CPU)
+
+
+def learn(trainer: Trainer, chosen: Config, tasks: int | None = None) -> Trainer:
+    group = Group(chosen, trainer.model.seeds, Path("unused"))
+    for task in trainer.stream.tasks[:tasks]:
+        group.one_task(trainer, task, [])
+    return trainer
+
+
+def train(method: str, *sets: str, seeds: tuple[int, ...] = (0, 1), tasks: int | None = None, **where) -> Trainer:
+    chosen = config(method, *sets, seeds=seeds, **where)
+    return learn(started(chosen), chosen, tasks)
+
+
+def spied(trainer: Trainer) -> list[list[bool]]:
+    """Which seeds were still learning at each step to come."""
+    seen: list[list[bool]] = []
+    trainer.progress = lambda samples: seen.append(trainer.model.active.tolist())
+    return seen
+
+
+def weights(trainer: Trainer, seed: int = 0) -> Params:
+    """Those of one seed, by its place."""
+    return {name: p.detach()[seed].clone() for name, p in trainer.model.params.items()}
+
+
+def same(a: Params, b: Params) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def close(a: Params, b: Params, rtol: float = 1e-5, atol: float = 1e-7) -> bool:
+    return a.keys() == b.keys() and all(torch.allclose(a[n], b[n], rtol, atol) for n in a)
+
+
+def finite(trainer: Trainer) -> bool:
+    return all(bool(p.isfinite().all()) for p in trainer.model.params.values())
+
+
+def snapshot(trainer: Trainer) -> Params:
+    """Everything a measurement must leave as it was."""
+    model = trainer.model
+    found = copies({**model.params, **model.buffers})
+    found |= {f"gradient {n}": p.grad.clone() for n, p in model.params.items() if p.grad is not None}
+    found |= {f"needs gradient {n}": torch.tensor(p.requires_grad) for n, p in model.params.items()}
+    found["training"] = torch.tensor([model.training, model.network.training])
+    for purpose, generators in trainer.draws_of.items():
+        found |= {f"{purpose} {i}": g.get_state() for i, g in enumerate(generators)}
+    return found
+
+
+def batch_of(task: Task, x: Tensor, y: Tensor, rate: float = 0.1) -> Batch:
+    return Batch(x, y, task, None, 0, 0.0, rate)
+
+
+def one_sample_gradients(
+    trainer: Trainer, task: Task, seed: int, value: Callable[[Tensor, Tensor], Tensor]
+) -> list[Params]:
+    """Gradients of value(logits [k], label) of each training image of a task alone, by plain autograd."""
+    model, found = trainer.model, []
+    names = list(model.shared)
+    for n in range(len(task.train)):
+        index = torch.tensor([n])
+        x = task.train.take(index).expand(len(model.seeds), 1, *trainer.stream.input_shape)
+        logits = trainer.strategy.outputs(model, x, task)[seed, 0]
+        label = task.train.labels[n] - model.columns(task).start
+        gradients = torch.autograd.grad(value(logits, label), [model.shared[name] for name in names])
+        found.append({name: g[seed] for name, g in zip(names, gradients, strict=True)})
+    return found
+
+
+def bare(method: str) -> tuple[str, ...]:
+    """Without pruning, which changes weights and trains longer whatever the pull."""
+    return ("strategy.pruning=none",) if method == "anpyc" else ()

@@ -1,0 +1,377 @@
+"""What a user types, and what a user mistypes: one line, exit code 2, no traceback."""
+
+import json
+import os
+import pty
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import ROOT, TINY, clbench, process, train
+
+from clbench.results import load
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path, monkeypatch):
+    """An empty folder, no data sets and no network."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CLBENCH_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Results of two methods, two seeds, every checkpoint kept. Not to be changed: see `copy`."""
+    out = tmp_path_factory.mktemp("trained")
+    words = ["--method", "ewc,joint", "--stream", "split-digits", "--seeds", "2", "--checkpoints", "all"]
+    ran = train(out, *words, "--json")
+    return out, ran
+
+
+@pytest.fixture
+def copy(trained, tmp_path):
+    shutil.copytree(trained[0], tmp_path / "copy")
+    return next((tmp_path / "copy").rglob("ewc-*.json"))
+
+
+def checkpoint_of(path: Path, stage: int = 2) -> Path:
+    return next(path.with_suffix("").glob(f"stage-00{stage}-*"))
+
+
+# -- train ----------------------------------------------------------------------------------------------------
+
+
+def test_train_without_words_is_anpyc_on_the_embedded_digits(tmp_path):
+    ran = clbench("train", *TINY)
+    assert ran.code == 0, ran
+    assert "permuted-digits" in ran.out
+    (path,) = Path("runs").rglob("*.json")
+    assert path.name.startswith("anpyc-")
+    assert f"results: {path}" in ran.out
+    assert all(line.startswith("anpyc on permuted-digits, seed 0: ") for line in ran.err.splitlines())
+    assert "about" in ran.err
+    assert "s left" in ran.err
+
+
+def test_json_is_all_of_stdout(trained):
+    _, ran = trained
+    assert (ran.code, ran.err) == (0, "")
+    found = json.loads(ran.out)
+    assert [row["method"] for row in found["rows"]] == ["ewc", "joint"]
+    assert all(Path(file).is_file() for file in found["files"])
+
+
+def test_quiet_prints_nothing(tmp_path):
+    ran = train(tmp_path, "--method", "sgd, finetuning", "--seed-list", "3,5", "--quiet")
+    assert (ran.code, ran.out, ran.err) == (0, "", "")
+    assert [load(p).config["seeds"] for p in tmp_path.rglob("*.json")] == [[3, 5], [3, 5]]
+
+
+def test_set_reaches_every_section(tmp_path):
+    words = ["stream.seed=4", "network.dropout=0.1", "train.optimizer=adam", "train.lr=0.01", "strategy.ewc.lam=7"]
+    ran = train(tmp_path, "--method", "ewc", "--quiet", *(w for word in words for w in ("--set", word)))
+    assert ran.code == 0, ran
+    config = load(next(tmp_path.rglob("*.json"))).config
+    assert (config["stream"]["seed"], config["network"]["dropout"], config["strategy"]["lam"]) == (4, 0.1, 7)
+    assert (config["train"]["optimizer"], config["train"]["lr"]) == ("adam", 0.01)
+
+
+def test_a_config_file_of_several_methods(tmp_path):
+    Path("e.toml").write_text('method = ["sgd", "sgd-f"]\nstream = "split-digits"\nscenario = "domain"\nseeds = 2')
+    ran = train(tmp_path, "--config", "e.toml", "--quiet")
+    assert ran.code == 0, ran
+    found = [load(p) for p in tmp_path.rglob("*.json")]
+    assert sorted(r.config["method"] for r in found) == ["sgd", "sgd-f"]
+    assert {(r.config["scenario"], len(r.runs)) for r in found} == {("domain", 2)}
+
+
+@pytest.mark.parametrize("scenario", ["domain", "class"])
+def test_scenarios(scenario, tmp_path):
+    assert train(tmp_path, "--scenario", scenario, "--stream", "split-digits", "-q").code == 0
+
+
+def test_a_finished_configuration_says_so(trained):
+    out, _ = trained
+    words = ["--method", "ewc", "--stream", "split-digits", "--seeds", "2"]
+    ran = train(out, *words)
+    assert ran.code == 0
+    assert ran.err.startswith("ewc: finished before, in ")
+
+
+MISTAKES = {
+    "--method ewcc": "did you mean 'ewc'",
+    "--method ewc,,mas": "a name is empty",
+    "--method ''": "a name is empty",
+    "--stream split-minst": "did you mean 'split-mnist'",
+    "--stream ''": "no stream called ''",
+    "--stream split:x.txt": "is an .npz",
+    "--stream nothing:x.npz": "no stream form called 'nothing'",
+    "--stream split:none.npz": "none.npz: no such file",
+    "--network mpl": "did you mean 'mlp'",
+    "--scenario doman": "did you mean 'domain'",
+    "--score tests": "did you mean 'test'",
+    "--score validation": "stream.validation",
+    "--score validation --set stream.validation=0.0001": "no validation image",
+    "--set train.patience=1 --set train.stop_on=validation": "stream.validation",
+    "--preset papr": "did you mean 'paper'",
+    "--device gpu": "did you mean 'cpu'",
+    "--checkpoints some": "all, last, none",
+    "--seeds 2 --seed-list 1": "exclude each other",
+    "--seeds 1000000000": "1 to 1000",
+    "--seed-list 1,x": "whole numbers such as",
+    "--seed-list 1,1": "twice",
+    "--seed-list -1": "from 0 up",
+    "--set train.optimizer=sgdd": "did you mean 'sgd'",
+    "--set train.epochs=0": "greater than or equal to 1",
+    "--set stream.tasks=1000000": "less than or equal to 1000",
+    "--set network.hidden=1000000000": "out of memory",
+    "--method ewc,si --set strategy.xi=1": "no option strategy.xi for ewc",
+    "--stream split-digits --set stream.tasks=9": "too few for 9 tasks",
+    "--out /dev/null": "/dev/null",
+    "--config none.yaml": "none.yaml",
+}
+
+
+@pytest.mark.parametrize("words", MISTAKES)
+def test_a_mistake_is_one_line(words, tmp_path):
+    mistake = [word.strip("'") for word in words.split()]
+    line = train(tmp_path / "runs", *mistake).line
+    assert MISTAKES[words] in line
+    assert len(line) < 400
+    assert not list(tmp_path.rglob("*.json"))
+
+
+@pytest.mark.parametrize("words", ["--seeds abc", "--seeds 0", "--nonsense", "--workers 0"])
+def test_usage_errors_exit_with_2(words):
+    ran = clbench("train", *words.split())
+    assert ran.code == 2
+    assert "Traceback" not in ran.err
+
+
+def test_no_data_and_no_network_is_one_line_with_what_to_do(tmp_path, monkeypatch):
+    def down(*_, **__):
+        raise OSError("Network is unreachable")
+
+    monkeypatch.setattr("urllib.request.urlopen", down)
+    line = train(tmp_path / "runs", "--stream", "split-mnist").line
+    for words in ("train-images-idx3-ubyte", "MNIST/raw", "split-digits", str(tmp_path / "cache")):
+        assert words in line
+    assert "split-digits" in clbench("data", "fetch", "mnist").line
+
+
+def test_a_file_of_mine_and_its_relative_path(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    arrays = {"x_train": rng.integers(0, 256, (80, 5, 5), np.uint8), "y_train": np.arange(80) % 4}
+    np.savez("my.npz", **arrays, x_test=arrays["x_train"][:40], y_test=arrays["y_train"][:40])
+    ran = train(tmp_path / "runs", "--stream", "split:my.npz", "--method", "finetuning", "-q")
+    assert ran.code == 0, ran
+    assert clbench("evaluate", "runs").code == 0
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    line = clbench("evaluate", "../runs").line
+    assert "my.npz: no such file" in line
+    assert "runs" in line
+    np.savez("my.npz", **arrays, x_test=arrays["x_train"][:20], y_test=arrays["y_train"][:20])
+    assert "sha256 differs" in clbench("evaluate", "../runs").line
+
+
+# -- evaluate -------------------------------------------------------------------------------------------------
+
+
+def test_evaluate_finds_what_is_stored(trained):
+    out, _ = trained
+    for stage in ([], ["--stage", "0"], ["--stage", "1"], ["--stage", "2"]):
+        ran = clbench("evaluate", out, *stage)
+        assert ran.code == 0, ran
+        assert "0 of 8 scores differ" in ran.out
+    assert len(json.loads(clbench("evaluate", out, "--json").out)) == 8
+
+
+def test_evaluate_exits_with_1_where_the_stored_matrix_differs(copy):
+    raw = json.loads(copy.read_text())
+    raw["runs"][1]["matrix"][2][0] = 0.123
+    copy.write_text(json.dumps(raw))
+    ran = clbench("evaluate", copy)
+    assert ran.code == 1
+    assert "1 of 4 scores differ" in ran.out
+
+
+def test_evaluate_without_the_stage(copy):
+    assert "stage 3 is not in the result" in clbench("evaluate", copy, "--stage", "3").line
+    checkpoint_of(copy, 1).unlink()
+    assert "no checkpoint of stage 1 (kept: 2)" in clbench("evaluate", copy, "--stage", "1").line
+    shutil.rmtree(copy.with_suffix(""))
+    assert "no checkpoint is kept" in clbench("evaluate", copy).line
+    Path("empty").mkdir()
+    assert "no results in empty" in clbench("evaluate", "empty").line
+
+
+@pytest.mark.parametrize(
+    "damage", ["empty", "truncated", "flipped", "flipped record", "pickle", "stage", "method"]
+)
+def test_evaluate_names_a_checkpoint_that_is_not_this_run_s(damage, copy):
+    path = checkpoint_of(copy)
+    content = path.read_bytes()
+    middle = len(content) - 100 if damage == "flipped" else content.index(b'seconds\\":') + 14
+    flipped = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+    path.write_bytes(
+        {
+            "empty": b"",
+            "truncated": content[: len(content) // 2],
+            "flipped": flipped,
+            "flipped record": flipped,
+            "pickle": b"cos\nsystem\n(S'touch pwned'\ntR.",
+            "stage": checkpoint_of(copy, 1).read_bytes(),
+            "method": checkpoint_of(next(copy.parent.glob("joint-*.json"))).read_bytes(),
+        }[damage]
+    )
+    line = clbench("evaluate", copy).line
+    assert str(path) in line
+    assert "unusable checkpoint" in line
+    assert not Path("pwned").exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('"ewc"', '"mas"', "digest"),
+        ('"schema_version": 1', '"schema_version": 99', "newer clbench"),
+        ('"together"', '"togehter"', "'together' is a required"),
+        ('"step": null', '"step": NaN', "NaN"),
+        ("{", "[", "not valid JSON"),
+    ],
+)
+def test_a_tampered_result_is_named(old, new, words, copy):
+    copy.write_text(copy.read_text().replace(old, new))
+    for command in ("evaluate", "report"):
+        line = clbench(command, copy).line
+        assert str(copy) in line
+        assert words in line
+
+
+def test_a_truncated_or_binary_result_is_named(copy):
+    for content in (copy.read_bytes()[:-30], b"", bytes(range(256))):
+        copy.write_bytes(content)
+        assert str(copy) in clbench("evaluate", copy).line
+
+
+# -- report, list, data ---------------------------------------------------------------------------------------
+
+
+def test_report_in_every_format_and_plots(trained):
+    out, _ = trained
+    for form in ("md", "csv", "latex", "json"):
+        ran = clbench("report", out, "--format", form, "--metrics", "ACC,parameters,seconds")
+        assert (ran.code, ran.err) == (0, "")
+        assert "ewc" in ran.out
+    assert clbench("report", out, "--plots", "plots").code == 0
+    assert {p.suffix for p in Path("plots").iterdir()} == {".png", ".svg"}
+
+
+def test_mistakes_of_a_report(trained):
+    out, _ = trained
+    assert "no metric called 'nonsense'; there are: ACC" in clbench("report", out, "--metrics", "nonsense").line
+    assert "did you mean 'forgetting'" in clbench("report", out, "--metrics", "ACC,forgeting").line
+    assert "no report format" in clbench("report", out, "--format", "pdf").line
+    assert "runs: no such file or folder" in clbench("report").line
+    Path("empty").mkdir()
+    assert "`clbench train` writes them" in clbench("report", "empty").line
+    Path("file").write_text("x")
+    assert "file: cannot write" in clbench("report", out, "--plots", "file").line
+
+
+@pytest.mark.parametrize("kind", ["methods", "streams", "networks", "metrics"])
+def test_lists_have_a_line_for_everything(kind):
+    found = json.loads(clbench("list", kind, "--json").out)
+    assert list(found) == [kind]
+    text = clbench("list", kind).out
+    for entry in found[kind]:
+        assert entry["summary"]
+        assert entry["name"] in text
+        assert all(option["help"] for option in entry["options"])
+
+
+def test_list_of_nothing():
+    assert "did you mean 'methods'" in clbench("list", "method").line
+
+
+def test_data(tmp_path):
+    found = {row["name"]: row for row in json.loads(clbench("data", "list", "--json").out)}
+    assert found["digits"]["status"] == "embedded"
+    assert found["mnist"]["status"] == "absent"
+    assert "digits" in clbench("data", "list").out
+    assert clbench("data", "verify", "digits").code == 0
+    ran = clbench("data", "verify", "mnist")
+    assert ran.code == 1
+    assert ran.out.count("missing") == 4
+    assert "did you mean mnist" in clbench("data", "fetch", "mnits").line
+    assert "did you mean mnist" in clbench("data", "verify", "mnits").line
+
+
+# -- errors and the process around them -----------------------------------------------------------------------
+
+
+def test_debug_shows_the_traceback_wherever_it_stands():
+    for words in (["--debug", "train", "--method", "ewcc"], ["train", "--method", "ewcc", "--debug"]):
+        ran = clbench(*words)
+        assert ran.code == 2
+        assert "Traceback" in ran.err
+        assert ran.err.splitlines()[-1].startswith("clbench: ")
+
+
+def test_a_fault_of_clbench_is_one_line_too(monkeypatch):
+    def broken(*_):
+        raise KeyError("lost")
+
+    monkeypatch.setattr("clbench.listing.listing", broken)
+    assert "KeyError: 'lost' (a fault of clbench" in clbench("list").line
+
+
+def test_ctrl_c_outside_of_training(monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("clbench.listing.listing", interrupted)
+    ran = clbench("list")
+    assert ran.code == 130
+    assert "interrupted" in ran.line
+
+
+def test_a_reader_that_goes_away_is_no_error(trained):
+    ran = process("report", trained[0])
+    ran.stdout.close()
+    assert ran.stderr.read() == ""
+    assert ran.wait() == 0
+    ran.stderr.close()
+
+
+@pytest.mark.parametrize("locale", [{"LC_ALL": "C"}, {"PYTHONIOENCODING": "ascii"}])
+def test_a_terminal_without_unicode(locale, trained):
+    command = [sys.executable, "-m", "clbench", "report", str(trained[0])]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **locale}
+    ran = subprocess.run(command, capture_output=True, env=environment)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+
+
+def test_bars_on_a_terminal(tmp_path):
+    ours, theirs = pty.openpty()
+    ran = process("train", "--out", tmp_path, *TINY, "--method", "finetuning", stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            shown += (piece := os.read(ours, 4096))
+        except OSError:  # how Linux says that nobody writes any more
+            break
+        if not piece:
+            break
+    os.close(ours)
+    out = ran.communicate()[0]
+    assert ran.returncode == 0
+    assert "\x1b" not in out
+    for words in ("finetuning on permuted-digits", "100%", "after task 2"):
+        assert words.encode() in shown

@@ -1,0 +1,307 @@
+"""A configuration comes from five places in a fixed order; what is wrong in one is named with its place."""
+
+import contextlib
+import datetime
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from clbench.config import Config, methods_of, resolve, resolve_stored
+from clbench.errors import UserError
+from clbench.layers import Layer, parse_sets, read_file
+
+quickly = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def written(name: str, text: str) -> Layer:
+    Path(name).write_text(text)
+    return read_file(Path(name))
+
+
+def refusal(*args, **kwargs) -> str:
+    with pytest.raises(UserError) as error:
+        resolve(*args, **kwargs)
+    return str(error.value)
+
+
+# -- which place wins -----------------------------------------------------------------------------------------
+
+
+def test_the_default_is_anpyc_on_the_embedded_digits():
+    config = resolve()
+    assert (config.method, config.stream, config.scenario) == ("anpyc", "permuted-digits", "task")
+    assert config.seeds == (0,)
+
+
+def test_each_place_wins_over_the_one_before():
+    assert resolve("ewc", "split-mnist").train.epochs == 5  # the code
+    Path("clbench.toml").write_text("[train]\nepochs = 7\n[preset.mine.train]\nepochs = 8\n")
+    assert resolve("ewc", "split-mnist").train.epochs == 7
+    assert resolve("ewc", "split-mnist", preset="mine").train.epochs == 8
+    file = written("e.yaml", "train: {epochs: 9}")
+    assert resolve("ewc", "split-mnist", preset="mine", file=file).train.epochs == 9
+    assert resolve("ewc", "split-mnist", preset="mine", file=file, sets=("train.epochs=10",)).train.epochs == 10
+
+
+def test_flags_win_over_the_file():
+    file = written("e.toml", 'method = "si"\nstream = "split-digits"\nseeds = [3, 5]\nscenario = "class"')
+    config = resolve(file=file)
+    assert (config.method, config.stream, config.seeds, config.scenario) == ("si", "split-digits", (3, 5), "class")
+    config = resolve("mas", "permuted-digits", scenario="domain", seeds=(1,), file=file)
+    assert (config.method, config.stream, config.seeds) == ("mas", "permuted-digits", (1,))
+    assert config.scenario == "domain"
+
+
+def test_my_clbench_toml_wins_over_the_shipped_one():
+    assert resolve("ewc", "split-digits").train.batch_size == 32
+    Path("clbench.toml").write_text("[stream.split-digits.train]\nbatch_size = 16\n")
+    assert resolve("ewc", "split-digits").train.batch_size == 16
+    assert resolve("ewc", "permuted-digits").train.batch_size == 32
+
+
+def test_yaml_and_toml_say_the_same():
+    yaml_file = written("e.yaml", "method: ewc\nstrategy: {ewc: {lam: 1e4}}\nnetwork: {hidden: [32, 16]}")
+    toml = 'method = "ewc"\nstrategy.ewc.lam = 1e4\n[network]\nhidden = [32, 16]'
+    assert resolve(file=yaml_file) == resolve(file=written("e.toml", toml))
+
+
+def test_an_option_of_one_method_is_no_matter_to_the_others():
+    file = written("e.yaml", "method: [ewc, si]\nstrategy: {ewc: {lam: 7}, si: {xi: 0.5}}")
+    assert methods_of(file) == ["ewc", "si"]
+    assert resolve("ewc", file=file).strategy_options["lam"] == 7
+    assert resolve("si", file=file).strategy_options["xi"] == 0.5
+    assert resolve("mas", file=file, sets=("strategy.ewc.lam=3",)).strategy_options["lam"] == 1
+
+
+def test_a_stored_configuration_reads_back_equal():
+    config = resolve("ewc", "split-digits", seeds=(2, 1), preset="quick", sets=("network.hidden=5,4",))
+    again = resolve_stored(config.as_dict(), Path("x.json"))
+    assert again.digest == config.digest
+    assert again == config
+
+
+def test_what_does_not_change_the_numbers_keeps_the_digest():
+    assert resolve(sets=("train.lr=0.05",)).digest == resolve().digest  # the default of this stream
+    assert resolve(sets=("train.lr=0.06",)).digest != resolve().digest
+
+
+def test_long_names_of_streams_still_name_a_folder():
+    config = resolve("ewc", f"split:{'long/' * 300}x.npz")
+    assert all(len(part) < 200 for part in config.path.parts)
+
+
+# -- what is refused, and how ---------------------------------------------------------------------------------
+
+FAULTS = [
+    ("method: ewc\nstrem: split-digits", 2, "'stream'"),
+    ("train:\n  epochs: 3\n  rate: 1", 3, "no option train.rate"),
+    ("train:\n\n  epochs: many", 3, "train.epochs: should be a valid integer"),
+    ("train:\n  epochs: 0", 2, "greater than or equal to 1, got 0"),
+    ("train:\n  epochs: true", 2, "expected a number"),
+    ("stream:\n  name: split-digits\n  tasks: yes", 3, "expected a number"),
+    ("network:\n  hidden: [8, yes]", 2, "expected a number"),
+    ("strategy: {}\ntrain: 3", 2, "train must be a table"),
+    ("strategy: ewc", 1, "strategy must be a table"),
+    ("method: ewc\nstrategy:\n  ewc:\n    lamb: 3", 4, "did you mean 'lam'"),
+    ("method: ewc\nstrategy:\n  1: 3", 3, "no option strategy.1"),
+    ("# one\nmethod: ewcc", 2, "did you mean 'ewc'"),
+    ("scenario: doman", 1, "did you mean 'domain'"),
+    ("score: tests", 1, "did you mean 'test'"),
+    ("preset: quik", 1, "did you mean 'quick'"),
+    ("stream: split-minst", 1, "did you mean 'split-mnist'"),
+    ("network: mpl", 1, "did you mean 'mlp'"),
+    ("seeds: 0", 1, "there can be 1 to"),
+    ("seeds: 1000000000", 1, "there can be 1 to"),
+    ("seeds: [1, 1]", 1, "twice"),
+    ("seeds: [-1]", 1, "from 0 up"),
+    ("seeds: many", 1, "a number of seeds or a list"),
+    ("stream: [a]", 1, "must be a name"),
+    ("x: &a [*a]\nmethod: *a", 1, "unknown key 'x'"),
+    ("train: &a\n  epochs: &b [*b]", 2, "train.epochs"),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "words"), FAULTS)
+def test_a_fault_in_a_file_is_named_with_its_line(text, line, words):
+    with pytest.raises(UserError) as error:
+        resolve(file=written("e.yaml", text))
+    assert str(error.value).startswith(f"e.yaml:{line}: ")
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("[train]\nepochs = 3\nrate = 1", 3),
+        ("train.epochs = 3\ntrain.rate = 1", 2),
+        ("[train]\nepochs = 'x'", 2),
+        ("train = {rate = 1}", 1),
+        ("[stream]\nname = 'split-digits'\n[strategy]\n[strategy.anpyc]\nlamb = 3", 5),
+    ],
+)
+def test_a_fault_in_toml_is_named_with_its_line(text, line):
+    with pytest.raises(UserError, match=rf"^e\.toml:{line}: "):
+        resolve(file=written("e.toml", text))
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("[train]\nepoch = 3", 2, "did you mean 'epochs'"),
+        ("[trian]\nepochs = 3", 1, "unknown section"),
+        ("train = 3", 1, "must be a table"),
+        ("[strategy]\nlam = 3", 2, "must be a table"),
+        ("[stream]\ntasks = 3", 2, "must be a table"),
+        ("[stream.permuted-digits]\ntask = 3", 2, "did you mean 'tasks'"),
+        ("[stream.permuted-digits.train]\nepochs = -1", 2, "greater than"),
+        ("[strategy.anpyc]\nlam = -3", 2, "strategy.lam"),
+        ("[train]\nepochs = 3\n[stream.permuted-digits.strategy.anpyc]\nlam = -3", 4, "strategy.lam"),
+        ("[preset.quick]\ntrain = 3", 2, "must be a table"),
+    ],
+)
+def test_a_fault_in_my_clbench_toml_is_named_with_its_line(text, line, words):
+    Path("clbench.toml").write_text(text)
+    message = refusal(preset="quick")
+    assert message.startswith(f"clbench.toml:{line}: ")
+    assert words in message
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("e.yaml", b"a: [1", "not valid YAML"),
+        ("e.yaml", b"\x00\xff\xfe", "not a text file"),
+        ("e.toml", bytes(range(256)), "not a text file"),
+        ("e.toml", b"a = ", "not valid TOML"),
+        ("e.toml", b"a = " + b"[" * 5000, "not valid TOML"),
+        ("e.toml", b"a = " + b"9" * 5000, "not valid TOML"),
+        ("e.yaml", b"[" * 5000, "not valid YAML"),
+        ("e.yaml", b"a: !!int ''", "not valid YAML"),
+        ("e.yaml", b"a: !!bool x", "not valid YAML"),
+        ("e.yaml", b"a: !!timestamp x", "not valid YAML"),
+        ("e.yaml", b"a: " + b"1:" * 300 + b"1.0", "not valid YAML"),
+        ("e.yaml", b"a: !!python/object/apply:os.system [true]", "not valid YAML"),
+        ("e.yaml", b"", "expected keys and values"),
+        ("e.yaml", b"- a", "expected keys and values"),
+        ("e.yaml", b"1: 2", "expected keys and values"),
+        ("e.yaml", b"? [a]\n: b", "not valid YAML"),
+        ("e.json", b"{}", "ends in .yaml"),
+    ],
+)
+def test_a_broken_file_is_one_line(name, content, words):
+    Path(name).write_bytes(content)
+    with pytest.raises(UserError, match=words) as error:
+        read_file(Path(name))
+    assert str(error.value).startswith(name)
+
+
+def test_a_value_larger_than_memory_is_shown_short():
+    laughs = "a: &a [1,1,1,1,1,1,1,1,1]\n" + "".join(
+        f"{y}: &{y} [{','.join([f'*{x}'] * 9)}]\n" for x, y in zip("abcdefgh", "bcdefghi", strict=True)
+    )
+    text = "train:\n" + "".join(f"  {line}\n" for line in laughs.splitlines()) + "  epochs: *i"
+    assert len(refusal(file=written("e.yaml", text))) < 400
+
+
+@pytest.mark.parametrize(
+    ("sets", "words"),
+    [
+        ("train.epochs", "expected one of"),
+        ("epochs=3", "expected one of"),
+        ("trian.epochs=3", "expected one of"),
+        ("train..epochs=3", "expected one of"),
+        ("train.epochs=", "a value is missing"),
+        ("train.epochs=[", "--set 'train.epochs=\\['"),
+        ("train.epochs=!!int ''", "--set"),
+        ("train.epochs=2001-01-01", "valid integer"),
+        ("train.epochs=99999999999", "less than or equal"),
+        ("train.lr=nan", "finite"),
+        ("train.lr=.inf", "finite"),
+        ("train.epochs={a: 1}", "valid integer"),
+        ("stream.name=split-digits", "--stream"),
+        ("stream.tasks=0", "greater than or equal to 1"),
+        ("stream.validation=1", "less than 1"),
+        ("network.hidden=8,x", "valid integer"),
+        ("strategy.lamb=1", "for anpyc; did you mean 'lam'"),
+        ("strategy.nobody.lam=1", "no option strategy.nobody"),
+    ],
+)
+def test_a_fault_in_set_names_it(sets, words):
+    with pytest.raises(UserError, match=words) as error:
+        resolve(sets=(sets,))
+    assert str(error.value).startswith("--set")
+
+
+def test_set_does_not_go_into_a_value():
+    with pytest.raises(UserError, match="lam was set to 1 before"):
+        parse_sets(("strategy.lam=1", "strategy.lam.x=2"))
+
+
+def test_a_value_that_json_cannot_hold_is_refused(monkeypatch):
+    config = resolve()
+    with pytest.raises(UserError, match="JSON"):
+        Config(**{**vars(config), "strategy_options": {"day": datetime.date(2001, 1, 1)}}).digest  # noqa: B018
+
+
+def test_scoring_on_validation_needs_some():
+    assert "stream.validation" in refusal(score="validation")
+    assert resolve(score="validation", sets=("stream.validation=0.1",)).score == "validation"
+
+
+# -- whatever is in the file, it is a Config or a UserError ---------------------------------------------------
+
+plain = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.dates()
+KEYS = ("method", "stream", "network", "strategy", "train", "seeds", "scenario", "epochs", "name", "hidden", "ewc")
+keys = st.sampled_from([*KEYS, "lam", "tasks"])
+values = st.recursive(
+    plain | keys,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys | plain, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def config_or_user_error(path: Path) -> None:
+    with contextlib.suppress(UserError):
+        layer = read_file(path)
+        for method in methods_of(layer):
+            assert isinstance(resolve(method, file=layer).digest, str)
+
+
+@quickly
+@given(st.dictionaries(keys, values, max_size=5))
+def test_any_nested_values_in_yaml(tmp_path, table):
+    path = tmp_path / "any.yaml"
+    path.write_text(yaml.safe_dump(table), encoding="utf-8")
+    config_or_user_error(path)
+
+
+@quickly
+@given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")))
+def test_any_bytes(tmp_path, content):
+    for name in ("any.yaml", "any.toml"):
+        (tmp_path / name).write_bytes(content)
+        config_or_user_error(tmp_path / name)
+
+
+@quickly
+@given(st.text(alphabet="[]{}:&*!<>|-?,=.\"'# \n\tabe1_mthod", max_size=60))
+def test_any_text_of_yaml_and_toml(tmp_path, text):
+    for name in ("any.yaml", "any.toml"):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        config_or_user_error(tmp_path / name)
+
+
+@quickly
+@given(st.lists(st.tuples(st.sampled_from(["train.lr", "strategy.lam", "network.hidden", "a", ""]), st.text())))
+def test_any_text_in_set(pairs):
+    with contextlib.suppress(UserError):
+        resolve("ewc", sets=tuple(f"{path}={value}" for path, value in pairs))

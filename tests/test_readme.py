@@ -1,0 +1,77 @@
+"""The README is true: its commands run, its examples work, its table is what `clbench report` prints."""
+
+import os
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from clbench.cli import app
+from clbench.report import report
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+SMALL = "--set train.epochs=1 --set stream.limit=60 --set network.hidden=16,8 --data-root {root}"
+EMBEDDED = {"split-mnist": "split-digits", "permuted-mnist": "permuted-digits", "rotated-mnist": "rotated-digits"}
+
+
+def blocks(kind: str) -> list[str]:
+    return re.findall(rf"^```{kind}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def commands() -> list[str]:
+    """Every clbench command of the README, in its order: in blocks and in the table of uses."""
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    cells = re.findall(r"^\|[^|]*\| `(clbench [^`]*)`", README, flags=re.MULTILINE)
+    wanted = [line for line in [*lines, *cells] if "clbench " in line and "pip" not in line]
+    return [line.replace(".venv/bin/", "") for line in wanted]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A working folder with the files that the README speaks of."""
+    import numpy as np
+
+    folder = tmp_path_factory.mktemp("readme")
+    python = blocks("python")
+    (folder / "my_method.py").write_text(python[0])
+    (folder / "my_stream.py").write_text(python[1])
+    (folder / "experiment.yaml").write_text("method: ewc\nstream: split-digits\ntrain: {epochs: 1}\n")
+    rng = np.random.default_rng(0)
+    images = {f"x_{s}": rng.integers(0, 256, (80, 6, 6), dtype=np.uint8) for s in ("train", "test")}
+    np.savez(folder / "my.npz", **images, y_train=np.arange(80) % 4, y_test=np.arange(80) % 4)
+    return folder
+
+
+def test_there_are_commands_to_run():
+    assert len(commands()) >= 15
+
+
+@pytest.mark.parametrize("command", commands())
+def test_commands_run(command, folder, monkeypatch):
+    """As printed but smaller: few images and units, and digits for MNIST where that is not at hand."""
+    monkeypatch.chdir(folder)
+    words = shlex.split(command)[1:]
+    if words[0] == "train":
+        words += SMALL.format(root=os.environ.get("CLBENCH_DATA", folder)).split()
+    if "CLBENCH_DATA" not in os.environ:
+        words = [EMBEDDED.get(word, word).replace("permuted-mnist", "permuted-digits") for word in words]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, (words, done.output, done.exception)
+
+
+def test_the_method_example_fits_on_thirty_lines():
+    assert len(blocks("python")[0].splitlines()) <= 30
+
+
+def test_the_table_of_results_is_the_report_of_the_committed_runs():
+    printed = re.search(r"<!-- results -->\n(.*)<!-- /results -->", README, flags=re.DOTALL)
+    assert printed is not None
+    assert printed[1].strip() == report([ROOT / "benchmarks" / "results"], "md").strip()
+
+
+def test_every_module_is_in_the_picture_of_the_tree():
+    missing = [p.name for p in sorted((ROOT / "clbench").glob("[a-z]*.py")) if p.name not in README]
+    assert not missing
