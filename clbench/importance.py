@@ -109,7 +109,7 @@ def saliency(trainer: Trainer, task: Task, of: str, size: int, reduction: str, s
         value = value.sum(1) if reduction == "sum" else value.mean(1)
         gradients = torch.autograd.grad(value.sum(), list(shared.values()))
         for total_of, g, p in zip(total.values(), gradients, shared.values(), strict=True):
-            change = g * p.detach() if sign > 0 else -g * p.detach()
+            change = g.mul_(p.detach()) if sign > 0 else g.mul_(p.detach()).neg_()
             total_of.add_(change.addcmul_(change, change, value=0.5).relu_())
         batches += 1
     return {name: t.div_(batches) for name, t in total.items()}

@@ -28,15 +28,16 @@ class Split:
     owner: Tensor | None = None
     scale: float = 1 / 255
     shift: float = 0.0
+    whole: bool = False  # rows are all images in their order
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def take(self, index: Tensor) -> Tensor:
+    def take(self, index: Tensor | slice) -> Tensor:
         """Images [*index, pixels...] as float32, scaled and permuted."""
-        x = self.images[self.rows[index]]
+        x = self.images[index if self.whole else self.rows[index]]
         if self.permutations is not None and len(self.permutations) == 1:
-            x = x[..., self.permutations[0]]
+            x = x.index_select(-1, self.permutations[0])
         elif self.permutations is not None and self.owner is not None:
             x = x.gather(-1, self.permutations[self.owner[index]])
         return x if x.is_floating_point() else x.float().mul_(self.scale).sub_(self.shift)
@@ -46,7 +47,7 @@ class Split:
         if self.permutations is not None and len(self.permutations) > 1:
             return self  # joint training: one copy a task would not fit
         rows = torch.arange(len(self), device=self.rows.device)
-        return replace(self, images=self.take(rows), rows=rows, permutations=None)
+        return replace(self, images=self.take(rows), rows=rows, permutations=None, whole=True)
 
 
 @dataclass(frozen=True)

@@ -219,7 +219,8 @@ class Trainer:
         split = self.kept[1] if self.kept is not None and self.kept[0] is split else split
         seeds = len(self.model.seeds)
         with self.model.evaluation():
-            for index in torch.arange(len(split), device=self.model.device).split(size):
+            for start in range(0, len(split), size):
+                index = slice(start, start + size)
                 x, y = split.take(index), split.labels[index]
                 yield x.expand(seeds, *x.shape), y.expand(seeds, -1)
 

@@ -72,7 +72,7 @@ class Classifier:
 
     def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
         """Mean cross-entropy of the batch, [S]. In joint training a row competes within its own task."""
-        return -self.log_likelihood(self.masked(outputs, batch), batch.y, batch.task).mean(1)
+        return self.cross_entropy(self.masked(outputs, batch), batch.y, batch.task).mean(1)
 
     def masked(self, outputs: Tensor, batch: Batch) -> Tensor:
         if batch.owner is None or self.stream.scenario != "task":
@@ -84,9 +84,12 @@ class Classifier:
 
     def log_likelihood(self, outputs: Tensor, y: Tensor, task: Task) -> Tensor:
         """log p(y | x), [S, B]; y holds columns of the head."""
+        return -self.cross_entropy(outputs, y, task)
+
+    def cross_entropy(self, outputs: Tensor, y: Tensor, task: Task) -> Tensor:
+        """-log p(y | x), [S, B]; y holds columns of the head."""
         target = y - self.columns(task).start
-        nll = F.cross_entropy(outputs.flatten(0, 1), target.flatten(), reduction="none")
-        return -nll.view(target.shape)
+        return F.cross_entropy(outputs.flatten(0, 1), target.flatten(), reduction="none").view(target.shape)
 
     def uncertainty(self, outputs: Tensor) -> Tensor:
         """Entropy of the predicted distribution, nats, [S, B] (paper, equation 7)."""

@@ -64,7 +64,8 @@ class Quadratic(Strategy):
         for name, p in model.shared.items():
             if p.grad is not None:
                 away = torch.sub(p.detach(), self.anchor[name])
-                p.grad.addcmul_(self.omega[name], away, value=self.factor * self.lam)
+                # a tensor of its own: SI keeps the gradient without the pull
+                p.grad = torch.addcmul(p.grad, self.omega[name], away, value=self.factor * self.lam, out=away)
 
     @torch.no_grad()
     def after_step(self, model: Classifier, batch: Batch) -> None:

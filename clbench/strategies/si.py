@@ -42,7 +42,7 @@ class SI(Quadratic):
     def edit_gradients(self, model: Classifier, batch: Batch) -> None:
         for name, p in model.shared.items():
             if p.grad is not None:
-                self.gradient[name].copy_(p.grad)
+                self.gradient[name] = p.grad  # no copy: neither pull nor optimiser changes it in place
         super().edit_gradients(model, batch)
 
     @torch.no_grad()
