@@ -14,13 +14,14 @@ from torch import Tensor
 
 from clbench.models.classifier import Classifier
 from clbench.params import Params, zeros
-from clbench.per_sample import per_sample_sums
+from clbench.per_sample import batch_gradients, per_sample_sums
 from clbench.task import Task
 
 if TYPE_CHECKING:
     from clbench.training import Trainer
 
 Labels = Literal["true", "empirical", "exact"]
+AT_ONCE = 500  # images a pass through the network
 
 
 def fisher(trainer: Trainer, task: Task, labels: Labels) -> Params:
@@ -32,7 +33,7 @@ def fisher(trainer: Trainer, task: Task, labels: Labels) -> Params:
     model = trainer.model
     generators = trainer.generators("fisher labels") if labels == "true" else []
     total = zeros(model.shared)
-    for x, y in trainer.sweep(task.train, 500):
+    for x, y in trainer.sweep(task.train, AT_ONCE):
         for choose, weight in label_choices(model, task, labels, y, generators):
             value = weighted_log_likelihood(model, task, weight)
             for name, sums in per_sample_sums(trainer, task, x, choose, value, torch.square).items():
@@ -81,7 +82,7 @@ def weighted_log_likelihood(model: Classifier, task: Task, weighted: bool) -> Ca
 def sensitivity(trainer: Trainer, task: Task) -> Params:
     """Mean over samples of the absolute per-sample gradient of the squared L2 norm of the logits (MAS)."""
     total = zeros(trainer.model.shared)
-    for x, y in trainer.sweep(task.train, 500):
+    for x, y in trainer.sweep(task.train, AT_ONCE):
         sums = per_sample_sums(trainer, task, x, always(y), squared_norm, torch.abs)
         for name, t in total.items():
             t.add_(sums[name])
@@ -103,15 +104,20 @@ def saliency(trainer: Trainer, task: Task, of: str, size: int, reduction: str, s
     if not shared:
         return {}  # a network that is all head
     total, batches = zeros(shared), 0
-    for x, y in trainer.sweep(task.train, size):
-        outputs = trainer.strategy.outputs(model, x, task)
-        value = model.uncertainty(outputs) if of == "entropy" else -model.log_likelihood(outputs, y, task)
-        value = value.sum(1) if reduction == "sum" else value.mean(1)
-        gradients = torch.autograd.grad(value.sum(), list(shared.values()))
-        for total_of, g, p in zip(total.values(), gradients, shared.values(), strict=True):
-            change = g.mul_(p.detach()) if sign > 0 else g.mul_(p.detach()).neg_()
-            total_of.add_(change.addcmul_(change, change, value=0.5).relu_())
-        batches += 1
+
+    def value(outputs: Tensor, y: Tensor) -> Tensor:
+        return model.uncertainty(outputs) if of == "entropy" else model.cross_entropy(outputs, y, task)
+
+    for x, y in trainer.sweep(task.train, size * max(AT_ONCE // size, 1)):
+        for gradients in batch_gradients(trainer, task, x, y, value, size):
+            images = min(size, len(task.train) - batches * size)
+            scale = sign if reduction == "sum" else sign / images
+            for name, p in shared.items():
+                change = gradients[name].mul_(p.detach())
+                if scale != 1:
+                    change.mul_(scale)
+                total[name].add_(change.addcmul_(change, change, value=0.5).relu_())
+            batches += 1
     return {name: t.div_(batches) for name, t in total.items()}
 
 

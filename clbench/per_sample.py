@@ -23,7 +23,7 @@ from clbench.task import Task
 if TYPE_CHECKING:
     from clbench.training import Trainer
 
-Tap = tuple[Tensor, Tensor]  # a layer's input and output for one seed
+Tap = tuple[Tensor, Tensor]  # two tensors [B, ...] of one layer and seed, such as its input and output
 SAMPLES_A_CHUNK = 50  # of the general form, whose memory grows with samples times parameters
 
 
@@ -39,23 +39,65 @@ def per_sample_sums(
     model = trainer.model
     if not model.shared:
         return {}  # a network that is all head
+    seen = outputs_and_taps(trainer, task, x)
+    if seen is None:
+        return general(trainer, task, x, choose, value, f)
+    outputs, taps = seen
+    pairs = deltas_and_inputs(value(outputs, choose(outputs.detach())), taps)
+    return products(model, {name: [(f(d), f(a)) for d, a in each] for name, each in pairs.items()})
+
+
+def batch_gradients(
+    trainer: Trainer, task: Task, x: Tensor, y: Tensor, value: Callable[[Tensor, Tensor], Tensor], size: int
+) -> Iterator[Params]:
+    """Gradient of Σ value(outputs, y) over `size` samples after the other, [S, ...]; x: [S, B, ...], y: [S, B].
+
+    Linear layers go forward and back with the whole of x, which is faster than `size` samples at a time.
+    """
+    model = trainer.model
+    seen = outputs_and_taps(trainer, task, x)
+    if seen is None:
+        for images, labels in zip(x.split(size, 1), y.split(size, 1), strict=True):
+            total = value(trainer.strategy.outputs(model, images, task), labels).sum()
+            yield dict(zip(model.shared, torch.autograd.grad(total, list(model.shared.values())), strict=True))
+        return
+    outputs, taps = seen
+    pairs = deltas_and_inputs(value(outputs, y), taps)
+    for start in range(0, x.shape[1], size):
+        part = slice(start, start + size)
+        yield products(model, {name: [(d[part], a[part]) for d, a in each] for name, each in pairs.items()})
+
+
+def outputs_and_taps(trainer: Trainer, task: Task, x: Tensor) -> tuple[Tensor, dict[str, list[Tap]]] | None:
+    """Outputs, and what went through each layer; None where the network is more than linear layers on vectors."""
+    model = trainer.model
     layers = linear_layers(model)
     if layers is None:
-        return general(trainer, task, x, choose, value, f)
+        return None
     with model.one_seed_at_a_time(), tapped(layers) as taps:
         outputs = trainer.strategy.outputs(model, x, task)
-    if any(len(t) != len(x) or t[0][0].dim() != 2 for t in taps.values()):
-        return general(trainer, task, x, choose, value, f)
-    target = choose(outputs.detach())
-    wanted = [output for each in taps.values() for _, output in each]
-    deltas = iter(torch.autograd.grad(value(outputs, target).sum(), wanted))
+    once = all(len(each) == len(x) and each[0][0].dim() == 2 for each in taps.values())
+    return (outputs, taps) if once else None
+
+
+def deltas_and_inputs(value: Tensor, taps: dict[str, list[Tap]]) -> dict[str, list[Tap]]:
+    """(δ, a) of each layer and seed: the gradient of `value` at the layer's output, and its input."""
+    deltas = iter(torch.autograd.grad(value.sum(), [output for each in taps.values() for _, output in each]))
+    return {name: [(next(deltas), a.detach()) for a, _ in each] for name, each in taps.items()}
+
+
+def products(model: Classifier, pairs: dict[str, list[Tap]]) -> Params:
+    """Σ δ aᵀ over the samples, as gradients of the layers' parameters, [S, ...]."""
     sums: Params = {}
-    for name, each in taps.items():
-        pairs = [(f(next(deltas)), f(a.detach())) for a, _ in each]
-        sums[f"network.{name}.weight"] = torch.stack([d.T @ a for d, a in pairs])
-        if layers[name].bias is not None:
-            sums[f"network.{name}.bias"] = torch.stack([d.sum(0) for d, _ in pairs])
+    for name, each in pairs.items():
+        sums[f"network.{name}.weight"] = stacked([d.T @ a for d, a in each])
+        if f"network.{name}.bias" in model.shared:
+            sums[f"network.{name}.bias"] = stacked([d.sum(0) for d, _ in each])
     return sums
+
+
+def stacked(seeds: list[Tensor]) -> Tensor:
+    return torch.stack(seeds) if len(seeds) > 1 else seeds[0].unsqueeze(0)  # a view copies nothing
 
 
 def linear_layers(model: Classifier) -> dict[str, nn.Linear] | None:

@@ -119,7 +119,7 @@ class Trainer:
                 model.active = model.active & patience.goes_on(self.watched_loss(task, loss))
             if not model.active.any():
                 break
-        self.mark_bad(~finite(trainable))  # the last step may have been one too large
+        self.mark_bad(~finite(trainable), self.steps)  # the last step may have been one too large
         model.active = self.first_bad < 0
         model.train(False)
 
@@ -128,6 +128,7 @@ class Trainer:
         model, strategy = self.model, self.strategy
         everyone = bool(model.active.all())
         held = {} if everyone else {n: p.detach()[~model.active].clone() for n, p in trainable.items()}
+        losses: list[Tensor] = []
         total = torch.zeros(len(model.seeds), device=model.device)
         for batch in self.batches(task, split, effective_rate(optimizer)):
             loss = strategy.loss(model, batch)
@@ -140,8 +141,11 @@ class Trainer:
             self.put_back(trainable, held)
             strategy.after_step(model, batch)
             self.put_back(trainable, held)  # pulls move weights too
-            total += loss.detach() * batch.y.shape[1]
-            self.count(loss.detach(), batch)
+            losses.append(loss.detach())
+            total += losses[-1] * batch.y.shape[1]
+            self.trained += batch.y.shape[1]
+            self.progress(batch.y.shape[1])
+        self.count(torch.stack(losses))
         return total / len(split)
 
     def batches(self, task: Task, split: Split, rate: float) -> Iterator[Batch]:
@@ -154,14 +158,14 @@ class Trainer:
             owner = None if split.owner is None else split.owner[index]
             yield Batch(split.take(index), split.labels[index], task, owner, step, step * size / n, rate)
 
-    def count(self, loss: Tensor, batch: Batch) -> None:
-        self.mark_bad(~loss.isfinite())
-        self.steps += self.model.active
-        self.trained += batch.y.shape[1]
-        self.progress(batch.y.shape[1])
+    def count(self, losses: Tensor) -> None:
+        """Once an epoch: its steps, and the first at which a seed's loss was not finite. losses: [steps, S]."""
+        bad = ~losses.isfinite()
+        self.mark_bad(bad.any(0), self.steps + bad.int().argmax(0))
+        self.steps += self.model.active * len(losses)
 
-    def mark_bad(self, bad: Tensor) -> None:
-        self.first_bad = torch.where(bad & (self.first_bad < 0), self.steps, self.first_bad)
+    def mark_bad(self, bad: Tensor, step: Tensor) -> None:
+        self.first_bad = torch.where(bad & (self.first_bad < 0), step, self.first_bad)
 
     def put_back(self, trainable: Params, held: Params) -> None:
         """Seeds that stopped early stay where they are."""

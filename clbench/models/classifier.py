@@ -25,6 +25,7 @@ class Classifier:
         self.stream, self.seeds, self.device = stream, tuple(seeds), device
         self.params: Params = stacked([dict(named(*m, "parameters")) for m in modules], device)
         self.buffers: Params = stacked([dict(named(*m, "buffers")) for m in modules], device)
+        self.aliases = aliases(self.network)
         self.run = lift(device)
         self.training = False
         self.seen = 0  # tasks shown so far
@@ -48,7 +49,7 @@ class Classifier:
     def __call__(self, x: Tensor, task: Task, gates: Sequence[Tensor | None] | None = None) -> Tensor:
         """x [S, B, ...] -> logits [S, B, columns of the task]. gates: [S or 1, B or 1, width] a block."""
         columns = self.columns(task)
-        state = {**self.params, **self.buffers}
+        state = {**self.params, **self.buffers, **{a: self.params[name] for a, name in self.aliases.items()}}
         state["head.weight"] = self.params["head.weight"][:, columns]
         state["head.bias"] = self.params["head.bias"][:, columns]
         return self.run(self.network, state, x, self.gates(x, gates))
@@ -159,6 +160,13 @@ def named(network: nn.Module, head: nn.Module, what: str) -> Iterator[tuple[str,
     for prefix, module in (("network.", network), ("head.", head)):
         for name, tensor in getattr(module, f"named_{what}")():
             yield prefix + name, tensor.detach()
+
+
+def aliases(network: nn.Module) -> dict[str, str]:
+    """Further names of parameters that several layers share: 'network.b.weight' -> 'network.a.weight'."""
+    names = {id(p): name for name, p in network.named_parameters(prefix="network")}
+    every = network.named_parameters(prefix="network", remove_duplicate=False)
+    return {name: names[id(p)] for name, p in every if names[id(p)] != name}
 
 
 def stacked(each: list[dict[str, Tensor]], device: torch.device) -> Params:

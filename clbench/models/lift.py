@@ -20,7 +20,7 @@ Gates = Sequence[Tensor | None]
 def features_and_head(network: nn.Module, state: dict[str, Tensor], x: Tensor, gates: Gates) -> Tensor:
     """One seed: x [B, ...] -> outputs [B, k]. `state` has the network's names and head.weight, head.bias."""
     inner = {name.removeprefix("network."): v for name, v in state.items() if name.startswith("network.")}
-    features = functional_call(network, inner, (x, gates))
+    features = functional_call(network, inner, (x, gates), tie_weights=False)  # `state` has every name
     return F.linear(features, state["head.weight"], state["head.bias"])
 
 
