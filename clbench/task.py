@@ -35,12 +35,19 @@ class Split:
 
     def take(self, index: Tensor | slice) -> Tensor:
         """Images [*index, pixels...] as float32, scaled and permuted."""
-        x = self.images[index if self.whole else self.rows[index]]
+        x = self.stored(index)
         if self.permutations is not None and len(self.permutations) == 1:
             x = x.index_select(-1, self.permutations[0])
         elif self.permutations is not None and self.owner is not None:
             x = x.gather(-1, self.permutations[self.owner[index]])
         return x if x.is_floating_point() else x.float().mul_(self.scale).sub_(self.shift)
+
+    def stored(self, index: Tensor | slice) -> Tensor:
+        """Images [*index, pixels...] as they are stored; index_select gathers faster than an index does."""
+        if self.whole and isinstance(index, slice):
+            return self.images[index]
+        rows = self.rows[index]
+        return self.images.index_select(0, rows.flatten()).unflatten(0, rows.shape)
 
     def dense(self) -> Split:
         """The same split with its own float images, so that a batch is one index. Permutes once."""

@@ -212,6 +212,7 @@ class Trainer:
     def dense(self, split: Split) -> Split:
         """The split as one float tensor of its own; the last one is kept."""
         if self.kept is None or self.kept[0] is not split:
+            self.kept = None  # before the next copy is made, which may be as large
             self.kept = (split, split.dense())
         return self.kept[1]
 
