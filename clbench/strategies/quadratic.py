@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import torch
+from torch import Tensor
 
 from clbench.models.classifier import Classifier
 from clbench.options import NonNegative
@@ -22,9 +23,8 @@ class Quadratic(Strategy):
     """Pull of strength lam · importance · (W - anchor), element by element, in closed form. Heads are free.
 
     consolidation=gradient adds it to the gradient (stable while rate · strength · importance stays below
-    about 2); consolidation=proximal takes the task's step first and then moves W the share k / (1 + k) of the
-    way to the anchor, k = lam · importance · rate / (1 - momentum), which has the same fixed point and is
-    stable for every strength.
+    about 2); consolidation=proximal takes the task's step first and then W <- (W + k · anchor) / (1 + k),
+    k = lam · importance · rate / (1 - momentum), which has the same fixed point and is stable for every strength.
     """
 
     lam: Annotated[NonNegative, "strength of the pull"] = 1.0
@@ -39,7 +39,7 @@ class Quadratic(Strategy):
 
     def begin_task(self, trainer: Trainer, task: Task) -> None:
         self.pulls = task.index > 0
-        self.way_back_at = -1.0  # the rate for which way_back was computed; importance changes between tasks
+        self.k_at = -1.0  # the rate for which k was computed; importance changes between tasks
 
     def measure(self, trainer: Trainer, task: Task) -> Params:
         """Importance of one task, [S, ...] a shared parameter. A method defines it."""
@@ -72,13 +72,14 @@ class Quadratic(Strategy):
     def after_step(self, model: Classifier, batch: Batch) -> None:
         if not (self.pulls and self.consolidation == "proximal"):
             return
-        if batch.rate != self.way_back_at:
-            self.way_back, self.way_back_at = self.shares_back(batch.rate), batch.rate
+        if batch.rate != self.k_at:
+            self.k, self.k_at = self.proximal_weights(batch.rate), batch.rate
         for name, p in model.shared.items():
             if p.requires_grad:
-                p.lerp_(self.anchor[name], self.way_back[name])
+                k, one_and_k = self.k[name]
+                p.addcmul_(k, self.anchor[name]).div_(one_and_k)
 
-    def shares_back(self, rate: float) -> Params:
-        """k / (1 + k), which share of its way to the anchor each weight goes back in a proximal step."""
+    def proximal_weights(self, rate: float) -> dict[str, tuple[Tensor, Tensor]]:
+        """k and 1 + k of every shared parameter: what the anchor weighs in a proximal step, and the sum."""
         ks = {name: omega * (self.factor * self.lam * rate) for name, omega in self.omega.items()}
-        return {name: k.div_(k + 1) for name, k in ks.items()}
+        return {name: (k, k + 1) for name, k in ks.items()}
