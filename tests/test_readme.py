@@ -13,7 +13,8 @@ from clbench.report import report
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-SMALL = "--set train.epochs=1 --set stream.limit=60 --set network.hidden=16,8 --data-root {root}"
+SETS = ("train.epochs=1", "stream.limit=60", "stream.tasks=2", "network.hidden=16,8")
+SMALL = "--seeds 1 --data-root {root} " + " ".join(f"--set {value}" for value in SETS)
 EMBEDDED = {"split-mnist": "split-digits", "permuted-mnist": "permuted-digits", "rotated-mnist": "rotated-digits"}
 
 
@@ -51,7 +52,7 @@ def test_there_are_commands_to_run():
 
 @pytest.mark.parametrize("command", commands())
 def test_commands_run(command, folder, monkeypatch):
-    """As printed but smaller: few images and units, and digits for MNIST where that is not at hand."""
+    """As printed but smaller: one seed, few tasks, images and units, and digits for MNIST where that is not at hand."""
     monkeypatch.chdir(folder)
     words = shlex.split(command)[1:]
     if words[0] == "train":
