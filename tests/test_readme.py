@@ -52,7 +52,7 @@ def test_there_are_commands_to_run():
 
 @pytest.mark.parametrize("command", commands())
 def test_commands_run(command, folder, monkeypatch):
-    """As printed but smaller: one seed, few tasks, images and units, and digits for MNIST where that is not at hand."""
+    """As printed but smaller: one seed, few tasks and images, and digits where MNIST is not at hand."""
     monkeypatch.chdir(folder)
     words = shlex.split(command)[1:]
     if words[0] == "train":
