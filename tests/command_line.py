@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import signal
 import subprocess
 import sys
 import warnings
@@ -63,7 +64,12 @@ def process(*words: str | Path, **more) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "clbench", *map(str, words)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": environment}
-    return subprocess.Popen(command, start_new_session=True, **{**pipes, **more})
+    # a shell that starts the tests in the background has them ignore Ctrl-C, which processes inherit
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(command, start_new_session=True, **{**pipes, **more})
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager
