@@ -37,7 +37,7 @@ class SI(Quadratic):
         for path in self.path.values():
             path.zero_()
         self.before = copies(trainer.model.shared)  # W before the next step
-        self.gradient = zeros(trainer.model.shared)  # of the task loss alone
+        self.gradient: Params = {}  # of the task loss alone, between backward and the step
 
     def edit_gradients(self, model: Classifier, batch: Batch) -> None:
         for name, p in model.shared.items():
@@ -48,10 +48,11 @@ class SI(Quadratic):
     @torch.no_grad()
     def after_step(self, model: Classifier, batch: Batch) -> None:
         super().after_step(model, batch)
-        for name, p in model.shared.items():
-            before = self.before[name]
-            self.path[name].addcmul_(self.gradient[name], before.sub_(p))
+        for name, gradient in self.gradient.items():
+            p, before = model.params[name], self.before[name]
+            self.path[name].addcmul_(gradient, before.sub_(p))
             before.copy_(p)
+        self.gradient = {}  # the next backward can have its memory
 
     def measure(self, trainer: Trainer, task: Task) -> Params:
         moved = {name: p.detach() - self.anchor[name] for name, p in trainer.model.shared.items()}
