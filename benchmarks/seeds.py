@@ -66,7 +66,7 @@ def batch_of(model: Classifier, size: int) -> Batch:
     task = model.stream.tasks[0]
     index = torch.arange(len(model.seeds) * size).remainder(len(task.train)).view(len(model.seeds), size)
     x, y = task.train.take(index).to(model.device), task.train.labels[index].to(model.device)
-    return Batch(x, y, task, None, 0, 0.0, 0.1)
+    return Batch(x, y, task, rate=0.1)
 
 
 def train(model: Classifier, batch: Batch, steps: int) -> float:

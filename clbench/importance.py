@@ -20,7 +20,7 @@ from clbench.task import Task
 if TYPE_CHECKING:
     from clbench.training import Trainer
 
-Labels = Literal["true", "empirical", "exact"]
+Labels = Literal["true", "empirical", "exact", "batch"]
 AT_ONCE = 500  # images a pass through the network
 
 
@@ -28,9 +28,12 @@ def fisher(trainer: Trainer, task: Task, labels: Labels) -> Params:
     """Diagonal Fisher: mean over samples of the squared per-sample gradient of log p(y | x).
 
     labels: 'true' draws y from the model, 'empirical' takes the given label, 'exact' sums over all labels
-    weighted by p(y | x) (Kunstner et al. 2019 on why these differ).
+    weighted by p(y | x) (Kunstner et al. 2019 on why these differ). 'batch' is not the Fisher but what many
+    programs call so: the squared gradient of a batch's mean loss, smaller by up to the batch size.
     """
     model = trainer.model
+    if labels == "batch":
+        return squared_batch_gradients(trainer, task)
     generators = trainer.generators("fisher labels") if labels == "true" else []
     total = zeros(model.shared)
     for x, y in trainer.sweep(task.train, AT_ONCE):
@@ -77,6 +80,25 @@ def weighted_log_likelihood(model: Classifier, task: Task, weighted: bool) -> Ca
         return log_p * (0.5 * log_p).exp().detach() if weighted else log_p
 
     return value
+
+
+def squared_batch_gradients(trainer: Trainer, task: Task) -> Params:
+    """Mean over batches of the squared gradient of the batch's mean loss, given labels."""
+    model, size = trainer.model, trainer.options.batch_size
+    if not model.shared:
+        return {}  # a network that is all head
+    total, batches = zeros(model.shared), 0
+
+    def value(outputs: Tensor, y: Tensor) -> Tensor:
+        return model.cross_entropy(outputs, y, task)
+
+    for x, y in trainer.sweep(task.train, size * max(AT_ONCE // size, 1)):
+        for gradients in batch_gradients(trainer, task, x, y, value, size):
+            images = min(size, len(task.train) - batches * size)
+            for name, t in total.items():
+                t.add_(gradients[name].div_(images).square_())
+            batches += 1
+    return {name: t.div_(batches) for name, t in total.items()}
 
 
 def sensitivity(trainer: Trainer, task: Task) -> Params:

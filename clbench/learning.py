@@ -93,6 +93,8 @@ def build_trainer(config: Config, stream: Stream, seeds: tuple[int, ...], device
 
     model = Classifier(network, stream, seeds, device)
     strategy = strategies[config.method](**config.strategy_options)
+    if problem := strategy.unfit(config.scenario, model):
+        raise UserError(f"{config.method} {problem}")
     strategy.start(model, stream)
     return Trainer(model, strategy, stream, config.train)
 

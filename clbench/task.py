@@ -33,6 +33,10 @@ class Split:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def __getitem__(self, index: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Images, labels and owners at `index`, int64 [S, B]: one row of it a seed."""
+        return self.take(index), self.labels[index], None if self.owner is None else self.owner[index]
+
     def take(self, index: Tensor | slice) -> Tensor:
         """Images [*index, pixels...] as float32, scaled and permuted."""
         x = self.stored(index)
@@ -105,14 +109,16 @@ def pooled(parts: Sequence[Split]) -> Split:
 class Batch:
     """One step's images: x [S, B, ...], y [S, B] (columns of the head).
 
-    owner: [S, B], the task of each row, or None outside joint training. step: within the fit. progress: 0 to 1
-    within an epoch. rate: the learning rate / (1 - momentum), how far a constant unit gradient moves a weight.
+    owner: [S, B], the task of each row, or None where all are of `task`. epoch: within the fit, from 0.
+    progress: 0 to 1 within the epoch. rate: the learning rate / (1 - momentum), how far a constant unit
+    gradient moves a weight. index: [S, B], where in the split the rows stand.
     """
 
     x: Tensor
     y: Tensor
     task: Task
-    owner: Tensor | None
-    step: int
-    progress: float
-    rate: float
+    owner: Tensor | None = None
+    index: Tensor | None = None
+    epoch: int = 0
+    progress: float = 0.0
+    rate: float = 0.0

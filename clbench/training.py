@@ -110,8 +110,8 @@ class Trainer:
         split = self.dense(task.train)
         patience = self.new_patience()
         model.train(True)
-        for _ in range(epochs or options.epochs):
-            loss = self.epoch(task, split, optimizer, trainable)
+        for epoch in range(epochs or options.epochs):
+            loss = self.epoch(task, split, optimizer, trainable, epoch)
             if options.lr_step:
                 schedule.step()
             model.active = model.active & (self.first_bad < 0)
@@ -123,14 +123,16 @@ class Trainer:
         model.active = self.first_bad < 0
         model.train(False)
 
-    def epoch(self, task: Task, split: Split, optimizer: torch.optim.Optimizer, trainable: Params) -> Tensor:
+    def epoch(
+        self, task: Task, split: Split, optimizer: torch.optim.Optimizer, trainable: Params, number: int
+    ) -> Tensor:
         """One pass over `split` in a new order; the mean loss of each seed, [S]."""
         model, strategy = self.model, self.strategy
         everyone = bool(model.active.all())
         held = {} if everyone else {n: p.detach()[~model.active].clone() for n, p in trainable.items()}
         losses: list[Tensor] = []
         total = torch.zeros(len(model.seeds), device=model.device)
-        for batch in self.batches(task, split, effective_rate(optimizer)):
+        for batch in self.batches(task, split, effective_rate(optimizer), number):
             loss = strategy.loss(model, batch)
             optimizer.zero_grad()
             (loss if everyone else loss[model.active]).sum().backward()
@@ -148,15 +150,15 @@ class Trainer:
         self.count(torch.stack(losses))
         return total / len(split)
 
-    def batches(self, task: Task, split: Split, rate: float) -> Iterator[Batch]:
+    def batches(self, task: Task, split: Split, rate: float, epoch: int = 0) -> Iterator[Batch]:
         """The split once, each seed in its own order; a stopped seed draws no order."""
         n, size = len(split), self.options.batch_size
         order = torch.arange(n, device=self.model.device).repeat(len(self.model.seeds), 1)
         for seed in self.model.active.nonzero().flatten().tolist():
             torch.randperm(n, generator=self.generators("order")[seed], out=order[seed])
         for step, index in enumerate(order.split(size, dim=1)):
-            owner = None if split.owner is None else split.owner[index]
-            yield Batch(split.take(index), split.labels[index], task, owner, step, step * size / n, rate)
+            x, y, owner = split[index]
+            yield Batch(x, y, task, owner, index, epoch, step * size / n, rate)
 
     def count(self, losses: Tensor) -> None:
         """Once an epoch: its steps, and the first at which a seed's loss was not finite. losses: [steps, S]."""
@@ -205,7 +207,7 @@ class Trainer:
         owners = repeat(None) if held.owner is None else held.owner.split(SCORED_AT_ONCE)
         for (x, y), owner in zip(self.sweep(held, SCORED_AT_ONCE), owners, strict=False):
             owner = None if owner is None else owner.expand(len(y), -1)
-            batch = Batch(x, y, task, owner, 0, 0.0, 0.0)
+            batch = Batch(x, y, task, owner)
             total += self.strategy.loss_on(self.model, batch) * y.shape[1]
         return total / len(held)
 

@@ -16,7 +16,7 @@ from clbench.results import save
 # Who stands above whom. A module may import from its own row and from those above it in this list.
 ROWS = [
     ["errors", "__init__"],
-    ["options", "atomic", "params", "metrics"],
+    ["options", "atomic", "params", "metrics", "costs"],
     ["registry", "jsonfile", "result_checks"],
     ["results", "datasets", "task", "layers"],
     ["report", "streams", "networks"],

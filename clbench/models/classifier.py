@@ -28,6 +28,7 @@ class Classifier:
         self.aliases = aliases(self.network)
         self.run = lift(device)
         self.training = False
+        self.only: int | None = None  # the one seed in place, within as_seed
         self.seen = 0  # tasks shown so far
         self.active = torch.ones(len(seeds), dtype=torch.bool, device=device)
         self.noise = [generator(seed, "dropout", device) for seed in seeds]
@@ -39,6 +40,16 @@ class Classifier:
         """Every parameter but the heads: what regularisers look at."""
         return {name: p for name, p in self.params.items() if not name.startswith("head.")}
 
+    @property
+    def gateable(self) -> bool:
+        """Whether the network takes gates: one factor a unit of each of its `blocks`, `widths` many."""
+        return hasattr(self.network, "widths") and hasattr(self.network, "blocks")
+
+    @property
+    def units(self) -> tuple[int, ...]:
+        """Gateable units of each block, in their order."""
+        return tuple(getattr(self.network, "widths", ()))
+
     def columns(self, task: Task) -> slice:
         """The head's outputs that may answer for `task`: its own, or (class scenario) all seen so far."""
         if self.stream.scenario != "class":
@@ -46,22 +57,38 @@ class Classifier:
         last = self.stream.tasks[self.seen - 1]  # seen = 0, untrained: all classes
         return slice(0, max(last.columns[1], task.columns[1]) if self.training else last.columns[1])
 
-    def __call__(self, x: Tensor, task: Task, gates: Sequence[Tensor | None] | None = None) -> Tensor:
-        """x [S, B, ...] -> logits [S, B, columns of the task]. gates: [S or 1, B or 1, width] a block."""
-        columns = self.columns(task)
-        state = {**self.params, **self.buffers, **{a: self.params[name] for a, name in self.aliases.items()}}
-        state["head.weight"] = self.params["head.weight"][:, columns]
-        state["head.bias"] = self.params["head.bias"][:, columns]
+    def __call__(
+        self,
+        x: Tensor,
+        task: Task,
+        gates: Sequence[Tensor | None] | None = None,
+        instead: Params | None = None,
+    ) -> Tensor:
+        """x [S, B, ...] -> logits [S, B, columns of the task].
+
+        gates: [S or 1, B or 1, width] a block. instead: tensors [S, ...] to use in the place of shared parameters.
+        """
+        columns, params = self.columns(task), self.params
+        if instead is not None:
+            params = {**params, **{name: self.here(p) for name, p in instead.items()}}
+        state = {**params, **self.buffers, **{a: params[name] for a, name in self.aliases.items()}}
+        state["head.weight"] = params["head.weight"][:, columns]
+        state["head.bias"] = params["head.bias"][:, columns]
         return self.run(self.network, state, x, self.gates(x, gates))
+
+    def here(self, stacked: Tensor) -> Tensor:
+        """The part [s, ...] of a tensor [S, ...] (or [1, ...]) that belongs to the seeds now in place."""
+        return stacked if self.only is None or len(stacked) == 1 else stacked[self.only : self.only + 1]
 
     def gates(self, x: Tensor, gates: Sequence[Tensor | None] | None) -> list[Tensor | None]:
         """What multiplies each block's outputs: the method's gates, and in training the dropout noise."""
-        widths = getattr(self.network, "widths", ())
-        wanted = list(gates) if gates is not None else [None] * len(widths)
+        wanted = (
+            [None] * len(self.units) if gates is None else [None if g is None else self.here(g) for g in gates]
+        )
         share = getattr(self.network, "dropout", 0.0)
         if not (self.training and share):
             return [None if g is None else g.expand(*x.shape[:1], -1, -1) for g in wanted]
-        kept = [self.dropout_noise(x, width, share) for width in widths]
+        kept = [self.dropout_noise(x, width, share) for width in self.units]
         return [k if g is None else k * g for k, g in zip(kept, wanted, strict=True)]
 
     def dropout_noise(self, x: Tensor, width: int, share: float) -> Tensor:
@@ -141,11 +168,11 @@ class Classifier:
         self.params = {name: p[seed : seed + 1].detach() for name, p in params.items()}
         self.params |= {name: p.unsqueeze(0) for name, p in shared.items()}
         self.buffers = {name: b[seed : seed + 1] for name, b in buffers.items()}
-        self.run = unrolled
+        self.run, self.only = unrolled, seed
         try:
             yield
         finally:
-            self.params, self.buffers, self.run = params, buffers, run
+            self.params, self.buffers, self.run, self.only = params, buffers, run, None
 
 
 def initialised(build: Callable[[], nn.Module], outputs: int, seed: int) -> tuple[nn.Module, nn.Module]:

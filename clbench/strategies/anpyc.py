@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import torch
 
+from clbench.costs import Cost
 from clbench.importance import fisher, magnitude, saliency, sensitivity
 from clbench.models.classifier import Classifier
 from clbench.options import Count, NonNegative, Percent, Positive
@@ -31,6 +32,12 @@ class ANPyC(Quadratic):
     δW = W; delta=remove: δW = -W), equation 6 is read as lam · Ω · (W - W_o), and the last task is not
     pruned (prune_last). Masks are lifted when the next task starts: pruned weights are free, not dead.
     """
+
+    paper = (
+        "Peng et al. 2021, Overcoming long-term catastrophic forgetting through "
+        "adversarial neural pruning and synaptic consolidation"
+    )
+    stores = (Cost(9, "shared weight"),)
 
     lam: Annotated[NonNegative, "λ, strength of the momentum step (equation 6)"] = 1.0
     importance: Annotated[

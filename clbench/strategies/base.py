@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor
 
+from clbench.costs import Cost
 from clbench.errors import UserError
 from clbench.models.classifier import Classifier
 from clbench.params import Params
-from clbench.task import Batch, Stream, Task
+from clbench.task import Batch, Scenario, Stream, Task
 
 if TYPE_CHECKING:
     from clbench.training import Trainer
@@ -23,9 +24,24 @@ class Strategy:
     State that must survive a kill is named in `remembers`: attributes that are tensors [S, ...] or dicts of them.
     """
 
+    paper: ClassVar[str] = ""  # authors, year, title
+    stores: ClassVar[tuple[Cost, ...]] = ()  # bytes of what it remembers
+    scenarios: ClassVar[tuple[Scenario, ...]] = ("task", "domain", "class")  # that it can work in
+    gates: ClassVar[bool] = False  # multiplies hidden units, so the network must take gates
+    masks: ClassVar[bool] = False  # gives each task weights of its own, so nothing else may change with a task
     remembers: ClassVar[tuple[str, ...]] = ()
     protocol: ClassVar[str] = "sequential"  # joint: all tasks at once in stage 1
     single_head: ClassVar[bool] = False  # in the task scenario: one head for all tasks
+
+    def unfit(self, scenario: Scenario, model: Classifier) -> str | None:
+        """Why the method cannot work here, as the end of a sentence that begins with its name; else None."""
+        if scenario not in self.scenarios:
+            return f"needs to know the task of a test image: --scenario {self.scenarios[0]}, not {scenario}"
+        if self.gates and not model.gateable:
+            return "gates hidden units, and this network takes no gates (it has no blocks and widths)"
+        if self.masks and model.buffers:
+            return "keeps weights for each task, and this network has running statistics that all tasks change"
+        return None
 
     def start(self, model: Classifier, stream: Stream) -> None:
         """Once a stream, before the first task."""

@@ -28,8 +28,12 @@ class EWC(Quadratic):
     al. 2018); `separate` keeps one anchor a task, which collapses into the Fisher-weighted mean of the anchors.
     """
 
+    paper = "Kirkpatrick et al. 2017, Overcoming catastrophic forgetting in neural networks"
+
     lam: Annotated[NonNegative, "strength of the pull"] = 100.0
-    fisher: Annotated[Labels, "labels drawn from the model, given, or all of them weighted"] = "true"
+    fisher: Annotated[
+        Labels, "labels drawn from the model, given, or all of them weighted; batch: squared batch gradients"
+    ] = "true"
     anchors: Annotated[Literal["huszar", "online", "separate"], "how tasks are accumulated"] = "huszar"
     gamma: Annotated[float, "decay of the Fisher a task, with anchors=online"] = 1.0
 

@@ -10,3 +10,5 @@ from clbench.strategies.base import Strategy
 @dataclass
 class Finetuning(Strategy):
     """Own head per task, everything trains, nothing is protected (paper, section IV-A)."""
+
+    paper = "Peng et al. 2021, section IV-A: fine-tuning"

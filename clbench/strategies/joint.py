@@ -23,6 +23,8 @@ class Joint(Strategy):
     the later stages do nothing, so rows 1..T of its matrix are equal.
     """
 
+    paper = "Peng et al. 2021, section IV-A: joint training"
+
     protocol: ClassVar[str] = "joint"
 
     def start(self, model: Classifier, stream: Stream) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 class MAS(Quadratic):
     """Memory aware synapses: mean absolute per-sample gradient of |logits|² (Aljundi et al. 2018, equation 3)."""
 
+    paper = "Aljundi et al. 2018, Memory aware synapses: learning what (not) to forget"
+
     lam: Annotated[NonNegative, "strength of the pull"] = 1.0
 
     factor: ClassVar[float] = 2.0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 import torch
 from torch import Tensor
 
+from clbench.costs import Cost
 from clbench.models.classifier import Classifier
 from clbench.options import NonNegative
 from clbench.params import Params, copies, zeros
@@ -30,6 +31,7 @@ class Quadratic(Strategy):
     lam: Annotated[NonNegative, "strength of the pull"] = 1.0
     consolidation: Annotated[Literal["gradient", "proximal"], "how the pull is applied"] = "gradient"
 
+    stores = (Cost(8, "shared weight"),)
     factor: ClassVar[float] = 1.0  # of the pull's gradient: 2 where the paper's penalty has no 1/2
     remembers: ClassVar[tuple[str, ...]] = ("omega", "anchor")
 

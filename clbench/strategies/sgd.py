@@ -12,4 +12,6 @@ from clbench.strategies.base import Strategy
 class SGD(Strategy):
     """One head shared by all tasks, everything trains (paper, section IV-A: single-headed SGD)."""
 
+    paper = "Peng et al. 2021, section IV-A: one head, nothing protected"
+
     single_head: ClassVar[bool] = True

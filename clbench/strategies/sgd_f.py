@@ -14,6 +14,8 @@ from clbench.task import Task
 class FrozenSGD(Strategy):
     """Own head per task, shared layers frozen after the first task (paper, section IV-A: SGD-F)."""
 
+    paper = "Peng et al. 2021, section IV-A: SGD-F"
+
     def trainable(self, model: Classifier, task: Task) -> Params:
         if task.index == 0:
             return model.params

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 class SI(Quadratic):
     """Synaptic intelligence: path integral of the task's own gradient (Zenke et al. 2017, equations 3 to 5)."""
 
+    paper = "Zenke et al. 2017, Continual learning through synaptic intelligence"
+
     lam: Annotated[NonNegative, "c of the paper, strength of the pull"] = 1.0
     xi: Annotated[Positive, "damping of the division by the squared displacement"] = 0.1
 

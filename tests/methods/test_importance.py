@@ -77,6 +77,20 @@ def test_empirical_fisher(network: str, scenario: str) -> None:
 
 
 @pytest.mark.parametrize("network", NETWORKS)
+def test_the_squared_batch_gradient_is_that_of_the_mean_loss(network: str) -> None:
+    trainer, task = trained(network)
+    found = importance.fisher(trainer, task, "batch")
+
+    def squared_batches(place: int) -> list[Params]:
+        each = tiny.one_sample_gradients(trainer, task, place, log_p)
+        parts = [each[n : n + 16] for n in range(0, 30, 16)]
+        means = [{name: sum(g[name] for g in part) / len(part) for name in part[0]} for part in parts]
+        return [{name: g / len(parts) * len(task.train) for name, g in one.items()} for one in squares(means)]
+
+    assert_mean(found, trainer, task, squared_batches)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
 def test_exact_fisher_sums_over_all_labels_weighted_by_their_probability(network: str) -> None:
     trainer, task = trained(network)
 

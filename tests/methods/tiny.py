@@ -103,7 +103,7 @@ def snapshot(trainer: Trainer) -> Params:
 
 
 def batch_of(task: Task, x: Tensor, y: Tensor, rate: float = 0.1) -> Batch:
-    return Batch(x, y, task, None, 0, 0.0, rate)
+    return Batch(x, y, task, rate=rate)
 
 
 def one_sample_gradients(
