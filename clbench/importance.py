@@ -34,14 +34,28 @@ def fisher(trainer: Trainer, task: Task, labels: Labels) -> Params:
     model = trainer.model
     if labels == "batch":
         return squared_batch_gradients(trainer, task)
-    generators = trainer.generators("fisher labels") if labels == "true" else []
     total = zeros(model.shared)
     for x, y in trainer.sweep(task.train, AT_ONCE):
-        for choose, weight in label_choices(model, task, labels, y, generators):
-            value = weighted_log_likelihood(model, task, weight)
-            for name, sums in per_sample_sums(trainer, task, x, choose, value, torch.square).items():
-                total[name].add_(sums)
+        add_squares(total, trainer, task, x, y, labels)
     return {name: t.div_(len(task.train)) for name, t in total.items()}
+
+
+def fisher_of(trainer: Trainer, task: Task, x: Tensor, y: Tensor, labels: Labels) -> Params:
+    """The same of one batch of images x [S, B, ...] and labels y [S, B], each seed its own."""
+    total = zeros(trainer.model.shared)
+    with trainer.model.evaluation(), torch.enable_grad():
+        add_squares(total, trainer, task, x, y, labels)
+    return {name: t.div_(y.shape[1]) for name, t in total.items()}
+
+
+def add_squares(total: Params, trainer: Trainer, task: Task, x: Tensor, y: Tensor, labels: Labels) -> None:
+    """Add the squared per-sample gradients of a batch."""
+    model = trainer.model
+    generators = trainer.generators("fisher labels") if labels == "true" else []
+    for choose, weight in label_choices(model, task, labels, y, generators):
+        value = weighted_log_likelihood(model, task, weight)
+        for name, sums in per_sample_sums(trainer, task, x, choose, value, torch.square).items():
+            total[name].add_(sums)
 
 
 Choose = Callable[[Tensor], Tensor]  # outputs [S, B, k] -> labels [S, B], columns of the head

@@ -16,6 +16,7 @@ from clbench.errors import UserError
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Percent = Annotated[float, Field(ge=0, le=100)]
 LARGEST = 2**31 - 1  # what torch takes as a size or an index everywhere
 Count = Annotated[int, Field(ge=1, le=LARGEST)]

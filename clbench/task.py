@@ -110,8 +110,8 @@ class Batch:
     """One step's images: x [S, B, ...], y [S, B] (columns of the head).
 
     owner: [S, B], the task of each row, or None where all are of `task`. epoch: within the fit, from 0.
-    progress: 0 to 1 within the epoch. rate: the learning rate / (1 - momentum), how far a constant unit
-    gradient moves a weight. index: [S, B], where in the split the rows stand.
+    progress: 0 at the first step of an epoch to 1 at its last. rate: the learning rate / (1 - momentum), how far a
+    constant unit gradient moves a weight. index: [S, B], where in the split the rows stand.
     """
 
     x: Tensor

@@ -156,9 +156,10 @@ class Trainer:
         order = torch.arange(n, device=self.model.device).repeat(len(self.model.seeds), 1)
         for seed in self.model.active.nonzero().flatten().tolist():
             torch.randperm(n, generator=self.generators("order")[seed], out=order[seed])
-        for step, index in enumerate(order.split(size, dim=1)):
+        steps = order.split(size, dim=1)
+        for step, index in enumerate(steps):
             x, y, owner = split[index]
-            yield Batch(x, y, task, owner, index, epoch, step * size / n, rate)
+            yield Batch(x, y, task, owner, index, epoch, step / (len(steps) - 1) if step else 0.0, rate)
 
     def count(self, losses: Tensor) -> None:
         """Once an epoch: its steps, and the first at which a seed's loss was not finite. losses: [steps, S]."""

@@ -31,7 +31,7 @@ class Quadratic(Strategy):
     lam: Annotated[NonNegative, "strength of the pull"] = 1.0
     consolidation: Annotated[Literal["gradient", "proximal"], "how the pull is applied"] = "gradient"
 
-    stores = (Cost(8, "shared weight"),)
+    stores: ClassVar[tuple[Cost, ...]] = (Cost(8, "shared weight"),)
     factor: ClassVar[float] = 1.0  # of the pull's gradient: 2 where the paper's penalty has no 1/2
     remembers: ClassVar[tuple[str, ...]] = ("omega", "anchor")
 

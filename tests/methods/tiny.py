@@ -30,6 +30,9 @@ TINY = (
     "train.batch_size=16",
     "train.lr=0.05",
     "strategy.anpyc.step=25",
+    "strategy.xdg.closed=0.3",  # of few units
+    "strategy.xdg-ewc.closed=0.3",
+    "strategy.xdg-si.closed=0.3",
 )
 
 
@@ -122,6 +125,15 @@ def one_sample_gradients(
     return found
 
 
+BARE = {  # settings under which the first task is plain training, where a method's own are not
+    "anpyc": ("strategy.pruning=none",),
+    "packnet": ("strategy.prune=0",),
+    "xdg": ("strategy.closed=0",),
+    "xdg-ewc": ("strategy.closed=0",),
+    "xdg-si": ("strategy.closed=0",),
+}
+
+
 def bare(method: str) -> tuple[str, ...]:
-    """Without pruning, which changes weights and trains longer whatever the pull."""
-    return ("strategy.pruning=none",) if method == "anpyc" else ()
+    """Without what changes weights or trains longer whatever the strength."""
+    return BARE.get(method, ())

@@ -1,0 +1,143 @@
+"""HAT: every task learns which units it needs, and later tasks may not change those."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import torch
+from torch import Tensor
+
+from clbench.costs import Cost
+from clbench.errors import UserError
+from clbench.models.classifier import Classifier
+from clbench.options import NonNegative, Positive
+from clbench.params import Params, copies, generator
+from clbench.registry import strategies
+from clbench.strategies.base import Strategy
+from clbench.task import Batch, Scenario, Stream, Task
+
+if TYPE_CHECKING:
+    from clbench.training import Trainer
+
+LARGEST = 6.0  # of an embedding
+LARGEST_COSH = 50.0  # what goes into cosh, which overflows
+
+
+@strategies.register("hat")
+@dataclass
+class HAT(Strategy):
+    """Hard attention to the task (Serrà et al. 2018, sections 2.2 to 2.6).
+
+    Gates a = sigmoid(s · e) multiply the units of every hidden layer; e is learned, one a task and layer, while s
+    rises within every epoch from 1/s_max to s_max. Weights between units that earlier tasks use keep
+    1 - min(a_out, a_in) of their step: of the step and not only of the gradient, so that it holds for every
+    optimiser. With a finite s_max a gate may stay between 0 and 1 and leaks: it protects in part.
+    """
+
+    paper = "Serrà et al. 2018, Overcoming catastrophic forgetting with hard attention to the task"
+    stores = (Cost(4, "hidden unit", per_task=True), Cost(4, "hidden unit"))
+    scenarios = ("task",)
+    gates = True
+    remembers = ("embeddings", "taken")
+
+    sparsity: Annotated[NonNegative, "c, weight of the share of unused units a task opens"] = 0.75
+    s_max: Annotated[Positive, "slope of the gates after training"] = 400.0
+
+    def unfit(self, scenario: Scenario, model: Classifier) -> str | None:
+        blocks = tuple(f"network.blocks.{k}." for k in range(len(model.units)))
+        if not super().unfit(scenario, model) and any(not name.startswith(blocks) for name in model.shared):
+            return "protects the weights of gated blocks, and this network has weights outside of them"
+        return super().unfit(scenario, model)
+
+    def start(self, model: Classifier, stream: Stream) -> None:
+        if self.s_max < 1:
+            raise UserError(
+                f"strategy.s_max is {self.s_max}; the gates' slope rises to it from 1/s_max: at least 1"
+            )
+        layers, seeds = list(enumerate(model.units)), len(model.seeds)
+        self.embeddings = {  # "task/layer" -> e, [S, units]
+            f"{t}/{k}": torch.empty(seeds, units, device=model.device)
+            for t in range(len(stream.tasks))
+            for k, units in layers
+        }
+        for place, seed in enumerate(model.seeds):
+            draws = generator(seed, "embeddings", model.device)
+            for e in self.embeddings.values():
+                e[place].normal_(generator=draws)
+        for e in self.embeddings.values():
+            e.requires_grad_(True)
+        self.taken = {str(k): torch.zeros(seeds, units, device=model.device) for k, units in layers}
+
+    def begin_task(self, trainer: Trainer, task: Task) -> None:
+        self.kept = self.protected(trainer.model) if task.index > 0 else {}
+        self.before = copies({name: trainer.model.params[name] for name in self.kept})
+
+    def protected(self, model: Classifier) -> Params:
+        """min(a_out, a_in) of the units earlier tasks use: what a step of each shared weight loses, [S, ...]."""
+        found: Params = {}
+        for name, p in model.shared.items():
+            layer = int(name.split(".")[2])
+            share = self.taken[str(layer)]
+            share = share.view(*share.shape, *[1] * (p.dim() - 2))
+            if p.dim() > 2 and layer > 0:
+                inputs = self.taken[str(layer - 1)]  # flattened maps: several inputs a unit
+                inputs = inputs.repeat_interleave(p.shape[2] // inputs.shape[1], dim=1).unsqueeze(1)
+                share = torch.minimum(share, inputs.view(*inputs.shape, *[1] * (p.dim() - 3)))
+            found[name] = share.expand_as(p)
+        return found
+
+    def attention(self, task: Task, s: float) -> list[Tensor]:
+        """The gates of every layer, [S, 1, units]."""
+        return [gate(s * self.embeddings[f"{task.index}/{k}"]).unsqueeze(1) for k in self.taken]
+
+    def outputs(self, model: Classifier, x: Tensor, task: Task) -> Tensor:
+        return model(x, task, [a.detach() for a in self.attention(task, self.s_max)])
+
+    def trainable(self, model: Classifier, task: Task) -> Params:
+        return {
+            **model.params,
+            **{f"embeddings.{task.index}/{k}": self.embeddings[f"{task.index}/{k}"] for k in self.taken},
+        }
+
+    def loss(self, model: Classifier, batch: Batch) -> Tensor:
+        gates = self.attention(batch.task, self.slope(batch))
+        outputs = model(batch.x, batch.task, gates)
+        return model.loss(outputs, batch) + self.sparsity * self.opened(gates)
+
+    def slope(self, batch: Batch) -> float:
+        """s of this batch: it rises linearly over an epoch (section 2.4)."""
+        return 1 / self.s_max + (self.s_max - 1 / self.s_max) * batch.progress
+
+    def opened(self, gates: list[Tensor]) -> Tensor:
+        """Share of the units left by earlier tasks that this one opens, [S] (section 2.6); 0 if none is left."""
+        unused = [1 - taken for taken in self.taken.values()]
+        left = torch.stack([u.sum(1) for u in unused]).sum(0)
+        new = torch.stack([(a.squeeze(1) * u).sum(1) for a, u in zip(gates, unused, strict=True)]).sum(0)
+        return torch.where(left > 0, new / left.clamp(min=torch.finfo(left.dtype).tiny), 0)
+
+    def edit_gradients(self, model: Classifier, batch: Batch) -> None:
+        """Embeddings learn as if s were s_max all the time, whatever it is (section 2.5)."""
+        s = self.slope(batch)
+        for k in self.taken:
+            e = self.embeddings[f"{batch.task.index}/{k}"]
+            rising = (s * e.detach()).clamp(-LARGEST_COSH, LARGEST_COSH).cosh() + 1
+            e.grad.mul_(self.s_max / s * rising / (e.detach().cosh() + 1))  # type: ignore[union-attr]
+
+    @torch.no_grad()
+    def after_step(self, model: Classifier, batch: Batch) -> None:
+        for k in self.taken:
+            self.embeddings[f"{batch.task.index}/{k}"].clamp_(-LARGEST, LARGEST)
+        for name, kept in self.kept.items():
+            model.params[name].lerp_(self.before[name], kept)
+            self.before[name].copy_(model.params[name])
+
+    @torch.no_grad()
+    def end_task(self, trainer: Trainer, task: Task) -> None:
+        for taken, gate in zip(self.taken.values(), self.attention(task, self.s_max), strict=True):
+            torch.maximum(taken, gate.squeeze(1), out=taken)
+
+
+def gate(slanted: Tensor) -> Tensor:
+    """sigmoid, a seed at a time: where a vector register ends it rounds differently, and seeds must not."""
+    return torch.stack([torch.sigmoid(each) for each in slanted])

@@ -1,0 +1,105 @@
+"""PackNet: every task prunes what it trained, keeps the rest for ever and leaves the pruned to later tasks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import torch
+from torch import Tensor
+
+from clbench.costs import Cost
+from clbench.errors import UserError
+from clbench.models.classifier import Classifier
+from clbench.options import Natural, Percent, Positive
+from clbench.params import Params, copies
+from clbench.pruning import lowest
+from clbench.registry import strategies
+from clbench.strategies.base import Strategy
+from clbench.task import Batch, Stream, Task
+
+if TYPE_CHECKING:
+    from clbench.training import Trainer
+
+MOST_TASKS = 255  # an owner is a byte
+
+
+@strategies.register("packnet")
+@dataclass
+class PackNet(Strategy):
+    """Train, prune by magnitude layer by layer, train what is left again (Mallya & Lazebnik 2018, section 3).
+
+    A task answers with its own weights and those of earlier tasks. Biases belong to the first task, as in the
+    paper. The last task has nobody to leave weights to and is not pruned (prune_last).
+    """
+
+    paper = "Mallya & Lazebnik 2018, PackNet: adding multiple tasks to a single network by iterative pruning"
+    stores = (Cost(1, "connection"),)
+    scenarios = ("task",)
+    masks = True
+    remembers = ("owner",)
+
+    prune: Annotated[Percent, "percent of the weights a task trained that it gives up, in each layer"] = 50.0
+    retrain_epochs: Annotated[Natural, "epochs after the pruning"] = 1
+    retrain_rate: Annotated[Positive, "factor of the learning rate in those epochs"] = 1.0
+    prune_last: Annotated[bool, "prune after the last task too"] = False
+
+    def start(self, model: Classifier, stream: Stream) -> None:
+        if len(stream.tasks) > MOST_TASKS:
+            raise UserError(f"packnet can keep {MOST_TASKS} tasks apart, the stream has {len(stream.tasks)}")
+        self.owner = {  # 0: free, t: kept by the task that was learned t-th
+            name: torch.zeros_like(p, dtype=torch.uint8, requires_grad=False)
+            for name, p in model.shared.items()
+            if p.dim() > 2
+        }
+
+    def begin_task(self, trainer: Trainer, task: Task) -> None:
+        self.freeze(trainer.model, {name: owner > 0 for name, owner in self.owner.items()})
+
+    def freeze(self, model: Classifier, frozen: Params) -> None:
+        """From here on these weights stay as they are."""
+        self.frozen, self.held = frozen, copies({name: model.params[name] for name in frozen})
+
+    def trainable(self, model: Classifier, task: Task) -> Params:
+        biases = model.shared.keys() - self.owner.keys() if task.index > 0 else ()
+        return {name: p for name, p in model.params.items() if name not in biases}
+
+    def learn(self, trainer: Trainer, task: Task) -> None:
+        trainer.fit(task)
+        last = task.index == len(trainer.stream.tasks) - 1
+        self.claim(trainer.model, task, 0.0 if last and not self.prune_last else self.prune)
+        if self.retrains(task, trainer.stream):
+            trainer.fit(task, epochs=self.retrain_epochs, rate=self.retrain_rate)
+
+    def retrains(self, task: Task, stream: Stream) -> bool:
+        pruned = self.prune > 0 and (self.prune_last or task.index < len(stream.tasks) - 1)
+        return pruned and self.retrain_epochs > 0
+
+    @torch.no_grad()
+    def claim(self, model: Classifier, task: Task, percent: float) -> None:
+        """Give up the smallest `percent` of the free weights and make the others the task's own."""
+        for name, owner in self.owner.items():
+            free, p = owner == 0, model.params[name]
+            given_up = lowest(p.detach().abs(), free, percent)
+            owner.masked_fill_(free & ~given_up, task.index + 1)
+            p.masked_fill_(given_up, 0)
+        self.freeze(model, {name: owner != task.index + 1 for name, owner in self.owner.items()})
+
+    def edit_gradients(self, model: Classifier, batch: Batch) -> None:
+        for name, frozen in self.frozen.items():
+            model.params[name].grad.masked_fill_(frozen, 0)  # type: ignore[union-attr]
+
+    @torch.no_grad()
+    def after_step(self, model: Classifier, batch: Batch) -> None:
+        for name, frozen in self.frozen.items():  # momentum and adaptive steps move weights without a gradient
+            p = model.params[name]
+            torch.where(frozen, self.held[name], p, out=p.detach())
+
+    def outputs(self, model: Classifier, x: Tensor, task: Task) -> Tensor:
+        if task.index + 1 >= model.seen:
+            return model(x, task)  # the newest: there are no later weights
+        mine = {name: (owner > 0) & (owner <= task.index + 1) for name, owner in self.owner.items()}
+        return model(x, task, instead={name: model.params[name] * own for name, own in mine.items()})
+
+    def samples(self, task: Task, stream: Stream, epochs: int) -> int:
+        return (epochs + self.retrain_epochs * self.retrains(task, stream)) * len(task.train)
