@@ -26,14 +26,19 @@ SWITCHES = {
     "stopping": STOPPING,
 }
 SEEDS = (0, 3, 4)
+CALMER = {"hat": ("train.lr=0.02",)}  # at 0.1 it closes all of a tiny network's gates in the first epoch
+
+
+def switched(method: str, switch: str) -> tuple[str, ...]:
+    return (*SWITCHES[switch], *(CALMER.get(method, ()) if switch == "stopping" else ()))
 
 
 @pytest.mark.parametrize("switch", SWITCHES)
 @pytest.mark.parametrize("method", METHODS)
 def test_seeds_together_equal_seeds_alone(method: str, switch: str) -> None:
-    together = tiny.train(method, *SWITCHES[switch], seeds=SEEDS)
+    together = tiny.train(method, *switched(method, switch), seeds=SEEDS)
     for place, seed in enumerate(SEEDS):
-        alone = tiny.train(method, *SWITCHES[switch], seeds=(seed,))
+        alone = tiny.train(method, *switched(method, switch), seeds=(seed,))
         assert tiny.same(tiny.weights(together, place), tiny.weights(alone)), seed
         state = {name: t[place] for name, t in together.strategy.state().items()}
         assert tiny.same(state, {name: t[0] for name, t in alone.strategy.state().items()}), seed
@@ -51,7 +56,7 @@ def test_a_proximal_pull_leaves_seeds_that_stopped_where_they_are(method: str, o
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_seeds_above_do_stop_apart(method: str) -> None:
-    chosen = tiny.config(method, *STOPPING, seeds=SEEDS)
+    chosen = tiny.config(method, *switched(method, "stopping"), seeds=SEEDS)
     trainer = tiny.started(chosen)
     seen = tiny.spied(trainer)
     tiny.learn(trainer, chosen)
