@@ -176,9 +176,11 @@ class Trainer:
             trainable[name].detach()[~self.model.active] = values
 
     def decay(self, trainable: Params, task: Task) -> None:
-        """Weight decay of the seeds that learn; of the head only the columns the task uses."""
+        """Weight decay of the seeds that learn; of the head only the columns the task uses, of gates nothing."""
         columns, active = self.model.columns(task), self.model.active
         for name, p in trainable.items():
+            if name not in self.model.params:
+                continue  # a method's own, as HAT's embeddings are: shrunk, they would open every gate by half
             part = (slice(None), columns) if name.startswith("head.") else (slice(None),)
             learning = active.view(-1, *[1] * (p.dim() - 1))
             p.grad[part].addcmul_(p.detach()[part], learning, value=self.options.weight_decay)  # type: ignore[index]
