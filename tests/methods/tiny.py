@@ -30,7 +30,19 @@ TINY = (
     "train.batch_size=16",
     "train.lr=0.05",
     "strategy.anpyc.step=25",
+    # memories that fill and overflow within a task of 50 images
+    *(f"strategy.{m}.memory_size=30" for m in ("er", "agem", "derpp", "gdumb")),
+    *(f"strategy.{m}.replay=12" for m in ("er", "agem", "derpp")),
+    "strategy.gdumb.epochs=60",
 )
+# Settings under which task 1 is plain training, for methods that do more than pull in it: pruning changes weights
+# and trains longer, replay shows images again.
+BARE = {
+    "anpyc": ("strategy.pruning=none",),
+    "er": ("strategy.replay=0",),
+    "derpp": ("strategy.alpha=0", "strategy.beta=0"),
+}
+NEVER_PLAIN = ("gdumb",)  # trains on its memory, never on a task; test_replay.py holds it to that
 
 
 @cache
@@ -123,5 +135,4 @@ def one_sample_gradients(
 
 
 def bare(method: str) -> tuple[str, ...]:
-    """Without pruning, which changes weights and trains longer whatever the pull."""
-    return ("strategy.pruning=none",) if method == "anpyc" else ()
+    return BARE.get(method, ())
