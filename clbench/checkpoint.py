@@ -1,7 +1,8 @@
 """Checkpoints: what a resumed run and `evaluate` need, in safetensors (no pickle), written whole or not at all.
 
-One file a stage and group of seeds: weights and buffers, the method's state, the state of every generator, and
-as metadata the record so far (whose it is, matrix, times) and a sha256 of all that.
+One file a stage and group of seeds: weights and buffers, the method's state, the optimiser's where it goes on
+from task to task, the state of every generator, and as metadata the record so far (whose it is, matrix, times)
+and a sha256 of all that.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ FORMAT = "clbench-checkpoint-2"
 
 @dataclass
 class Checkpoint:
-    """tensors: name -> [S, ...], of 'model/', 'method/' and 'generator/'. record: the group's runs as JSON."""
+    """tensors: name -> [S, ...], of 'model/', 'method/', 'optimizer/' and 'generator/'. record: runs as JSON."""
 
     tensors: Params
     record: dict[str, Any]
@@ -58,6 +59,7 @@ def collect(trainer: Trainer) -> Params:
     model = trainer.model
     tensors = {f"model/{n}": t.detach() for n, t in {**model.params, **model.buffers}.items()}
     tensors |= {f"method/{n}": t.detach() for n, t in trainer.strategy.state().items()}
+    tensors |= {f"optimizer/{n}": t.detach() for n, t in trainer.optimizer_state.items()}
     for purpose, generators in trainer.draws_of.items():
         tensors[f"generator/{purpose}"] = torch.stack([g.get_state() for g in generators])
     tensors |= {"trainer/first_bad": trainer.first_bad, "trainer/steps": trainer.steps}
@@ -110,6 +112,8 @@ def restore(trainer: Trainer, checkpoint: Checkpoint, path: Path) -> None:
             trainer.strategy.restore(part(tensors, "method/"))
         except UserError as error:
             raise damaged(path, str(error)) from None
+    kept = part(tensors, "optimizer/")
+    trainer.optimizer_state = {n: t.to(model.device) if t.dim() > 1 else t for n, t in kept.items()}
     for purpose, states in part(tensors, "generator/").items():
         for g, state in zip(trainer.generators(purpose), states, strict=True):
             g.set_state(state.clone())  # torch 2.15 misreads a state that is a view into another tensor

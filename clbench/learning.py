@@ -205,8 +205,11 @@ class Group:
 
     def plan(self, trainer: Trainer) -> list[int]:
         """Samples each task will take, all seeds: for the estimate of the time left."""
-        epochs, stream = self.config.train.epochs, trainer.stream
-        return [trainer.strategy.samples(task, stream, epochs) * len(self.seeds) for task in stream.tasks]
+        strategy, stream, train = trainer.strategy, trainer.stream, self.config.train
+        images = [len(task.train) for task in stream.tasks]
+        fitted = [sum(images)] * len(images) if strategy.protocol == "joint" else images  # at once
+        each = zip(stream.tasks, map(train.passes, fitted), strict=True)
+        return [round(strategy.samples(task, stream, epochs)) * len(self.seeds) for task, epochs in each]
 
     def kept(self) -> dict[int, Path]:
         """Checkpoints by stage, in order."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import repeat
+from itertools import chain, repeat
+from math import ceil
 from typing import Annotated, Any, Literal
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from clbench.errors import UserError
 from clbench.models.classifier import Classifier
+from clbench.optimizers import KeptOptimizer, NewOptimizer
 from clbench.options import Count, Fraction, Natural, NonNegative, Positive, did_you_mean
 from clbench.params import Params, generator
 from clbench.strategies.base import Strategy
@@ -24,7 +26,13 @@ NOT_ELEMENTWISE = ("optimizer", "lbfgs", "sparseadam", "muon", "adafactor")  # t
 
 @dataclass(frozen=True)
 class Training:
-    """How every task is trained. The optimiser, its rate and its momentum start anew with every fit."""
+    """How every task is trained. The optimiser, its rate and its momentum start anew with every fit.
+
+    keep_optimizer carries momentum and moments on. They then move a weight whose gradient a method masks, so
+    such a method must put the weight back after the step, as anpyc, hat and packnet do. In the task scenario the
+    head starts anew all the same: a task's own head has no state before its task, and moments that were kept
+    would move the heads of earlier tasks.
+    """
 
     epochs: Annotated[Count, "passes over a task's training images (with patience: at most)"] = 5
     batch_size: Annotated[Count, "images a step"] = 128
@@ -36,6 +44,25 @@ class Training:
     lr_gamma: Annotated[Positive, "what the rate is multiplied by then"] = 0.1
     patience: Annotated[Natural, "stop after so many epochs without improvement (0: never)"] = 0
     stop_on: Annotated[Literal["train", "validation"], "the loss that patience watches"] = "train"
+    keep_optimizer: Annotated[bool, "carry the optimiser's state from fit to fit instead of starting it anew"] = (
+        False
+    )
+    iterations: Annotated[Natural, "steps a task instead of epochs (0: epochs)"] = 0
+
+    def lengths(self, images: int, epochs: int | None = None) -> Iterator[int]:
+        """Steps of each epoch of a fit; where iterations count, the last is cut short."""
+        whole = ceil(images / self.batch_size)
+        if epochs or not self.iterations:
+            return repeat(whole, epochs or self.epochs)
+        full, rest = divmod(self.iterations, whole)
+        return chain(repeat(whole, full), [rest] * (rest > 0))
+
+    def passes(self, images: int) -> float:
+        """How often a fit to so many images shows each of them."""
+        if not self.iterations:
+            return self.epochs
+        full, rest = divmod(self.iterations, ceil(images / self.batch_size))
+        return full + rest * self.batch_size / images
 
     def make_optimizer(self, params: list[Tensor], rate: float = 1.0) -> torch.optim.Optimizer:
         """A new optimiser; `rate` is a factor of the learning rate."""
@@ -79,6 +106,7 @@ class Trainer:
     draws_of: dict[str, list[torch.Generator]] = field(default_factory=dict)
     trained: int = 0  # samples of one seed, whole stream
     kept: tuple[Split, Split] | None = None  # the split in use and its dense copy
+    optimizer_state: Params = field(default_factory=dict)  # with keep_optimizer, between fits
 
     def __post_init__(self) -> None:
         seeds, device = len(self.model.seeds), self.model.device
@@ -105,13 +133,13 @@ class Trainer:
         """THE loop: train on `task` with a new optimiser, for `epochs` or as the options say, at `rate` · lr."""
         model, options = self.model, self.options
         trainable = self.release(task)
-        optimizer = options.make_optimizer(list(trainable.values()), rate)
-        schedule = torch.optim.lr_scheduler.StepLR(optimizer, options.lr_step or 1, options.lr_gamma)
+        optimizer = self.new_optimizer(trainable, rate)
+        schedule = torch.optim.lr_scheduler.StepLR(optimizer.torch, options.lr_step or 1, options.lr_gamma)
         split = self.dense(task.train)
         patience = self.new_patience()
         model.train(True)
-        for epoch in range(epochs or options.epochs):
-            loss = self.epoch(task, split, optimizer, trainable, epoch)
+        for epoch, steps in enumerate(options.lengths(len(split), epochs)):
+            loss = self.epoch(task, split, optimizer, trainable, epoch, steps)
             if options.lr_step:
                 schedule.step()
             model.active = model.active & (self.first_bad < 0)
@@ -122,44 +150,64 @@ class Trainer:
         self.mark_bad(~finite(trainable), self.steps)  # the last step may have been one too large
         model.active = self.first_bad < 0
         model.train(False)
+        self.keep_state(optimizer)
+
+    def new_optimizer(self, trainable: Params, rate: float) -> NewOptimizer:
+        def make(params: list[Tensor]) -> torch.optim.Optimizer:
+            return self.options.make_optimizer(params, rate)
+
+        if not self.options.keep_optimizer:
+            return NewOptimizer(trainable, make)
+        return KeptOptimizer(trainable, make, self.optimizer_state)
+
+    def keep_state(self, optimizer: NewOptimizer) -> None:
+        """For the next fit, if it is to go on with it: of the network, and of a head that all tasks share."""
+        if isinstance(optimizer, KeptOptimizer):
+            own_heads = self.stream.scenario == "task"
+            going_on = self.model.shared if own_heads else self.model.params
+            found = optimizer.state().items()
+            self.optimizer_state |= {key: t for key, t in found if key.partition("/")[2] in going_on}
 
     def epoch(
-        self, task: Task, split: Split, optimizer: torch.optim.Optimizer, trainable: Params, number: int
+        self, task: Task, split: Split, optimizer: NewOptimizer, trainable: Params, number: int, steps: int
     ) -> Tensor:
-        """One pass over `split` in a new order; the mean loss of each seed, [S]."""
+        """`steps` batches of `split` in a new order, a pass or its beginning; the mean loss of each seed, [S]."""
         model, strategy = self.model, self.strategy
         everyone = bool(model.active.all())
         held = {} if everyone else {n: p.detach()[~model.active].clone() for n, p in trainable.items()}
         losses: list[Tensor] = []
-        total = torch.zeros(len(model.seeds), device=model.device)
-        for batch in self.batches(task, split, effective_rate(optimizer), number):
+        total, shown = torch.zeros(len(model.seeds), device=model.device), 0
+        for batch in self.batches(task, split, optimizer.rate, number, steps):
             loss = strategy.loss(model, batch)
-            optimizer.zero_grad()
+            optimizer.clear()
             (loss if everyone else loss[model.active]).sum().backward()
             if self.options.weight_decay:
                 self.decay(trainable, task)
             strategy.edit_gradients(model, batch)
-            optimizer.step()
+            optimizer.step(model.active)
             self.put_back(trainable, held)
             strategy.after_step(model, batch)
             self.put_back(trainable, held)  # pulls move weights too
             losses.append(loss.detach())
             total += losses[-1] * batch.y.shape[1]
+            shown += batch.y.shape[1]
             self.trained += batch.y.shape[1]
             self.progress(batch.y.shape[1])
         self.count(torch.stack(losses))
-        return total / len(split)
+        return total / shown
 
-    def batches(self, task: Task, split: Split, rate: float, epoch: int = 0) -> Iterator[Batch]:
-        """The split once, each seed in its own order; a stopped seed draws no order."""
+    def batches(
+        self, task: Task, split: Split, rate: float, epoch: int = 0, steps: int | None = None
+    ) -> Iterator[Batch]:
+        """The split once, or `steps` batches of it, each seed in its own order; a stopped seed draws no order."""
         n, size = len(split), self.options.batch_size
         order = torch.arange(n, device=self.model.device).repeat(len(self.model.seeds), 1)
         for seed in self.model.active.nonzero().flatten().tolist():
             torch.randperm(n, generator=self.generators("order")[seed], out=order[seed])
-        steps = order.split(size, dim=1)
-        for step, index in enumerate(steps):
+        shown = order.split(size, dim=1)[:steps]
+        for step, index in enumerate(shown):
             x, y, owner = split[index]
-            yield Batch(x, y, task, owner, index, epoch, step / (len(steps) - 1) if step else 0.0, rate)
+            yield Batch(x, y, task, owner, index, epoch, step / (len(shown) - 1) if step else 0.0, rate)
 
     def count(self, losses: Tensor) -> None:
         """Once an epoch: its steps, and the first at which a seed's loss was not finite. losses: [steps, S]."""
@@ -176,9 +224,11 @@ class Trainer:
             trainable[name].detach()[~self.model.active] = values
 
     def decay(self, trainable: Params, task: Task) -> None:
-        """Weight decay of the seeds that learn; of the head only the columns the task uses."""
+        """Weight decay of the seeds that learn; of the head only the columns the task uses, of gates nothing."""
         columns, active = self.model.columns(task), self.model.active
         for name, p in trainable.items():
+            if name not in self.model.params:
+                continue  # a method's own, as HAT's embeddings are: shrunk, they would open every gate by half
             part = (slice(None), columns) if name.startswith("head.") else (slice(None),)
             learning = active.view(-1, *[1] * (p.dim() - 1))
             p.grad[part].addcmul_(p.detach()[part], learning, value=self.options.weight_decay)  # type: ignore[index]
@@ -246,9 +296,3 @@ class Trainer:
 def finite(params: Params) -> Tensor:
     """Whether all weights of a seed are finite, bool [S]."""
     return torch.stack([p.detach().flatten(1).isfinite().all(1) for p in params.values()]).all(0)
-
-
-def effective_rate(optimizer: torch.optim.Optimizer) -> float:
-    """How far a constant unit gradient moves a weight per step in the long run: lr / (1 - momentum)."""
-    group = optimizer.param_groups[0]
-    return float(group["lr"]) / (1 - group.get("momentum", 0.0))

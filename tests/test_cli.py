@@ -375,3 +375,22 @@ def test_bars_on_a_terminal(tmp_path):
     assert "\x1b" not in out
     for words in ("finetuning on permuted-digits", "100%", "after task 2"):
         assert words.encode() in shown
+
+
+def test_list_methods_at_length_says_paper_storage_and_support():
+    text = clbench("list", "methods", "--long").out
+    hat = text[text.index("\n  hat ") :]
+    assert "paper: Serrà et al. 2018" in hat
+    assert "stores between tasks: 4 bytes a hidden unit and task + 4 bytes a hidden unit (0.03 MB" in hat
+    assert "scenarios: task; networks: those that take gates" in hat
+    assert "paper:" not in clbench("list", "methods").out
+    found = json.loads(clbench("list", "methods", "--long", "--json").out)["methods"]
+    ewc = next(method for method in found if method["name"] == "ewc")
+    assert ewc["stores_example"]["bytes"] == 8 * (784 * 512 + 512 + 512 * 256 + 256)
+    assert ewc["scenarios"] == ["task", "domain", "class"]
+
+
+def test_a_scenario_that_a_method_cannot_do_is_refused_before_anything_is_written(tmp_path):
+    ran = train(tmp_path, "--method", "sgd,hat", "--stream", "split-digits", "--scenario", "class")
+    assert ran.line == "clbench: hat needs to know the task of a test image: --scenario task, not class"
+    assert not list(tmp_path.rglob("*.json"))

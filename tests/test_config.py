@@ -9,9 +9,13 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clbench.config import Config, methods_of, resolve, resolve_stored
+from clbench.config import YOUNGER, Config, methods_of, resolve, resolve_stored
 from clbench.errors import UserError
 from clbench.layers import Layer, parse_sets, read_file
+from clbench.options import options_of
+from clbench.results import find, load
+from clbench.streams.assemble import Common
+from clbench.training import Training
 
 quickly = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -91,6 +95,26 @@ def test_a_stored_configuration_reads_back_equal():
 def test_what_does_not_change_the_numbers_keeps_the_digest():
     assert resolve(sets=("train.lr=0.05",)).digest == resolve().digest  # the default of this stream
     assert resolve(sets=("train.lr=0.06",)).digest != resolve().digest
+
+
+def test_options_that_are_younger_than_results_leave_their_digests_alone():
+    known = {"stream": options_of(Common), "train": options_of(Training)}
+    config = resolve(
+        "ewc", "split-digits", sets=("stream.pad=1", "train.keep_optimizer=true", "train.iterations=3")
+    )
+    for section, options in YOUNGER.items():
+        for name, value in options.items():
+            assert known[section][name].default == value
+            assert name not in resolve().as_dict()[section]
+            assert name in config.as_dict()[section]
+    assert resolve_stored(config.as_dict(), Path("x.json")) == config
+
+
+def test_every_committed_result_is_found_again_by_its_configuration():
+    paths = find([Path(__file__).parent.parent / "benchmarks"])
+    assert len(paths) > 40
+    for path in paths:
+        assert resolve_stored(load(path).config, path).path == Path(path.parent.name, path.name)
 
 
 def test_long_names_of_streams_still_name_a_folder():

@@ -127,7 +127,7 @@ class ANPyC(Quadratic):
         for name, cut in self.pruned.items():
             model.params[name].masked_fill_(cut, 0)  # adaptive steps move weights whose gradient is zero
 
-    def samples(self, task: Task, stream: Stream, epochs: int) -> int:
+    def samples(self, task: Task, stream: Stream, epochs: float) -> float:
         rounds = len(self.shares(task, stream))
         first = 0 if rounds and self.pruning == "greedy-without-pretraining" else epochs
         return (first + rounds * self.retrain_epochs) * len(task.train)

@@ -78,8 +78,8 @@ class Strategy:
     def after_step(self, model: Classifier, batch: Batch) -> None:
         """After the optimiser's step."""
 
-    def samples(self, task: Task, stream: Stream, epochs: int) -> int:
-        """How many samples `learn` will train on: for the progress estimate alone."""
+    def samples(self, task: Task, stream: Stream, epochs: float) -> float:
+        """How many samples `learn` will train on, `epochs` passes a fit: for the progress estimate alone."""
         return epochs * len(task.train)
 
     def state(self) -> Params:

@@ -38,5 +38,5 @@ class Joint(Strategy):
         if task.index == 0:
             trainer.fit(self.union)
 
-    def samples(self, task: Task, stream: Stream, epochs: int) -> int:
+    def samples(self, task: Task, stream: Stream, epochs: float) -> float:
         return epochs * sum(len(t.train) for t in stream.tasks) if task.index == 0 else 0

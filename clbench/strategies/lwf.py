@@ -89,5 +89,5 @@ class LwF(Strategy):
         if self.teaches:
             del self.recorded
 
-    def samples(self, task: Task, stream: Stream, epochs: int) -> int:
+    def samples(self, task: Task, stream: Stream, epochs: float) -> float:
         return (epochs + (self.warmup_epochs if task.index > 0 else 0)) * len(task.train)

@@ -101,5 +101,5 @@ class PackNet(Strategy):
         mine = {name: (owner > 0) & (owner <= task.index + 1) for name, owner in self.owner.items()}
         return model(x, task, instead={name: model.params[name] * own for name, own in mine.items()})
 
-    def samples(self, task: Task, stream: Stream, epochs: int) -> int:
+    def samples(self, task: Task, stream: Stream, epochs: float) -> float:
         return (epochs + self.retrain_epochs * self.retrains(task, stream)) * len(task.train)

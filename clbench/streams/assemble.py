@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor
+from torch.nn import functional as F
 
 from clbench.datasets import Images
 from clbench.errors import UserError
-from clbench.options import Count, Fraction
+from clbench.options import Count, Fraction, Natural
 from clbench.params import generator
 from clbench.task import Scenario, Split, Stream, Task
 
@@ -37,6 +39,7 @@ class Common:
     validation: Annotated[Fraction, "share of each task's training images held out"] = 0.0
     limit: Annotated[Count | None, "training images a task, at most"] = None
     normalize: Annotated[Literal["unit", "standard"], "pixels to 0..1, or to mean 0 and deviation 1"] = "unit"
+    pad: Annotated[Natural, Field(le=256), "pixels of zeros added on every side"] = 0
 
 
 def assemble(name: str, parts: Sequence[Part], common: Common, scenario: Scenario, device: torch.device) -> Stream:
@@ -48,9 +51,11 @@ def assemble(name: str, parts: Sequence[Part], common: Common, scenario: Scenari
     if len(shapes) > 1:
         raise UserError(f"stream {name}: images of different shapes in one stream: {sorted(shapes)}")
     permuted = parts[0].permutation is not None
-    flat = (lambda x: x.flatten(1)) if permuted else (lambda x: x.movedim(-1, 1).contiguous())
-    train = torch.cat([flat(i.x_train) for i in pools.values()]).to(device)
-    test = torch.cat([flat(i.x_test) for i in pools.values()]).to(device)
+    if permuted and common.pad:
+        raise UserError(f"stream {name} permutes pixels before any are added; leave stream.pad at 0")
+    pool = flat if permuted else padded(common.pad)
+    train = torch.cat([pool(i.x_train) for i in pools.values()]).to(device)
+    test = torch.cat([pool(i.x_test) for i in pools.values()]).to(device)
     scale, shift = normalisation(train, common.normalize)
     train_offsets, test_offsets = offsets(pools, "x_train"), offsets(pools, "x_test")
     tasks, first = [], 0
@@ -85,6 +90,15 @@ def assemble(name: str, parts: Sequence[Part], common: Common, scenario: Scenari
     checksums = {file: digest for images in pools.values() for file, digest in images.checksums.items()}
     outputs = max(task.columns[1] for task in tasks)
     return Stream(name, scenario, tuple(tasks), outputs, tuple(train.shape[1:]), checksums)
+
+
+def flat(x: Tensor) -> Tensor:
+    return x.flatten(1)
+
+
+def padded(by: int) -> Callable[[Tensor], Tensor]:
+    """[N, height, width, channels] -> [N, channels, height + 2 · by, width + 2 · by]."""
+    return lambda x: F.pad(x.movedim(-1, 1), (by, by, by, by)).contiguous()
 
 
 def rows_of(y: Tensor, classes: Sequence[int]) -> Tensor:

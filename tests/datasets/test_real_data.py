@@ -51,3 +51,14 @@ def test_fashion_mnist_is_refused_when_it_is_not_the_published_one():
         load("fashion-mnist", DATA, download=False)
     images = load("fashion-mnist", DATA, download=False, allow_modified=True)
     assert images.x_train.shape[1:] == (28, 28, 1)
+
+
+def test_padded_mnist_has_the_mean_and_deviation_that_hsu_et_al_print():
+    """Hsu et al. 2018: pixels in 0..1, padded to 32x32, less 0.1000 and divided by 0.2752."""
+    from clbench.streams.assemble import normalisation, padded
+
+    pixels = padded(2)(load("mnist", DATA, download=False).x_train)
+    assert pixels.shape == (60000, 1, 32, 32)
+    scale, shift = normalisation(pixels, "standard")
+    assert abs(shift / scale / 255 - 0.1000) < 1e-3
+    assert abs(1 / scale / 255 - 0.2752) < 1e-3

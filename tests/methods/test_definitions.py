@@ -211,3 +211,12 @@ def test_rwalk_is_a_running_fisher_and_the_gain_for_the_distance() -> None:
         assert_close(trainer.strategy.fisher[name][0], running[name], name)
         assert_close(trainer.strategy.score[name][0], score[name], name)
         assert_close(trainer.strategy.omega[name][0], expected, name)
+
+
+def test_l2_pulls_every_weight_alike_however_many_tasks_there_were() -> None:
+    plain, trainer, chosen = both("l2", *IN_GRADIENT, "stream.tasks=3")
+    tiny.learn(trainer, chosen)
+    plain.fit(0)
+    for task in (1, 2):
+        pulled(plain, task, ones(plain, 0), plain.copies(), 1.0)
+    plain.assert_equal(trainer)

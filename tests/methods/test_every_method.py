@@ -44,10 +44,17 @@ def kill_after(chosen: Config, folder: Path, stage: int) -> None:
         Group(chosen, chosen.seeds, folder).learn(MACHINE, tell)
 
 
+KEPT_ADAM = ("train.keep_optimizer=true", "train.optimizer=adam", "train.lr=0.01")
+
+
+@pytest.mark.parametrize("optimizer", [(), KEPT_ADAM], ids=["new", "kept"])
 @pytest.mark.parametrize("method", METHODS)
-def test_a_resumed_run_ends_with_the_bits_of_an_uninterrupted_one(method: str, tmp_path: Path) -> None:
-    chosen = tiny.config(method, "stream.tasks=3", "network.dropout=0.5", "train.patience=1")
+def test_a_resumed_run_ends_with_the_bits_of_an_uninterrupted_one(
+    method: str, optimizer: tuple[str, ...], tmp_path: Path
+) -> None:
+    chosen = tiny.config(method, "stream.tasks=3", "network.dropout=0.5", "train.patience=1", *optimizer)
     runs, tensors = finished(chosen, tmp_path / "whole")
+    assert ("optimizer/exp_avg/network.blocks.0.weight" in tensors) == bool(optimizer)
     for stage in (0, 1, 2):
         folder = tmp_path / f"killed after {stage}"
         kill_after(chosen, folder, stage)

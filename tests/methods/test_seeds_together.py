@@ -24,6 +24,7 @@ SWITCHES = {
     "dropout": ("network.dropout=0.5",),
     "adam": ("train.optimizer=adam", "train.lr=0.01"),
     "stopping": STOPPING,
+    "kept": (*STOPPING, "train.optimizer=adam", "train.lr=0.01", "train.keep_optimizer=true"),
 }
 SEEDS = (0, 3, 4)
 CALMER = {"hat": ("train.lr=0.02",)}  # at 0.1 it closes all of a tiny network's gates in the first epoch
@@ -42,6 +43,8 @@ def test_seeds_together_equal_seeds_alone(method: str, switch: str) -> None:
         assert tiny.same(tiny.weights(together, place), tiny.weights(alone)), seed
         state = {name: t[place] for name, t in together.strategy.state().items()}
         assert tiny.same(state, {name: t[0] for name, t in alone.strategy.state().items()}), seed
+        kept = {name: t[place] for name, t in together.optimizer_state.items()}
+        assert tiny.same(kept, {name: t[0] for name, t in alone.optimizer_state.items()}), seed
 
 
 @pytest.mark.parametrize("method", QUADRATIC)

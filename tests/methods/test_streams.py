@@ -7,6 +7,7 @@ import tiny
 import torch
 from tiny import digits
 
+from clbench.errors import UserError
 from clbench.learning import Machine, build_stream
 from clbench.task import Stream
 
@@ -122,3 +123,25 @@ def test_standard_images_have_mean_zero_and_deviation_one() -> None:
     assert abs(float(x.std()) - 1) < 1e-4
     unit = torch.cat([every(task.train) for task in stream("split-digits", "stream.tasks=5").tasks])
     assert (float(unit.min()), float(unit.max())) == (0, 1)
+
+
+def test_padded_images_have_zeros_around_them() -> None:
+    bare, wide = (stream("split-digits", f"stream.pad={pad}") for pad in (0, 2))
+    assert (bare.input_shape, wide.input_shape) == ((1, 8, 8), (1, 12, 12))
+    for a, b in zip(bare.tasks, wide.tasks, strict=True):
+        for of in ("train", "test"):
+            inner, outer = every(getattr(a, of)), every(getattr(b, of))
+            assert torch.equal(outer[..., 2:-2, 2:-2], inner)
+            assert outer.count_nonzero() == inner.count_nonzero()
+
+
+def test_padding_comes_before_the_normalisation() -> None:
+    sets = ("stream.pad=2", "stream.normalize=standard", "stream.tasks=5", "stream.limit=2000")
+    x = torch.cat([every(task.train) for task in stream("split-digits", *sets).tasks])
+    assert abs(float(x.mean())) < 1e-4
+    assert abs(float(x.std()) - 1) < 1e-4
+
+
+def test_permuted_streams_are_not_padded() -> None:
+    with pytest.raises(UserError, match=r"leave stream\.pad at 0"):
+        stream("permuted-digits", "stream.pad=2")

@@ -1,0 +1,68 @@
+"""The optimiser of one fit: new, or with the state that it had at the end of the fit before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from clbench.params import Params
+
+Make = Callable[[list[Tensor]], torch.optim.Optimizer]
+
+
+class NewOptimizer:
+    """One of torch's over all seeds at once, forgotten after the fit."""
+
+    def __init__(self, params: Params, make: Make) -> None:
+        self.params, self.torch = params, make(list(params.values()))
+
+    @property
+    def rate(self) -> float:
+        """How far a constant unit gradient moves a weight per step in the long run: lr / (1 - momentum)."""
+        group = self.torch.param_groups[0]
+        return float(group["lr"]) / (1 - group.get("momentum", 0.0))
+
+    def clear(self) -> None:
+        for p in self.params.values():
+            p.grad = None
+
+    def step(self, active: Tensor) -> None:
+        """One step; seeds that are not active [S] are put back by the caller."""
+        self.torch.step()
+
+
+class KeptOptimizer(NewOptimizer):
+    """Goes on with `state`: 'exp_avg/network.blocks.0.weight' -> [S, ...], and [S] for such as a count of steps.
+
+    Each seed's slice of a parameter is a parameter of torch's optimiser, which passes over those without a
+    gradient: a seed that has stopped keeps its state, its count of steps included.
+    """
+
+    def __init__(self, params: Params, make: Make, state: Params) -> None:
+        self.params = params
+        self.slices = {name: [p.detach()[s] for s in range(len(p))] for name, p in params.items()}
+        self.torch = make([part for parts in self.slices.values() for part in parts])
+        for key, stored in state.items():
+            what, _, name = key.partition("/")
+            for part, values in zip(self.slices.get(name, ()), stored, strict=False):
+                self.torch.state[part][what] = values.clone()
+
+    def step(self, active: Tensor) -> None:
+        steps = active.tolist()
+        for name, parts in self.slices.items():
+            gradient = self.params[name].grad
+            for seed, part in enumerate(parts):
+                part.grad = gradient[seed] if steps[seed] and gradient is not None else None
+        self.torch.step()
+
+    def state(self) -> Params:
+        """What the next fit goes on with; zeros for a seed that never took a step."""
+        found: Params = {}
+        for name, parts in self.slices.items():
+            each = [self.torch.state.get(part, {}) for part in parts]
+            known = {what: t for state in each for what, t in state.items() if isinstance(t, Tensor)}
+            for what, like in known.items():
+                found[f"{what}/{name}"] = torch.stack([state.get(what, torch.zeros_like(like)) for state in each])
+        return found
