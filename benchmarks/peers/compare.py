@@ -117,7 +117,7 @@ def explained(
         f"Distillation, of two old heads: Avalanche leaves out τ² (τ = {tau:g}), so alpha = {tau**2:g} there is "
         "lam = 1 here.",
         f"Avalanche's SI on a CPU, two tasks at strength {si['strength']:g}: largest importance "
-        f"{si['largest importance']:.1g}; its weights end {si['largest difference to fine-tuning']:.1g} away from "
-        f"plain fine-tuning's, which had moved by up to {si['largest step of fine-tuning']:.1g}.",
+        f"{si['largest importance']:.1g}; shared weights end {si['largest difference to fine-tuning']:.1g} away "
+        f"from plain fine-tuning's, which had moved by up to {si['largest step of fine-tuning']:.1g}.",
         "Versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()) + ".",
     ]
