@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from clbench.config import Config
 from clbench.learning import Group, Machine
-from clbench.params import Params, generator
+from clbench.params import Params, copies, generator
 from clbench.strategies.agem import project
 from clbench.task import Stream
 from clbench.training import Trainer
@@ -291,6 +291,21 @@ def test_each_part_of_derpp_does_something(option: str) -> None:
     assert not tiny.close(tiny.weights(trainer), tiny.weights(tiny.train("finetuning")), 1e-2, 1e-3)
 
 
+@pytest.mark.parametrize("method", [*PLAIN, "gdumb"])
+def test_a_seed_that_has_diverged_keeps_its_weights_and_its_memory(method: str) -> None:
+    chosen = tiny.config(method)
+    trainer = tiny.learn(tiny.started(chosen), chosen, tasks=1)
+    weights, state = tiny.weights(trainer), copies(trainer.strategy.state())
+    trainer.first_bad[0] = 3
+    trainer.model.active = trainer.first_bad < 0
+    Group(chosen, chosen.seeds, Path("unused")).one_task(trainer, trainer.stream.tasks[1], [])
+    assert tiny.same(tiny.weights(trainer), weights)
+    assert all(t[0].equal(state[name][0]) for name, t in trainer.strategy.state().items())
+    assert not any(
+        t[1].equal(state[name][1]) for name, t in trainer.strategy.state().items() if name != "stored/filled"
+    )
+
+
 # -- GDumb ------------------------------------------------------------------------------------------------------
 
 
@@ -336,6 +351,14 @@ def test_gdumb_knows_how_many_samples_it_will_train_on(size: int) -> None:
             done.append(trainer.trained - before)
         assert done == plan
         assert done[-1] == (epochs or 2) * int(trainer.strategy.stored["filled"][0])
+
+
+def test_gdumb_validates_on_its_last_task_within_that_task_s_columns() -> None:
+    trainer = tiny.train("gdumb", "stream.validation=0.3", "train.stop_on=validation")
+    model, task = trainer.model, trainer.stream.tasks[1]
+    loss = trainer.watched_loss(trainer.strategy.on_memory(task), torch.zeros(2))
+    for x, y in trainer.sweep(task.validation, 2000):
+        assert torch.allclose(loss, -model.log_likelihood(model(x, task), y, task).mean(1), 1e-5)
 
 
 # -- order ------------------------------------------------------------------------------------------------------
