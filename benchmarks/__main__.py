@@ -62,6 +62,35 @@ def tune(
 
 
 @app.command()
+def published(
+    table: Annotated[
+        str | None, typer.Option(help="One table of the figures, such as hsu.  [default: all]", show_default=False)
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Of every row.  [default: as the figures say]", show_default=False)
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that share the runs.")] = 1,
+    figures: Annotated[
+        Path | None,
+        typer.Option(help="What was published.  [default: benchmarks/published.yaml]", show_default=False),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Result files.  [default: benchmarks/published]", show_default=False)
+    ] = None,
+    data_root: DataRoot = None,
+    as_json: AsJson = False,
+) -> None:
+    """clbench beside published numbers; runs what is missing. Exit code 1 if a row is apart and has no note."""
+    from benchmarks.published import FIGURES, RECORD, Options, compared, text, unexplained
+
+    options = Options(table, seeds, workers, data_root, figures or FIGURES, out or RECORD)
+    found = compared(options)
+    typer.echo(json.dumps(found, indent=1) if as_json else text(found, options.figures))
+    if any(unexplained(rows) for rows in found.values()):
+        raise typer.Exit(1)
+
+
+@app.command()
 def seeds(
     numbers: Annotated[str, typer.Option(help="Numbers of seeds, comma-separated.")] = "1,3,5,10",
     batch: Annotated[int, typer.Option(min=1, help="Images a step and seed.")] = 128,

@@ -1,0 +1,169 @@
+"""clbench beside published numbers: runs what `benchmarks/published.yaml` names and prints theirs and ours.
+
+The runs are ordinary ones, scored on test data as the published ones are; their result files stay in
+`benchmarks/published/`, so that a second call runs only what is missing.
+"""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from tabulate import tabulate
+
+from clbench.config import Config, resolve
+from clbench.errors import UserError
+from clbench.layers import Layer
+from clbench.learning import Machine
+from clbench.metrics import METRICS
+from clbench.options import did_you_mean
+from clbench.progress import watcher
+from clbench.registry import strategies
+from clbench.results import Result
+from clbench.runner import run_all
+
+HERE = Path(__file__).parent
+FIGURES, RECORD = HERE / "published.yaml", HERE / "published"
+SECTIONS = ("stream", "network", "train", "strategy")
+MARGIN = 0.3  # points, beside two published standard deviations
+Table = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What one call compares, and where it runs. table: one of the figures' tables, or None for all."""
+
+    table: str | None = None
+    seeds: int | None = None
+    workers: int = 1
+    data_root: Path | None = None
+    figures: Path = FIGURES
+    record: Path = RECORD
+
+
+def compared(options: Options) -> dict[str, list[Table]]:
+    """Run what is missing; the rows of every table asked for."""
+    tables = read(options.figures)
+    if options.table is not None and options.table not in tables:
+        raise UserError(f"no table called {options.table!r}; {did_you_mean(options.table, tables)}")
+    names = list(tables) if options.table is None else [options.table]
+    configs = {name: [config(tables[name], row, options.seeds) for row in tables[name]["rows"]] for name in names}
+    asked = [c for each in configs.values() for c in each if c is not None]
+    machine = Machine(data_root=options.data_root, keep="none")
+    with watcher() as watch:
+        done = run_all(asked, options.record, machine, workers=options.workers, watch=watch)
+    results = {result.digest: result for _, result in done}
+    return {
+        name: [
+            beside(row, None if c is None else results[c.digest])
+            for row, c in zip(tables[name]["rows"], configs[name], strict=True)
+        ]
+        for name in names
+    }
+
+
+def read(figures: Path) -> dict[str, Table]:
+    return yaml.safe_load(figures.read_text(encoding="utf-8"))
+
+
+def config(table: Table, row: Table, seeds: int | None = None) -> Config | None:
+    """The run of one row, the first `seeds` seeds or as many as the table says; None without its method."""
+    if row["method"] not in list(strategies):
+        return None
+    sections = {s: {**table["common"].get(s, {}), **row.get(s, {})} for s in SECTIONS}
+    return resolve(
+        row["method"],
+        table["stream"],
+        network="mlp",
+        scenario="task",
+        score="test",
+        seeds=tuple(range(seeds or table["seeds"])),
+        file=Layer("published figures", sections),
+    )
+
+
+def beside(row: Table, result: Result | None) -> Table:
+    """Published and ours of one row, in percent and points; ours is None where nothing ran to its end."""
+    values = [] if result is None else accuracies(result)
+    ours = statistics.fmean(values) if values else None
+    return {
+        "method": row["name"],
+        "published": row["mean"],
+        "published std": row["std"],
+        "ours": ours,
+        "ours std": statistics.stdev(values) if len(values) > 1 else None,
+        "seeds": len(values),
+        "difference": None if ours is None else ours - row["mean"],
+        "within": None if ours is None else within(ours, row["mean"], row["std"]),
+        "notes": notes(row, result, len(values)),
+    }
+
+
+def accuracies(result: Result) -> list[float]:
+    """ACC of every finished seed, percent."""
+    matrices = [np.array(run.matrix, dtype=float) for run in result.runs if run.status == "done"]
+    return [METRICS["ACC"].of(R) for R in matrices]
+
+
+def within(ours: float, mean: float, std: float | None) -> bool:
+    """At most two published standard deviations (0 where none is printed) and 0.3 points apart."""
+    return abs(ours - mean) <= 2 * (std or 0.0) + MARGIN + 1e-9
+
+
+def notes(row: Table, result: Result | None, finished: int) -> list[str]:
+    found = [row["note"]] if row.get("note") else []
+    if result is None:
+        found.append(f"cannot run: this clbench has no method called {row['method']}")
+    elif finished < len(result.runs):
+        found.append(f"{len(result.runs) - finished} of {len(result.runs)} seeds did not end: {result.reason}")
+    return found
+
+
+def unexplained(rows: list[Table]) -> list[Table]:
+    """Rows outside without a word on why."""
+    return [row for row in rows if row["within"] is False and not row["notes"]]
+
+
+# -- in words ---------------------------------------------------------------------------------------------------
+
+
+def text(found: dict[str, list[Table]], figures: Path = FIGURES) -> str:
+    tables = read(figures)
+    return "\n\n".join(block(f"{name}: {tables[name]['source'].strip()}", rows) for name, rows in found.items())
+
+
+def block(heading: str, rows: list[Table]) -> str:
+    """One table under its source, with its notes below."""
+    said: list[str] = []
+    shown = [cells(row, marks(row["notes"], said)) for row in rows]
+    body = tabulate(shown, headers="keys", disable_numparse=True, colalign=("left", *["right"] * 4, "left"))
+    rule = f"within: at most two published standard deviations (none printed: 0) and {MARGIN} points apart"
+    return "\n".join([heading, "", body, "", rule, *(f"[{n}] {note}" for n, note in enumerate(said, 1))])
+
+
+def marks(notes: list[str], said: list[str]) -> str:
+    """' [1] [2]' for the notes of one row, which join those that are printed below the table."""
+    said += [note for note in notes if note not in said]
+    return "".join(f" [{said.index(note) + 1}]" for note in notes)
+
+
+def cells(row: Table, marked: str) -> dict[str, str]:
+    verdict = {True: "yes", False: "no", None: "–"}[row["within"]]
+    return {
+        "method": row["method"],
+        "published (%)": spread(row["published"], row["published std"]),
+        "ours (%)": spread(row["ours"], row["ours std"]),
+        "seeds": str(row["seeds"]),
+        "difference": "–" if row["difference"] is None else f"{row['difference']:+.2f}",
+        "within": verdict + marked,
+    }
+
+
+def spread(mean: float | None, std: float | None) -> str:
+    if mean is None:
+        return "–"
+    return f"{mean:.2f}" if std is None else f"{mean:.2f} ± {std:.2f}"
