@@ -170,6 +170,7 @@ def test_a_file_of_mine_and_its_relative_path(tmp_path, monkeypatch):
     ran = train(tmp_path / "runs", "--stream", "split:my.npz", "--method", "finetuning", "-q")
     assert ran.code == 0, ran
     assert clbench("evaluate", "runs").code == 0
+    assert train(tmp_path / "runs", "--stream", "split:my.npz", "--method", "finetuning", "-q").code == 0
     Path("elsewhere").mkdir()
     monkeypatch.chdir("elsewhere")
     line = clbench("evaluate", "../runs").line
@@ -177,6 +178,10 @@ def test_a_file_of_mine_and_its_relative_path(tmp_path, monkeypatch):
     assert "runs" in line
     np.savez("my.npz", **arrays, x_test=arrays["x_train"][:20], y_test=arrays["y_train"][:20])
     assert "sha256 differs" in clbench("evaluate", "../runs").line
+    Path("my.npz").rename("../my.npz")
+    monkeypatch.chdir("..")
+    again = train(tmp_path / "runs", "--stream", "split:my.npz", "--method", "finetuning", "-q")
+    assert "was begun on other data (my.npz have changed); --force" in again.line
 
 
 # -- evaluate -------------------------------------------------------------------------------------------------
