@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from tabulate import tabulate
 
 from clbench.config import Config, resolve
 from clbench.errors import UserError
-from clbench.layers import Layer
+from clbench.layers import Layer, read_yaml
 from clbench.learning import Machine
 from clbench.metrics import METRICS
 from clbench.options import did_you_mean
@@ -67,7 +66,7 @@ def compared(options: Options) -> dict[str, list[Table]]:
 
 
 def read(figures: Path) -> dict[str, Table]:
-    return yaml.safe_load(figures.read_text(encoding="utf-8"))
+    return read_yaml(figures)[0]
 
 
 def config(table: Table, row: Table, seeds: int | None = None) -> Config | None:
@@ -110,7 +109,7 @@ def accuracies(result: Result) -> list[float]:
 
 
 def within(ours: float, mean: float, std: float | None) -> bool:
-    """At most two published standard deviations (0 where none is printed) and 0.3 points apart."""
+    """At most two published standard deviations (0 where none is known) and 0.3 points apart."""
     return abs(ours - mean) <= 2 * (std or 0.0) + MARGIN + 1e-9
 
 
@@ -141,7 +140,7 @@ def block(heading: str, rows: list[Table]) -> str:
     said: list[str] = []
     shown = [cells(row, marks(row["notes"], said)) for row in rows]
     body = tabulate(shown, headers="keys", disable_numparse=True, colalign=("left", *["right"] * 4, "left"))
-    rule = f"within: at most two published standard deviations (none printed: 0) and {MARGIN} points apart"
+    rule = f"within: at most two published standard deviations (none known: 0) and {MARGIN} points apart"
     return "\n".join([heading, "", body, "", rule, *(f"[{n}] {note}" for n, note in enumerate(said, 1))])
 
 
