@@ -133,6 +133,41 @@ def kills(
         raise typer.Exit(1)
 
 
+@app.command()
+def peers(
+    stream: Annotated[str, typer.Option(help="A split stream; split-digits needs no data.")] = "split-mnist",
+    batch_size: Annotated[int, typer.Option(min=1, help="Images a batch, in training and importance.")] = 64,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Training images a task, at most.", show_default=False)
+    ] = None,
+    environment: Annotated[
+        Path | None,
+        typer.Option(
+            help="Python environment for Avalanche, made where there is none.  [default: benchmarks/peers/.venv]",
+            show_default=False,
+        ),
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where to keep the numbers.  [default: nowhere]", show_default=False)
+    ] = None,
+    data_root: DataRoot = None,
+    as_json: AsJson = False,
+) -> None:
+    """EWC's and LwF's numbers beside Avalanche's own, on the same weights and batches; exit code 1 if they differ.
+
+    Avalanche is installed by pip, pinned, into an environment of its own (6 GB with PyPI's torch).
+    """
+    from benchmarks.peers import compare
+    from benchmarks.peers.clbench_side import Setting
+    from benchmarks.peers.environment import DEFAULT
+
+    setting = Setting(stream, batch_size, limit, data_root)
+    found = compare.measured(setting, environment or DEFAULT, folder, lambda text: typer.echo(text, err=True))
+    typer.echo(json.dumps(compare.as_json(found), indent=1) if as_json else compare.table(found))
+    if not found.equal:
+        raise typer.Exit(1)
+
+
 def main() -> None:
     try:
         app()

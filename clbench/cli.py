@@ -265,6 +265,9 @@ def list_(
     what: Annotated[
         str | None, typer.Argument(help="methods, streams, networks or metrics.", show_default=False)
     ] = None,
+    long: Annotated[
+        bool, typer.Option("--long", help="Of methods also the paper, what is stored, where it works.")
+    ] = False,
     plugin: Plugins = None,
     as_json: AsJson = False,
 ) -> None:
@@ -277,7 +280,7 @@ def list_(
         raise UserError(f"nothing to list called {what!r}; {did_you_mean(what, KINDS)}")
     for path in plugin or []:
         load_plugin(path)
-    found: dict[str, Any] = {kind: listing(kind) for kind in ([what] if what else KINDS)}
+    found: dict[str, Any] = {kind: listing(kind, long) for kind in ([what] if what else KINDS)}
     typer.echo(json.dumps(found, indent=1) if as_json else text(found))
 
 

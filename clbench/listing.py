@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
+from clbench import costs
 from clbench.metrics import METRICS
 from clbench.options import Option, options_of
 from clbench.registry import first_line, networks, strategies, streams
@@ -14,8 +16,8 @@ KINDS = ("methods", "streams", "networks", "metrics")
 Entry = dict[str, Any]
 
 
-def listing(kind: str) -> list[Entry]:
-    """name, summary and options of everything of one kind."""
+def listing(kind: str, long: bool = False) -> list[Entry]:
+    """name, summary and options of everything of one kind; `long`: of methods also paper, storage, support."""
     if kind == "metrics":
         return [{"name": name, "summary": m.definition, "options": []} for name, m in METRICS.items()]
     if kind == "streams":
@@ -24,7 +26,8 @@ def listing(kind: str) -> list[Entry]:
         common = options_of(Common)
         return [entry(name, f, {**options_of(f), **common}) for name, f in entries]
     registry = strategies if kind == "methods" else networks
-    return [entry(name, registry[name], options_of(registry[name])) for name in registry]
+    found = [entry(name, registry[name], options_of(registry[name])) for name in registry]
+    return [e | at_length(e["name"]) for e in found] if long and kind == "methods" else found
 
 
 def entry(name: str, factory: Any, options: dict[str, Option]) -> Entry:
@@ -35,6 +38,41 @@ def entry(name: str, factory: Any, options: dict[str, Option]) -> Entry:
     return {"name": name, "summary": first_line(factory), "options": shown}
 
 
+EXAMPLE = "mlp 784-512-256, ten tasks of ten classes"
+EXAMPLE_SHAPE, EXAMPLE_TASKS, EXAMPLE_OUTPUTS = (1, 28, 28), 10, 100
+
+
+def at_length(name: str) -> Entry:
+    """Of one method: its paper, what it stores, where it works."""
+    method = strategies[name]
+    network = networks["mlp"](EXAMPLE_SHAPE)
+    parts = list(network.parameters())
+    images = options_of(method)["memory_size"].default if "memory_size" in options_of(method) else 0
+    counts = {
+        "shared weight": sum(p.numel() for p in parts),
+        "connection": sum(p.numel() for p in parts if p.dim() > 1),
+        "hidden unit": sum(network.widths),
+        "stored image": images,
+        "pixel of a stored image": images * prod(EXAMPLE_SHAPE),
+        "output of a stored image": images * EXAMPLE_OUTPUTS,
+        "run": 1,
+    }
+    return {
+        "paper": method.paper,
+        "stores": costs.described(method.stores),
+        "stores_example": {"of": EXAMPLE, "bytes": costs.total(method.stores, counts, EXAMPLE_TASKS)},
+        "scenarios": list(method.scenarios),
+        "networks": models_of(method),
+    }
+
+
+def models_of(method: Any) -> str:
+    """Which networks a method works with, in words."""
+    if method.gates:
+        return "those that take gates, as mlp does"
+    return "those without running statistics (no BatchNorm)" if method.masks else "any"
+
+
 def text(found: dict[str, list[Entry]]) -> str:
     """One block a kind, one paragraph an entry; streams share most options, which are printed once."""
     blocks = []
@@ -42,6 +80,7 @@ def text(found: dict[str, list[Entry]]) -> str:
         lines, said = [f"{kind}:"], set()
         for e in entries:
             lines.append(f"  {e['name']:<22} {e['summary']}")
+            lines += [f"    {line}" for line in said_at_length(e)]
             for o in e["options"]:
                 choices = f" ({', '.join(map(str, o['choices']))})" if o["choices"] else ""
                 line = f"    {o['name']} = {value(o['default'])}{choices}  {o['help']}"
@@ -50,6 +89,19 @@ def text(found: dict[str, list[Entry]]) -> str:
                 said.add((e["summary"], line))
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks)
+
+
+def said_at_length(e: Entry) -> list[str]:
+    """Paper, storage and support of a method that was listed with --long."""
+    if "stores" not in e:
+        return []
+    example = e["stores_example"]
+    size = f" ({example['bytes'] / 1e6:.2f} MB a seed for {example['of']})" if example["bytes"] else ""
+    return [
+        f"paper: {e['paper'] or 'none named'}",
+        f"stores between tasks: {e['stores']}{size}",
+        f"scenarios: {', '.join(e['scenarios'])}; networks: {e['networks']}",
+    ]
 
 
 def value(default: Any) -> str:

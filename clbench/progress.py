@@ -10,12 +10,13 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 from clbench.results import Run
 
 
-def accuracy(runs: list[Run]) -> str:
-    """'ACC 93.1 after task 3': over the tasks learned so far, mean of the seeds that go on."""
+def accuracy(runs: list[Run], joint: bool) -> str:
+    """'ACC 93.1 after task 3': over the tasks learned so far (joint: all), mean of the seeds that go on."""
     rows = [run.matrix[-1] for run in runs if run.matrix and run.status != "diverged"]
     stage = max((len(run.matrix) for run in runs), default=1) - 1
-    values = [v for row in rows for v in row[:stage] if v is not None]
-    return f"ACC {100 * sum(values) / len(values):.2f} after task {stage}" if values else "untrained"
+    values = [v for row in rows for v in (row if joint and stage else row[:stage]) if v is not None]
+    learned = "of all tasks at once" if joint else f"after task {stage}"
+    return f"ACC {100 * sum(values) / len(values):.2f} {learned}" if values else "untrained"
 
 
 def ended(runs: list[Run]) -> list[str]:
@@ -29,13 +30,16 @@ class Lines:
     def __init__(self) -> None:
         self.console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
         self.titles: dict[str, str] = {}
+        self.joint: dict[str, bool] = {}
+        self.said: dict[str, str] = {}
         self.started: dict[str, float] = {}
         self.done: dict[str, int] = {}
         self.first: dict[str, int] = {}
         self.total: dict[str, int] = {}
 
-    def begin(self, key: str, title: str) -> None:
+    def begin(self, key: str, title: str, joint: bool = False) -> None:
         self.titles[key], self.started[key], self.done[key] = title, time.monotonic(), 0
+        self.joint[key], self.said[key] = joint, ""
 
     def advance(self, key: str, samples: int, total: int | None) -> None:
         self.done[key] += samples
@@ -43,7 +47,10 @@ class Lines:
             self.total[key], self.first[key], self.started[key] = total, self.done[key], time.monotonic()
 
     def stage(self, key: str, runs: list[Run]) -> None:
-        self.say(f"{self.titles[key]}: {accuracy(runs)}{self.left(key)}")
+        news = accuracy(runs, self.joint[key])
+        if news != self.said[key]:  # the later stages of joint training do nothing
+            self.say(f"{self.titles[key]}: {news}{self.left(key)}")
+        self.said[key] = news
 
     def left(self, key: str) -> str:
         done = self.done[key] - self.first.get(key, 0)
@@ -73,8 +80,10 @@ class Bars:
         columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
         self.progress = Progress(*columns, TextColumn("{task.fields[news]}"), console=Console(stderr=True))
         self.bars: dict[str, TaskID] = {}
+        self.joint: dict[str, bool] = {}
 
-    def begin(self, key: str, title: str) -> None:
+    def begin(self, key: str, title: str, joint: bool = False) -> None:
+        self.joint[key] = joint
         self.bars[key] = self.progress.add_task(title, total=None, news="waiting")
 
     def advance(self, key: str, samples: int, total: int | None) -> None:
@@ -84,7 +93,7 @@ class Bars:
             self.progress.advance(self.bars[key], samples)
 
     def stage(self, key: str, runs: list[Run]) -> None:
-        self.progress.update(self.bars[key], news=accuracy(runs))
+        self.progress.update(self.bars[key], news=accuracy(runs, self.joint[key]))
 
     def end(self, key: str, runs: list[Run]) -> None:
         for line in ended(runs):

@@ -24,6 +24,7 @@ from clbench.errors import UserError
 from clbench.learning import Group, Machine, News, build_stream, build_trainer
 from clbench.registry import load_plugin, strategies
 from clbench.results import Result, Run, load, save
+from clbench.streams.find import own_file
 from clbench.task import Stream
 from clbench.workers import Outcome, WorkerTraceback, reason, spread
 
@@ -33,7 +34,7 @@ FINISHED = ("done", "diverged")
 class Watcher(Protocol):
     """What a front end hears of a run; every number is about one group of seeds, named by `key`."""
 
-    def begin(self, key: str, title: str) -> None: ...
+    def begin(self, key: str, title: str, joint: bool = False) -> None: ...
     def advance(self, key: str, samples: int, total: int | None) -> None: ...
     def stage(self, key: str, runs: list[Run]) -> None: ...
     def end(self, key: str, runs: list[Run]) -> None: ...
@@ -43,7 +44,7 @@ class Watcher(Protocol):
 class Silent:
     """A watcher that ignores everything."""
 
-    def begin(self, key: str, title: str) -> None: ...
+    def begin(self, key: str, title: str, joint: bool = False) -> None: ...
     def advance(self, key: str, samples: int, total: int | None) -> None: ...
     def stage(self, key: str, runs: list[Run]) -> None: ...
     def end(self, key: str, runs: list[Run]) -> None: ...
@@ -137,6 +138,8 @@ def opened(
     """The stored result if there is one, else a new one, with its seeds dealt into groups. Writes nothing."""
     earlier = stored(config, path) if path.exists() and not force else None
     if earlier is not None and earlier.status in FINISHED:
+        if own_file(config.stream):  # a published data set is the same for ever, and need not be read
+            require_same_data(earlier, build_stream(config, machine, device), path)
         return earlier
     stream = build_stream(config, machine, device)
     config.train.make_optimizer([torch.zeros(1, requires_grad=True)])  # one that is unknown refuses here,
@@ -165,11 +168,16 @@ def stored(config: Config, path: Path) -> Result:
     return result
 
 
-def reopened(result: Result, stream: Stream, path: Path) -> Result:
-    """An interrupted or failed result, ready to go on."""
+def require_same_data(result: Result, stream: Stream, path: Path) -> None:
+    """UserError where the result was made of other data than the stream has now."""
     if result.data != stream.checksums:
         names = ", ".join(sorted({*result.data, *stream.checksums}))
         raise UserError(f"{path}: was begun on other data ({names} have changed); --force runs it afresh")
+
+
+def reopened(result: Result, stream: Stream, path: Path) -> Result:
+    """An interrupted or failed result, ready to go on."""
+    require_same_data(result, stream, path)
     for run in result.runs:
         if run.status == "failed":
             run.status, run.reason = "running", None
@@ -214,7 +222,7 @@ def checkpoints_of(path: Path) -> Path:
 def execute(jobs: list[Job], machine: Machine, workers: int, watch: Watcher) -> UserError | None:
     """Run the jobs here or in worker processes; what failed, after everything else has run."""
     for job in jobs:
-        watch.begin(job.key, job.title)
+        watch.begin(job.key, job.title, job.result.protocol == "joint")
         save(job.result, job.path)
 
     def tell(job: Job, news: News) -> None:

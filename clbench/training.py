@@ -129,18 +129,19 @@ class Trainer:
                 tensor[seed].uniform_(generator=g)
         return found
 
-    def fit(self, task: Task, epochs: int | None = None, rate: float = 1.0) -> None:
-        """THE loop: train on `task` with a new optimiser, for `epochs` or as the options say, at `rate` · lr."""
+    def fit(self, task: Task, epochs: int | None = None, rate: float = 1.0, lr_step: int | None = None) -> None:
+        """THE loop: train on `task` with a new optimiser at `rate` · lr; `epochs`, `lr_step`: or the options'."""
         model, options = self.model, self.options
         trainable = self.release(task)
         optimizer = self.new_optimizer(trainable, rate)
-        schedule = torch.optim.lr_scheduler.StepLR(optimizer.torch, options.lr_step or 1, options.lr_gamma)
+        lr_step = options.lr_step if lr_step is None else lr_step
+        schedule = torch.optim.lr_scheduler.StepLR(optimizer.torch, lr_step or 1, options.lr_gamma)
         split = self.dense(task.train)
         patience = self.new_patience()
         model.train(True)
         for epoch, steps in enumerate(options.lengths(len(split), epochs)):
             loss = self.epoch(task, split, optimizer, trainable, epoch, steps)
-            if options.lr_step:
+            if lr_step:
                 schedule.step()
             model.active = model.active & (self.first_bad < 0)
             if options.patience:
@@ -224,9 +225,11 @@ class Trainer:
             trainable[name].detach()[~self.model.active] = values
 
     def decay(self, trainable: Params, task: Task) -> None:
-        """Weight decay of the seeds that learn; of the head only the columns the task uses."""
+        """Weight decay of the seeds that learn; of the head only the columns the task uses, of gates nothing."""
         columns, active = self.model.columns(task), self.model.active
         for name, p in trainable.items():
+            if name not in self.model.params:
+                continue  # a method's own, as HAT's embeddings are: shrunk, they would open every gate by half
             part = (slice(None), columns) if name.startswith("head.") else (slice(None),)
             learning = active.view(-1, *[1] * (p.dim() - 1))
             p.grad[part].addcmul_(p.detach()[part], learning, value=self.options.weight_decay)  # type: ignore[index]

@@ -170,6 +170,7 @@ def test_a_file_of_mine_and_its_relative_path(tmp_path, monkeypatch):
     ran = train(tmp_path / "runs", "--stream", "split:my.npz", "--method", "finetuning", "-q")
     assert ran.code == 0, ran
     assert clbench("evaluate", "runs").code == 0
+    assert train(tmp_path / "runs", "--stream", "split:my.npz", "--method", "finetuning", "-q").code == 0
     Path("elsewhere").mkdir()
     monkeypatch.chdir("elsewhere")
     line = clbench("evaluate", "../runs").line
@@ -177,6 +178,10 @@ def test_a_file_of_mine_and_its_relative_path(tmp_path, monkeypatch):
     assert "runs" in line
     np.savez("my.npz", **arrays, x_test=arrays["x_train"][:20], y_test=arrays["y_train"][:20])
     assert "sha256 differs" in clbench("evaluate", "../runs").line
+    Path("my.npz").rename("../my.npz")
+    monkeypatch.chdir("..")
+    again = train(tmp_path / "runs", "--stream", "split:my.npz", "--method", "finetuning", "-q")
+    assert "was begun on other data (my.npz have changed); --force" in again.line
 
 
 # -- evaluate -------------------------------------------------------------------------------------------------
@@ -375,3 +380,22 @@ def test_bars_on_a_terminal(tmp_path):
     assert "\x1b" not in out
     for words in ("finetuning on permuted-digits", "100%", "after task 2"):
         assert words.encode() in shown
+
+
+def test_list_methods_at_length_says_paper_storage_and_support():
+    text = clbench("list", "methods", "--long").out
+    hat = text[text.index("\n  hat ") :]
+    assert "paper: Serrà et al. 2018" in hat
+    assert "stores between tasks: 4 bytes a hidden unit and task + 4 bytes a hidden unit (0.03 MB" in hat
+    assert "scenarios: task; networks: those that take gates" in hat
+    assert "paper:" not in clbench("list", "methods").out
+    found = json.loads(clbench("list", "methods", "--long", "--json").out)["methods"]
+    ewc = next(method for method in found if method["name"] == "ewc")
+    assert ewc["stores_example"]["bytes"] == 8 * (784 * 512 + 512 + 512 * 256 + 256)
+    assert ewc["scenarios"] == ["task", "domain", "class"]
+
+
+def test_a_scenario_that_a_method_cannot_do_is_refused_before_anything_is_written(tmp_path):
+    ran = train(tmp_path, "--method", "sgd,hat", "--stream", "split-digits", "--scenario", "class")
+    assert ran.line == "clbench: hat needs to know the task of a test image: --scenario task, not class"
+    assert not list(tmp_path.rglob("*.json"))

@@ -21,7 +21,7 @@ ROWS = [
     ["results", "datasets", "task", "layers"],
     ["report", "streams", "networks"],
     ["models"],
-    ["importance", "per_sample", "pruning", "strategies", "optimizers", "training"],
+    ["importance", "memory", "per_sample", "pruning", "strategies", "optimizers", "training"],
     ["config", "checkpoint"],
     ["learning"],
     ["workers", "evaluation", "listing", "progress"],

@@ -87,18 +87,19 @@ class HAT(Strategy):
             found[name] = share.expand_as(p)
         return found
 
+    def of(self, task: Task) -> Params:
+        """The task's embeddings by layer, [S, units]."""
+        return {k: self.embeddings[f"{task.index}/{k}"] for k in self.taken}
+
     def attention(self, task: Task, s: float) -> list[Tensor]:
         """The gates of every layer, [S, 1, units]."""
-        return [gate(s * self.embeddings[f"{task.index}/{k}"]).unsqueeze(1) for k in self.taken]
+        return [gate(s * e).unsqueeze(1) for e in self.of(task).values()]
 
     def outputs(self, model: Classifier, x: Tensor, task: Task) -> Tensor:
         return model(x, task, [a.detach() for a in self.attention(task, self.s_max)])
 
     def trainable(self, model: Classifier, task: Task) -> Params:
-        return {
-            **model.params,
-            **{f"embeddings.{task.index}/{k}": self.embeddings[f"{task.index}/{k}"] for k in self.taken},
-        }
+        return {**model.params, **{f"embeddings.{task.index}/{k}": e for k, e in self.of(task).items()}}
 
     def loss(self, model: Classifier, batch: Batch) -> Tensor:
         gates = self.attention(batch.task, self.slope(batch))
@@ -119,15 +120,14 @@ class HAT(Strategy):
     def edit_gradients(self, model: Classifier, batch: Batch) -> None:
         """Embeddings learn as if s were s_max all the time, whatever it is (section 2.5)."""
         s = self.slope(batch)
-        for k in self.taken:
-            e = self.embeddings[f"{batch.task.index}/{k}"]
+        for e in self.of(batch.task).values():
             rising = (s * e.detach()).clamp(-LARGEST_COSH, LARGEST_COSH).cosh() + 1
             e.grad.mul_(self.s_max / s * rising / (e.detach().cosh() + 1))  # type: ignore[union-attr]
 
     @torch.no_grad()
     def after_step(self, model: Classifier, batch: Batch) -> None:
-        for k in self.taken:
-            self.embeddings[f"{batch.task.index}/{k}"].clamp_(-LARGEST, LARGEST)
+        for e in self.of(batch.task).values():
+            e.clamp_(-LARGEST, LARGEST)
         for name, kept in self.kept.items():
             model.params[name].lerp_(self.before[name], kept)
             self.before[name].copy_(model.params[name])

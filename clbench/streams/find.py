@@ -20,6 +20,11 @@ def is_form(function: Callable[..., Any]) -> bool:
     return next(iter(inspect.signature(function).parameters), "") == "images"
 
 
+def own_file(name: str) -> bool:
+    """Whether a stream reads a file of the user's, which may change."""
+    return ":" in name
+
+
 def names() -> list[str]:
     """Every stream that can be asked for without a file."""
     forms = [name for name in streams if is_form(streams[name])]

@@ -33,7 +33,24 @@ TINY = (
     "strategy.xdg.closed=0.3",  # of few units
     "strategy.xdg-ewc.closed=0.3",
     "strategy.xdg-si.closed=0.3",
+    # memories that fill and overflow within a task of 50 images
+    *(f"strategy.{m}.memory_size=30" for m in ("er", "agem", "derpp", "gdumb")),
+    *(f"strategy.{m}.replay=12" for m in ("er", "agem", "derpp")),
+    "strategy.gdumb.epochs=60",
 )
+# Settings under which task 1 is plain training, for methods that do more than pull in it: pruning changes weights
+# and trains longer, replay shows images again, gates close units.
+BARE = {
+    "anpyc": ("strategy.pruning=none",),
+    "er": ("strategy.replay=0",),
+    "derpp": ("strategy.alpha=0", "strategy.beta=0"),
+    "packnet": ("strategy.prune=0",),
+    "xdg": ("strategy.closed=0",),
+    "xdg-ewc": ("strategy.closed=0",),
+    "xdg-si": ("strategy.closed=0",),
+}
+# gdumb trains on its memory, never on a task; hat learns its gates with the weights
+NEVER_PLAIN = ("gdumb", "hat")
 
 
 @cache
@@ -123,15 +140,6 @@ def one_sample_gradients(
         gradients = torch.autograd.grad(value(logits, label), [model.shared[name] for name in names])
         found.append({name: g[seed] for name, g in zip(names, gradients, strict=True)})
     return found
-
-
-BARE = {  # settings under which the first task is plain training, where a method's own are not
-    "anpyc": ("strategy.pruning=none",),
-    "packnet": ("strategy.prune=0",),
-    "xdg": ("strategy.closed=0",),
-    "xdg-ewc": ("strategy.closed=0",),
-    "xdg-si": ("strategy.closed=0",),
-}
 
 
 def bare(method: str) -> tuple[str, ...]:

@@ -1,0 +1,1 @@
+"""clbench beside programs that can be installed: the same weights and batches, their own code."""

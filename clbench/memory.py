@@ -1,0 +1,172 @@
+"""Images that a method keeps, each seed its own: a reservoir of all it has met, a memory balanced over classes."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from clbench.params import Params
+from clbench.task import Split, Stream, Task
+
+
+def places(seeds: int, size: int, shape: tuple[int, ...], device: torch.device) -> Params:
+    """Empty memory: x float32 [S, M, *shape], y int64 [S, M] (column of the head), owner int64 [S, M] (task)."""
+    numbers = torch.zeros(seeds, size, dtype=torch.int64, device=device)
+    return {"x": torch.zeros(seeds, size, *shape, device=device), "y": numbers, "owner": numbers.clone()}
+
+
+def picked(stored: Tensor, index: Tensor) -> Tensor:
+    """stored [S, M, ...] at index [S, k], each seed's own row: [S, k, ...]."""
+    seeds, size = stored.shape[:2]
+    first = torch.arange(seeds, device=index.device).unsqueeze(1) * size
+    return stored.flatten(0, 1).index_select(0, (first + index).flatten()).unflatten(0, index.shape)
+
+
+class Reservoir:
+    """Of all images met, `size` a seed, every one equally likely (Vitter 1985, algorithm R).
+
+    `tensors` is all it remembers: x, y, owner as in `places`, seen int64 [S] (images met) and, if `outputs` are
+    asked for, logits float32 [S, M, outputs]. Seeds that still learn have all met the same number of images.
+    """
+
+    def __init__(
+        self, seeds: int, size: int, shape: tuple[int, ...], device: torch.device, outputs: int = 0
+    ) -> None:
+        self.size = size
+        self.tensors = places(seeds, size, shape, device)
+        self.tensors["seen"] = torch.zeros(seeds, dtype=torch.int64, device=device)
+        if outputs:
+            self.tensors["logits"] = torch.zeros(seeds, size, outputs, device=device)
+        self.met = 0
+        self.active: Tensor | None = None
+
+    def recount(self) -> None:
+        """After `tensors` came from a checkpoint: how many images the seeds that still learn have met."""
+        self.met = int(self.tensors["seen"].max())  # a diverged seed has met fewer
+
+    def add(self, images: Params, active: Tensor, generators: list[torch.Generator]) -> None:
+        """Show a batch to the seeds in `active`, bool [S]; images: x, y, owner (and logits), each [S, B, ...].
+
+        The n-th image, from 0, goes to place n while there is room, else to floor(u · (n + 1)), u in [0, 1) from
+        the seed's generator, if that is a place; of those that go to one place the last stays.
+        """
+        seeds, batch = images["y"].shape
+        seen = self.tensors["seen"]
+        u = torch.zeros(seeds, batch, dtype=torch.float64, device=seen.device)
+        for seed in self.learning(active):
+            u[seed].uniform_(generator=generators[seed])
+        position = torch.arange(batch, device=seen.device).expand(seeds, -1)
+        n = seen.unsqueeze(1) + position
+        place = torch.where(n < self.size, n, (u * (n + 1)).long())
+        nowhere = (place >= self.size) | ~active.unsqueeze(1)
+        last = torch.full((seeds, self.size + 1), -1, device=seen.device)
+        last.scatter_reduce_(1, place.masked_fill(nowhere, self.size), position, "amax")
+        row, taken = (last[:, : self.size] >= 0).nonzero(as_tuple=True)
+        for name, given in images.items():
+            self.tensors[name][row, taken] = given[row, last[row, taken]]
+        seen += batch * active
+        self.met += batch
+
+    def draw(self, size: int, active: Tensor, generators: list[torch.Generator]) -> Params | None:
+        """`size` of the images kept, or all if they are fewer, none twice: [S, k, ...] each; None if k is 0."""
+        kept = min(self.met, self.size)
+        if not min(size, kept):
+            return None
+        seen = self.tensors["seen"]
+        index = torch.zeros(len(seen), min(size, kept), dtype=torch.int64, device=seen.device)
+        for seed in self.learning(active):
+            index[seed] = torch.randperm(kept, generator=generators[seed], device=seen.device)[:size]
+        return {name: picked(t, index) for name, t in self.tensors.items() if name != "seen"}
+
+    def learning(self, active: Tensor) -> list[int]:
+        """The places of the seeds in `active`; a GPU is asked once for each such tensor, not in every step."""
+        if active is not self.active:
+            self.active, self.found = active, active.nonzero().flatten().tolist()
+        return self.found
+
+
+class Balanced:
+    """As many images of every class, a class being a label of a task (Prabhu et al. 2020, algorithm 1).
+
+    The greedy balancing sampler's outcome, a task at once: it takes an image of a class that holds less than its
+    share and removes one of the largest class (of several, the one met first). A class's images stand in random
+    order, so removing random ones is keeping the first. `tensors`: x, y, owner as in `places`, filled int64 [S].
+    """
+
+    def __init__(self, seeds: int, size: int, stream: Stream, device: torch.device) -> None:
+        self.tensors = places(seeds, size, stream.input_shape, device)
+        self.tensors["filled"] = torch.zeros(seeds, dtype=torch.int64, device=device)
+        self.quotas = [torch.zeros(0, dtype=torch.int64)]  # after 0, 1, .. tasks: images a class, in order met
+        for task in stream.tasks:
+            width = task.columns[1] - task.columns[0]
+            offered = torch.bincount(task.train.labels - task.columns[0], minlength=width).cpu()
+            self.quotas.append(quotas(self.quotas[-1], offered, size))
+
+    def add(self, task: Task, active: Tensor, generators: list[torch.Generator]) -> None:
+        """Sample the training images of `task` into the memories of the seeds in `active`, bool [S]."""
+        before, after = self.quotas[task.index : task.index + 2]
+        labels, device = task.train.labels, active.device
+        learning = active.nonzero().flatten().tolist()
+        orders = [torch.randperm(len(labels), generator=generators[s], device=device) for s in learning]
+        grouped = torch.stack([order[labels[order].argsort(stable=True)] for order in orders])
+        old = torch.arange(len(before)).repeat_interleave(before)
+        stays = first_of_each(old, after).nonzero().flatten().to(device)
+        new = (labels.sort().values - task.columns[0]).cpu()
+        rows = grouped[:, first_of_each(new, after[len(before) :]).to(device)]
+        y = labels[rows]
+        images = {"x": task.train.take(rows), "y": y, "owner": torch.full_like(y, task.index)}
+        count = len(stays) + rows.shape[1]
+        for name, added in images.items():
+            stored = self.tensors[name]
+            stored[active, :count] = torch.cat([stored[active].index_select(1, stays), added], 1)
+        self.tensors["filled"][active] = count
+
+    def split(self, tasks: int) -> MemorySplit:
+        """What is kept after so many tasks, as training images."""
+        x, y, owner = (self.tensors[name] for name in ("x", "y", "owner"))
+        return MemorySplit(x, torch.arange(int(self.quotas[tasks].sum()), device=x.device), y, owner=owner)
+
+
+def quotas(kept: Tensor, offered: Tensor, size: int) -> Tensor:
+    """Images a class in a memory of `size`: kept int64 [C] so far, offered int64 [N] of new classes -> [C + N].
+
+    A new class takes its share, size / (C + N) rounded up, if it has so many; then the largest are lowered to
+    fit, so that two classes differ by at most one or by what there was of them.
+    """
+    share = -(-size // (len(kept) + len(offered)))
+    wanted = torch.cat([kept, offered.clamp(max=share)])
+    if wanted.sum() <= size:
+        return wanted
+    level = bisect_right(range(size + 1), size, key=lambda most: int(wanted.clamp(max=most).sum())) - 1
+    found = wanted.clamp(max=level)
+    spare = size - int(found.sum())
+    larger = (wanted > level).nonzero().flatten()
+    found[larger[len(larger) - spare :]] += 1
+    return found
+
+
+def first_of_each(classes: Tensor, quota: Tensor) -> Tensor:
+    """classes int64 [n], sorted -> bool [n]: the first quota[c] of every class c."""
+    count = torch.bincount(classes, minlength=len(quota))
+    rank = torch.arange(len(classes)) - (count.cumsum(0) - count)[classes]
+    return rank < quota[classes]
+
+
+@dataclass(frozen=True)
+class MemorySplit(Split):
+    """Training images that differ from seed to seed: images [S, M, ...], labels and owner [S, M]."""
+
+    def __getitem__(self, index: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        owner = None if self.owner is None else picked(self.owner, index)
+        return picked(self.images, index), picked(self.labels, index), owner
+
+    def dense(self) -> Split:
+        return self
+
+
+def of_all_so_far(task: Task) -> Task:
+    """`task` with the columns of every task up to it, for batches of several tasks, which say their owners."""
+    return replace(task, columns=(0, task.columns[1]))

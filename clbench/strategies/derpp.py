@@ -1,0 +1,65 @@
+"""DER++: remembered images keep the outputs they had when they were met."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import torch
+from torch import Tensor
+
+from clbench.costs import Cost
+from clbench.models.classifier import Classifier
+from clbench.options import NonNegative
+from clbench.params import Params
+from clbench.registry import strategies
+from clbench.strategies.replay import Replay, as_batch
+from clbench.task import Batch, Stream, Task
+
+
+@strategies.register("derpp")
+@dataclass
+class DERPP(Replay):
+    """Dark experience replay++ (Buzzega et al. 2020, equation 6): two memory batches, drawn apart.
+
+    The squared distance is a mean over the outputs that an image had when it was met: those of its own task, in
+    the class scenario those of the earlier ones too.
+    """
+
+    paper = "Buzzega et al. 2020, Dark experience for general continual learning: a strong, simple baseline"
+
+    alpha: Annotated[NonNegative, "α, weight of the squared distance to the stored logits"] = 0.5
+    beta: Annotated[NonNegative, "β, weight of the cross-entropy on the second memory batch"] = 0.5
+
+    stores = (*Replay.stores, Cost(4, "output of a stored image"))
+    with_logits: ClassVar[bool] = True
+
+    def start(self, model: Classifier, stream: Stream) -> None:
+        super().start(model, stream)
+        own = stream.scenario == "task"
+        spans = [(task.columns[0] if own else 0, task.columns[1]) for task in stream.tasks]
+        self.spans = torch.tensor(spans, device=model.device)  # columns that an image of each task had
+
+    def loss(self, model: Classifier, batch: Batch) -> Tensor:
+        outputs = self.outputs(model, batch.x, batch.task)
+        self.logits = outputs.detach()
+        loss = model.loss(outputs, batch)
+        if self.alpha and (drawn := self.draw(model)) is not None:
+            loss = loss + self.alpha * self.distance(model, drawn, batch.task)
+        if self.beta and (drawn := self.draw(model)) is not None:
+            loss = loss + self.beta * self.loss_on(model, as_batch(drawn, batch.task))
+        return loss
+
+    def distance(self, model: Classifier, drawn: Params, task: Task) -> Tensor:
+        """Mean over a memory batch of the mean squared change of an image's logits, [S]."""
+        now = self.outputs(model, drawn["x"], as_batch(drawn, task).task)
+        span, column = self.spans[drawn["owner"]], torch.arange(now.shape[-1], device=now.device)
+        had = (column >= span[..., :1]) & (column < span[..., 1:])
+        change = (now - drawn["logits"][..., : now.shape[-1]]).square().masked_fill(~had, 0)
+        return (change.sum(-1) / had.sum(-1)).mean(1)
+
+    def after_step(self, model: Classifier, batch: Batch) -> None:
+        if batch.epoch == 0:
+            logits = torch.zeros(*batch.y.shape, model.stream.outputs, device=model.device)
+            logits[..., model.columns(batch.task)] = self.logits
+            self.remember(model, batch.x, batch.y, batch.task, logits=logits)

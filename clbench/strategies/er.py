@@ -1,0 +1,43 @@
+"""ER: every step trains on new images and on remembered ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from clbench.models.classifier import Classifier
+from clbench.registry import strategies
+from clbench.strategies.replay import Replay, as_batch
+from clbench.task import Batch
+
+
+@strategies.register("er")
+@dataclass
+class ER(Replay):
+    """Experience replay with a reservoir (Chaudhry et al. 2019, algorithm 1; Riemer et al. 2019).
+
+    The memory holds images of the task at hand too: each enters once, in the first epoch, after its step.
+    """
+
+    paper = "Chaudhry et al. 2019, On tiny episodic memories in continual learning"
+
+    def loss(self, model: Classifier, batch: Batch) -> Tensor:
+        """One mean over the batch and the memory batch."""
+        drawn = self.draw(model)
+        return self.loss_on(model, batch if drawn is None else union(batch, as_batch(drawn, batch.task)))
+
+    def after_step(self, model: Classifier, batch: Batch) -> None:
+        if batch.epoch == 0:
+            self.remember(model, batch.x, batch.y, batch.task)
+
+
+def union(batch: Batch, memory: Batch) -> Batch:
+    """Both as one batch, every image with its owner."""
+    owner = torch.full_like(batch.y, batch.task.index)
+    assert memory.owner is not None  # several tasks
+    x, y, owner = (
+        torch.cat(pair, 1) for pair in ((batch.x, memory.x), (batch.y, memory.y), (owner, memory.owner))
+    )
+    return Batch(x, y, memory.task, owner)

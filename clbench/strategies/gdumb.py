@@ -1,0 +1,66 @@
+"""GDumb: keep a balanced memory, and train on nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+import torch
+
+from clbench.costs import Cost
+from clbench.memory import Balanced, of_all_so_far
+from clbench.models.classifier import Classifier
+from clbench.options import Count, Natural
+from clbench.params import copies
+from clbench.registry import strategies
+from clbench.strategies.base import Strategy
+from clbench.task import Stream, Task
+
+if TYPE_CHECKING:
+    from clbench.training import Trainer
+
+
+@strategies.register("gdumb")
+@dataclass
+class GDumb(Strategy):
+    """Greedy sampler and dumb learner (Prabhu et al. 2020, algorithm 1): after each task a network from scratch.
+
+    It starts from its initial weights and is trained as the options of training say, but for `epochs`: a pass over
+    the memory is short. The paper's own recipe (cosine rate, CutMix) is left out: methods differ in method alone.
+    """
+
+    paper = "Prabhu et al. 2020, GDumb: a simple approach that questions our progress in continual learning"
+
+    memory_size: Annotated[Count, "images kept in all"] = 200
+    epochs: Annotated[Natural, "passes over the memory after each task (0: train.epochs)"] = 100
+
+    stores = (Cost(4, "pixel of a stored image"), Cost(16, "stored image"), Cost(8, "run"))
+    remembers: ClassVar[tuple[str, ...]] = ("stored",)
+
+    def start(self, model: Classifier, stream: Stream) -> None:
+        self.memory = Balanced(len(model.seeds), self.memory_size, stream, model.device)
+        self.stored = self.memory.tensors
+        self.initial = copies({**model.params, **model.buffers})  # which the seed alone decides
+
+    def learn(self, trainer: Trainer, task: Task) -> None:
+        self.memory.add(task, trainer.model.active, trainer.generators("memory"))
+        self.begin_anew(trainer.model)
+        trainer.optimizer_state = {}  # train.keep_optimizer or not
+        epochs, options = self.epochs or trainer.options.epochs, trainer.options
+        falls = round(options.lr_step * epochs / options.epochs)  # the rate, at the same share of the training
+        trainer.fit(self.on_memory(task), epochs, lr_step=falls)
+
+    @torch.no_grad()
+    def begin_anew(self, model: Classifier) -> None:
+        for name, tensor in {**model.params, **model.buffers}.items():
+            tensor[model.active] = self.initial[name][model.active]
+
+    def on_memory(self, task: Task) -> Task:
+        """All tasks so far with the memory as training images; to validate on there are the last task's."""
+        held = task.validation
+        if held is not None:
+            held = replace(held, owner=torch.full_like(held.rows, task.index))
+        return replace(of_all_so_far(task), train=self.memory.split(task.index + 1), validation=held)
+
+    def samples(self, task: Task, stream: Stream, epochs: float) -> float:
+        return (self.epochs or epochs) * int(self.memory.quotas[task.index + 1].sum())

@@ -1,0 +1,64 @@
+"""What replay methods share: a reservoir of images, and batches drawn from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+import torch
+from torch import Tensor
+
+from clbench.costs import Cost
+from clbench.memory import Reservoir, of_all_so_far
+from clbench.models.classifier import Classifier
+from clbench.options import Count, Natural
+from clbench.params import Params
+from clbench.strategies.base import Strategy
+from clbench.task import Batch, Stream, Task
+
+if TYPE_CHECKING:
+    from clbench.training import Trainer
+
+
+@dataclass
+class Replay(Strategy):
+    """Keeps a uniform sample of the images met and shows some of them again.
+
+    `replay` is the default batch size: the papers' memory batches are as large as their batches.
+    """
+
+    memory_size: Annotated[Count, "images kept in all"] = 200
+    replay: Annotated[Natural, "images of the memory a batch of it holds (0: no replay)"] = 128
+
+    stores: ClassVar[tuple[Cost, ...]] = (
+        Cost(4, "pixel of a stored image"),
+        Cost(16, "stored image"),
+        Cost(8, "run"),
+    )
+    remembers: ClassVar[tuple[str, ...]] = ("stored",)
+    with_logits: ClassVar[bool] = False  # whether the reservoir keeps outputs too
+
+    def start(self, model: Classifier, stream: Stream) -> None:
+        outputs = stream.outputs if self.with_logits else 0
+        seeds, shape = len(model.seeds), stream.input_shape
+        self.memory = Reservoir(seeds, self.memory_size, shape, model.device, outputs)
+        self.stored = self.memory.tensors
+
+    def begin_task(self, trainer: Trainer, task: Task) -> None:
+        self.memory.recount()
+        self.for_places = trainer.generators("memory")
+        self.for_batches = trainer.generators("replay")
+
+    def remember(self, model: Classifier, x: Tensor, y: Tensor, task: Task, **more: Tensor) -> None:
+        """Show images of `task` to the reservoir: x [S, B, ...], y [S, B]."""
+        images: Params = {"x": x, "y": y, "owner": torch.full_like(y, task.index), **more}
+        self.memory.add(images, model.active, self.for_places)
+
+    def draw(self, model: Classifier) -> Params | None:
+        """A memory batch as it is stored; None while there is none."""
+        return self.memory.draw(self.replay, model.active, self.for_batches)
+
+
+def as_batch(drawn: Params, task: Task) -> Batch:
+    """A memory batch in `task`: its images answer among the columns of every task so far, or of their own."""
+    return Batch(drawn["x"], drawn["y"], of_all_so_far(task), drawn["owner"])
