@@ -6,7 +6,7 @@ sampled Fisher labels, which have a generator of their own) draw nothing. Result
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -51,18 +51,24 @@ def fisher_of(trainer: Trainer, task: Task, x: Tensor, y: Tensor, labels: Labels
 def add_squares(total: Params, trainer: Trainer, task: Task, x: Tensor, y: Tensor, labels: Labels) -> None:
     """Add the squared per-sample gradients of a batch."""
     model = trainer.model
-    generators = trainer.generators("fisher labels") if labels == "true" else []
+    generators = learning_ones(trainer, "fisher labels") if labels == "true" else []
     for choose, weight in label_choices(model, task, labels, y, generators):
         value = weighted_log_likelihood(model, task, weight)
         for name, sums in per_sample_sums(trainer, task, x, choose, value, torch.square).items():
             total[name].add_(sums)
 
 
+def learning_ones(trainer: Trainer, purpose: str) -> list[torch.Generator | None]:
+    """The generators of the seeds that still learn; a stopped seed draws nothing."""
+    active = trainer.model.active.tolist()
+    return [g if a else None for g, a in zip(trainer.generators(purpose), active, strict=True)]
+
+
 Choose = Callable[[Tensor], Tensor]  # outputs [S, B, k] -> labels [S, B], columns of the head
 
 
 def label_choices(
-    model: Classifier, task: Task, labels: Labels, y: Tensor, generators: list[torch.Generator]
+    model: Classifier, task: Task, labels: Labels, y: Tensor, generators: list[torch.Generator | None]
 ) -> list[tuple[Choose, bool]]:
     """The labels to take gradients at, and whether a gradient is weighted by p(y | x)."""
     start = model.columns(task).start
@@ -78,10 +84,16 @@ def always(y: Tensor) -> Choose:
     return lambda outputs: y
 
 
-def drawn(outputs: Tensor, generators: list[torch.Generator]) -> Tensor:
+def drawn(outputs: Tensor, generators: Sequence[torch.Generator | None]) -> Tensor:
     """One label a sample from softmax(outputs), [S, B]: the first whose cumulated probability exceeds a draw."""
     seeds, batch, _ = outputs.shape
-    uniform = torch.stack([torch.rand(batch, 1, generator=g, device=outputs.device) for g in generators])
+    draws = [
+        torch.zeros(batch, 1, device=outputs.device)
+        if g is None
+        else torch.rand(batch, 1, generator=g, device=outputs.device)
+        for g in generators
+    ]
+    uniform = torch.stack(draws)
     cumulated = outputs.softmax(-1).cumsum(-1)
     return (cumulated[..., :-1] <= uniform).sum(-1).view(seeds, batch)
 

@@ -72,6 +72,8 @@ def convert(value: Any, annotation: Any, where: str) -> Any:
     bare = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
     if get_origin(bare) is tuple and isinstance(value, (str, int, float)):
         value = [v for v in str(value).split(",") if v.strip()]
+    if isinstance(value, bool) and get_origin(bare) is Literal and str(value).lower() in get_args(bare):
+        value = str(value).lower()  # YAML reads fisher=true as a truth value
     if holds_bool(value) and "bool" not in str(annotation) and annotation is not Any:  # pydantic takes it for 1
         raise UserError(f"{where}: expected a number or a name, got {shown(value)}")
     try:

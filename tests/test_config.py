@@ -329,3 +329,9 @@ def test_any_text_of_yaml_and_toml(tmp_path, text):
 def test_any_text_in_set(pairs):
     with contextlib.suppress(UserError):
         resolve("ewc", sets=tuple(f"{path}={value}" for path, value in pairs))
+
+
+def test_a_name_that_yaml_reads_as_a_truth_value():
+    assert resolve("ewc", sets=("strategy.fisher=true",)).strategy_options["fisher"] == "true"
+    with pytest.raises(UserError, match="expected a number or a name, got False"):
+        resolve("ewc", sets=("strategy.fisher=false",))

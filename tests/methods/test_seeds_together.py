@@ -57,6 +57,14 @@ def test_a_proximal_pull_leaves_seeds_that_stopped_where_they_are(method: str, o
         assert tiny.same(tiny.weights(together, place), tiny.weights(alone)), seed
 
 
+def test_a_seed_that_stopped_draws_no_label_for_rwalk_s_running_fisher() -> None:
+    sets = (*STOPPING, "strategy.labels=true", "strategy.interval=2")
+    together = tiny.train("rwalk", *sets, seeds=SEEDS)
+    for place, seed in enumerate(SEEDS):
+        state = {name: t[0] for name, t in tiny.train("rwalk", *sets, seeds=(seed,)).strategy.state().items()}
+        assert tiny.same({name: t[place] for name, t in together.strategy.state().items()}, state), seed
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_the_seeds_above_do_stop_apart(method: str) -> None:
     chosen = tiny.config(method, *switched(method, "stopping"), seeds=SEEDS)
