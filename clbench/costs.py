@@ -26,7 +26,8 @@ class Cost:
     per_task: bool = False
 
     def __str__(self) -> str:
-        return f"{self.bytes} bytes a {self.unit}" + (" and task" if self.per_task else "")
+        count = "1 byte" if self.bytes == 1 else f"{self.bytes} bytes"
+        return f"{count} a {self.unit}" + (" and task" if self.per_task else "")
 
 
 def total(costs: Sequence[Cost], counts: Mapping[str, int], tasks: int) -> int:
@@ -35,5 +36,5 @@ def total(costs: Sequence[Cost], counts: Mapping[str, int], tasks: int) -> int:
 
 
 def described(costs: Sequence[Cost]) -> str:
-    """'8 bytes a shared weight + 1 bytes a hidden unit and task', or 'nothing'."""
-    return " + ".join(str(c).replace("1 bytes", "1 byte") if c.bytes == 1 else str(c) for c in costs) or "nothing"
+    """'8 bytes a shared weight + 1 byte a hidden unit and task', or 'nothing'."""
+    return " + ".join(map(str, costs)) or "nothing"

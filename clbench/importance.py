@@ -6,7 +6,7 @@ sampled Fisher labels, which have a generator of their own) draw nothing. Result
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -111,20 +111,32 @@ def weighted_log_likelihood(model: Classifier, task: Task, weighted: bool) -> Ca
 def squared_batch_gradients(trainer: Trainer, task: Task) -> Params:
     """Mean over batches of the squared gradient of the batch's mean loss, given labels."""
     model, size = trainer.model, trainer.options.batch_size
-    if not model.shared:
-        return {}  # a network that is all head
     total, batches = zeros(model.shared), 0
 
     def value(outputs: Tensor, y: Tensor) -> Tensor:
         return model.cross_entropy(outputs, y, task)
 
+    for gradients, images in gradients_of_batches(trainer, task, value, size):
+        for name, t in total.items():
+            t.add_(gradients[name].div_(images).square_())
+        batches += 1
+    return {name: t.div_(batches) for name, t in total.items()}
+
+
+def gradients_of_batches(
+    trainer: Trainer, task: Task, value: Callable[[Tensor, Tensor], Tensor], size: int
+) -> Iterator[tuple[Params, int]]:
+    """Gradient of Σ value(outputs, y) over each `size` images of a task, [S, ...], and how many they are.
+
+    Nothing for a network that is all head.
+    """
+    if not trainer.model.shared:
+        return
+    left = len(task.train)
     for x, y in trainer.sweep(task.train, size * max(AT_ONCE // size, 1)):
         for gradients in batch_gradients(trainer, task, x, y, value, size):
-            images = min(size, len(task.train) - batches * size)
-            for name, t in total.items():
-                t.add_(gradients[name].div_(images).square_())
-            batches += 1
-    return {name: t.div_(batches) for name, t in total.items()}
+            yield gradients, min(size, left)
+            left -= size
 
 
 def sensitivity(trainer: Trainer, task: Task) -> Params:
@@ -149,23 +161,19 @@ def saliency(trainer: Trainer, task: Task, of: str, size: int, reduction: str, s
     """
     model = trainer.model
     shared = model.shared
-    if not shared:
-        return {}  # a network that is all head
     total, batches = zeros(shared), 0
 
     def value(outputs: Tensor, y: Tensor) -> Tensor:
         return model.uncertainty(outputs) if of == "entropy" else model.cross_entropy(outputs, y, task)
 
-    for x, y in trainer.sweep(task.train, size * max(AT_ONCE // size, 1)):
-        for gradients in batch_gradients(trainer, task, x, y, value, size):
-            images = min(size, len(task.train) - batches * size)
-            scale = sign if reduction == "sum" else sign / images
-            for name, p in shared.items():
-                change = gradients[name].mul_(p.detach())
-                if scale != 1:
-                    change.mul_(scale)
-                total[name].add_(change.addcmul_(change, change, value=0.5).relu_())
-            batches += 1
+    for gradients, images in gradients_of_batches(trainer, task, value, size):
+        scale = sign if reduction == "sum" else sign / images
+        for name, p in shared.items():
+            change = gradients[name].mul_(p.detach())
+            if scale != 1:
+                change.mul_(scale)
+            total[name].add_(change.addcmul_(change, change, value=0.5).relu_())
+        batches += 1
     return {name: t.div_(batches) for name, t in total.items()}
 
 

@@ -45,10 +45,12 @@ class HAT(Strategy):
     s_max: Annotated[Positive, "slope of the gates after training"] = 400.0
 
     def unfit(self, scenario: Scenario, model: Classifier) -> str | None:
+        if problem := super().unfit(scenario, model):
+            return problem
         blocks = tuple(f"network.blocks.{k}." for k in range(len(model.units)))
-        if not super().unfit(scenario, model) and any(not name.startswith(blocks) for name in model.shared):
+        if any(not name.startswith(blocks) for name in model.shared):
             return "protects the weights of gated blocks, and this network has weights outside of them"
-        return super().unfit(scenario, model)
+        return None
 
     def start(self, model: Classifier, stream: Stream) -> None:
         if self.s_max < 1:

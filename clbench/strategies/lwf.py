@@ -45,8 +45,8 @@ class LwF(Strategy):
         self.teaches = bool(earlier) and self.lam > 0
         if not self.teaches:
             return
-        spans = [t.columns for t in earlier] if trainer.stream.scenario == "task" else [earlier[-1].columns]
-        self.heads = [slice(a if trainer.stream.scenario == "task" else 0, b) for a, b in spans]
+        own_heads = trainer.stream.scenario == "task"
+        self.heads = [slice(*t.columns) for t in earlier] if own_heads else [slice(0, earlier[-1].columns[1])]
         self.every = replace(task, columns=(0, task.columns[1]))  # old heads and the new one in one pass
         self.recorded = self.record(trainer, task)
 

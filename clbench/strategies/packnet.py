@@ -66,14 +66,17 @@ class PackNet(Strategy):
 
     def learn(self, trainer: Trainer, task: Task) -> None:
         trainer.fit(task)
-        last = task.index == len(trainer.stream.tasks) - 1
-        self.claim(trainer.model, task, 0.0 if last and not self.prune_last else self.prune)
-        if self.retrains(task, trainer.stream):
+        self.claim(trainer.model, task, self.given_up(task, trainer.stream))
+        if self.epochs_after(task, trainer.stream):
             trainer.fit(task, epochs=self.retrain_epochs, rate=self.retrain_rate)
 
-    def retrains(self, task: Task, stream: Stream) -> bool:
-        pruned = self.prune > 0 and (self.prune_last or task.index < len(stream.tasks) - 1)
-        return pruned and self.retrain_epochs > 0
+    def given_up(self, task: Task, stream: Stream) -> float:
+        """Percent of its weights that a task leaves to later ones."""
+        return self.prune if self.prune_last or task.index < len(stream.tasks) - 1 else 0.0
+
+    def epochs_after(self, task: Task, stream: Stream) -> int:
+        """Epochs after the pruning of a task."""
+        return self.retrain_epochs if self.given_up(task, stream) else 0
 
     @torch.no_grad()
     def claim(self, model: Classifier, task: Task, percent: float) -> None:
@@ -102,4 +105,4 @@ class PackNet(Strategy):
         return model(x, task, instead={name: model.params[name] * own for name, own in mine.items()})
 
     def samples(self, task: Task, stream: Stream, epochs: float) -> float:
-        return (epochs + self.retrain_epochs * self.retrains(task, stream)) * len(task.train)
+        return (epochs + self.epochs_after(task, stream)) * len(task.train)
