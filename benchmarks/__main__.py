@@ -92,17 +92,19 @@ def published(
 
 @app.command()
 def seeds(
+    network: Annotated[str, typer.Option(help="mlp or lenet.")] = "mlp",
     numbers: Annotated[str, typer.Option(help="Numbers of seeds, comma-separated.")] = "1,3,5,10",
     batch: Annotated[int, typer.Option(min=1, help="Images a step and seed.")] = 128,
     steps: Annotated[int, typer.Option(min=1, help="Training steps a measurement.")] = 50,
     repeats: Annotated[int, typer.Option(min=1, help="Medians are taken over these.")] = 5,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    threads: Annotated[int, typer.Option(min=1, help="Threads of the process.")] = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Samples per second of three ways to train several seeds of the mlp as one program."""
+    """Samples per second of three ways to train several seeds of a network as one program."""
     from benchmarks.seeds import measured, table
 
-    found = measured([int(n) for n in numbers.split(",")], batch, steps, repeats, device)
+    found = measured(network, [int(n) for n in numbers.split(",")], batch, steps, repeats, device, threads)
     typer.echo(json.dumps(found, indent=1) if as_json else table(found))
 
 

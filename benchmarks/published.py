@@ -16,8 +16,8 @@ from tabulate import tabulate
 
 from clbench.config import Config, resolve
 from clbench.errors import UserError
+from clbench.groups import Machine
 from clbench.layers import Layer, read_yaml
-from clbench.learning import Machine
 from clbench.metrics import METRICS
 from clbench.options import did_you_mean
 from clbench.progress import watcher

@@ -1,4 +1,4 @@
-"""Three ways to train the seeds of the mlp as one program: unrolled, torch.func.vmap, batched products by hand.
+"""Three ways to train the seeds of a network as one program: unrolled, torch.func.vmap, and written by hand.
 
 clbench/models/lift.py takes the fastest on each device; this is where that was seen.
 """
@@ -6,7 +6,7 @@ clbench/models/lift.py takes the fastest on each device; this is where that was 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from statistics import median
 from typing import Any
 
@@ -15,37 +15,61 @@ from tabulate import tabulate
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clbench.learning import Machine
+from clbench.errors import UserError
+from clbench.groups import Machine
 from clbench.models.classifier import Classifier
 from clbench.models.lift import Gates, batched, unrolled
-from clbench.networks.mlp import MLP
+from clbench.options import did_you_mean
+from clbench.registry import networks
 from clbench.task import Batch, Split, Stream, Task
 
-PIXELS, CLASSES = 784, 10
+IMAGE, CLASSES = (1, 28, 28), 10
 Form = Callable[[nn.Module, dict[str, Tensor], Tensor, Gates], Tensor]
 
 
-def by_hand(network: nn.Module, state: dict[str, Tensor], x: Tensor, gates: Gates) -> Tensor:
+def mlp_by_hand(network: nn.Module, state: dict[str, Tensor], x: Tensor, gates: Gates) -> Tensor:
     """The mlp written with the seed axis in every product; knows this one network, ignores gates."""
-    for block in range(len(gates)):
+    return products(state, range(len(gates)), x.flatten(2))
+
+
+def lenet_by_hand(network: nn.Module, state: dict[str, Tensor], x: Tensor, gates: Gates) -> Tensor:
+    """LeNet with the maps of all seeds side by side and a group of every convolution a seed."""
+    seeds, batch = x.shape[:2]
+    x = x.transpose(0, 1).flatten(1, 2)  # [B, S · channels, height, width]
+    for block in range(2):
+        weight, bias = (state[f"network.blocks.{block}.{what}"].flatten(0, 1) for what in ("weight", "bias"))
+        x = F.max_pool2d(F.conv2d(x, weight, bias, padding=2, groups=seeds), 2).relu()
+    return products(state, (2, 3), x.reshape(batch, seeds, -1).transpose(0, 1))
+
+
+def products(state: dict[str, Tensor], blocks: Iterable[int], x: Tensor) -> Tensor:
+    for block in blocks:
         weight, bias = (state[f"network.blocks.{block}.{what}"] for what in ("weight", "bias"))
         x = torch.baddbmm(bias.unsqueeze(1), x, weight.mT).relu()
     return torch.baddbmm(state["head.bias"].unsqueeze(1), x, state["head.weight"].mT)
 
 
-FORMS: dict[str, Form] = {"unrolled": unrolled, "vmap": batched, "baddbmm": by_hand}
+LIFTED: dict[str, Form] = {"unrolled": unrolled, "vmap": batched}
+FORMS: dict[str, dict[str, Form]] = {
+    "mlp": {**LIFTED, "baddbmm": mlp_by_hand},
+    "lenet": {**LIFTED, "grouped": lenet_by_hand},
+}
 
 
-def measured(numbers: list[int], batch: int, steps: int, repeats: int, device: str) -> list[dict[str, Any]]:
+def measured(
+    network: str, numbers: list[int], batch: int, steps: int, repeats: int, device: str, threads: int = 1
+) -> list[dict[str, Any]]:
     """A row a number of seeds: samples of all seeds per second, medians; the forms take turns."""
-    where = Machine(device, threads=1).prepare()
+    if network not in FORMS:
+        raise UserError(f"--network {network!r}: {did_you_mean(network, FORMS)}")
+    where, forms = Machine(device, threads=threads).prepare(), FORMS[network]
     rows = []
     for seeds in numbers:
-        speeds: dict[str, list[float]] = {form: [] for form in FORMS}
-        models = {form: model_of(seeds, where) for form in FORMS}
+        speeds: dict[str, list[float]] = {form: [] for form in forms}
+        models = {form: model_of(network, seeds, where) for form in forms}
         data = batch_of(models["unrolled"], batch)
         for form, model in models.items():
-            model.run = FORMS[form]
+            model.run = forms[form]
             train(model, data, max(steps // 10, 2))  # warm up
         for _ in range(repeats):
             for form, model in models.items():
@@ -54,12 +78,12 @@ def measured(numbers: list[int], batch: int, steps: int, repeats: int, device: s
     return rows
 
 
-def model_of(seeds: int, device: torch.device) -> Classifier:
-    pixels = torch.randint(256, (1000, PIXELS), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+def model_of(network: str, seeds: int, device: torch.device) -> Classifier:
+    pixels = torch.randint(256, (1000, *IMAGE), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     split = Split(pixels, torch.arange(1000), torch.arange(1000) % CLASSES)
     task = Task(0, "random images", (0, CLASSES), split, split)
-    stream = Stream("random", "task", (task,), CLASSES, (PIXELS,), {})
-    return Classifier(lambda: MLP((PIXELS,)), stream, range(seeds), device)
+    stream = Stream("random", "task", (task,), CLASSES, IMAGE, {})
+    return Classifier(lambda: networks[network](IMAGE), stream, range(seeds), device)
 
 
 def batch_of(model: Classifier, size: int) -> Batch:

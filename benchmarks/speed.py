@@ -23,7 +23,8 @@ from torch.nn import functional as F
 
 from clbench.config import Config, resolve
 from clbench.errors import UserError
-from clbench.learning import Machine, build_stream, build_trainer
+from clbench.groups import Machine
+from clbench.learning import build_stream, build_trainer
 from clbench.params import generator
 from clbench.runner import environment
 from clbench.strategies.quadratic import Quadratic

@@ -16,7 +16,7 @@ import yaml
 from tabulate import tabulate
 
 from clbench.config import Config, resolve
-from clbench.learning import Machine
+from clbench.groups import Machine
 from clbench.metrics import METRICS
 from clbench.progress import watcher
 from clbench.results import Result

@@ -8,6 +8,7 @@ import os
 import sys
 import traceback
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -169,15 +170,120 @@ def train(
         show_trained([path for path, _ in done], as_json)
 
 
-def show_trained(paths: list[Path], as_json: bool) -> None:
+@app.command("prune-lenet")
+def prune_lenet(
+    importance: Annotated[
+        str | None,
+        typer.Option(
+            help="entropy, ewc, mas, loss, magnitude or random; several, comma-separated.  [default: entropy]",
+            show_default=False,
+        ),
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            help="mnist, fashion-mnist, notmnist, digits or FILE.npz.  [default: mnist]", show_default=False
+        ),
+    ] = None,
+    rates: Annotated[
+        str | None,
+        typer.Option(
+            help="Share of the weights alive that each round prunes.  [default: 0.8,0.7,0.5,0.4,0.1]",
+            show_default=False,
+        ),
+    ] = None,
+    scope: Annotated[
+        str | None,
+        typer.Option(help="global: rank all weights; layer: each layer's.  [default: global]", show_default=False),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Of training before the first round.  [default: 50]", show_default=False)
+    ] = None,
+    retrain_epochs: Annotated[
+        int | None, typer.Option(help="Of training after each round.  [default: 10]", show_default=False)
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(help="[default: 100]", show_default=False)] = None,
+    lr: Annotated[float | None, typer.Option(help="Of SGD.  [default: 0.01]", show_default=False)] = None,
+    momentum: Annotated[float | None, typer.Option(help="Of SGD.  [default: 0.9]", show_default=False)] = None,
+    importance_batch: Annotated[
+        int | None,
+        typer.Option(help="Images whose entropy (or loss) is summed.  [default: 100]", show_default=False),
+    ] = None,
+    delta: Annotated[
+        str | None, typer.Option(help="keep or remove: δW of equation 7.  [default: keep]", show_default=False)
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="Training images at most.  [default: all]", show_default=False)
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="N: seeds 0 to N-1.  [default: 1]", show_default=False)
+    ] = None,
+    seed_list: Annotated[
+        str | None, typer.Option(help="These seeds, comma-separated.", show_default=False)
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="quick or paper, or one of your clbench.toml.", show_default=False)
+    ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(help="Write the pruned network, sparse, to this .safetensors file.", show_default=False),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder of results.")] = Path("runs"),
+    resume: Annotated[
+        bool, typer.Option("--resume/--force", help="Go on where a run stopped, or run afresh.")
+    ] = True,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that share the seeds and measures.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of each process.")] = 1,
+    checkpoints: Annotated[str, typer.Option(help="Which stages' checkpoints stay: all, last or none.")] = "last",
+    device: Device = "auto",
+    data_root: DataRoot = None,
+    allow_modified_data: AllowModified = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train LeNet, then prune and retrain it in rounds (paper, table IV); one result file a measure."""
+    machine = machine_of(device, threads, data_root, allow_modified_data, None, checkpoints)
+    from clbench import prune_lenet as study
+    from clbench.config import each_named
+    from clbench.progress import watcher
+    from clbench.runner import Silent
+
+    asked: dict[str, Any] = {
+        "dataset": dataset,
+        "rates": rates,
+        "scope": scope,
+        "epochs": epochs,
+        "retrain_epochs": retrain_epochs,
+        "batch_size": batch_size,
+        "lr": lr,
+        "momentum": momentum,
+        "importance_batch": importance_batch,
+        "delta": delta,
+        "limit": limit,
+    }
+    measures = [None] if importance is None else each_named(importance.split(","), "--importance")
+    chosen = seeds_of(seeds, seed_list)
+    settings = [study.resolve(preset, chosen, importance=measure, **asked) for measure in dict.fromkeys(measures)]
+    watch = Silent() if quiet or as_json else watcher()
+    with watch if not isinstance(watch, Silent) else contextlib.nullcontext():
+        done, exported = study.run(settings, out, machine, workers, not resume, watch, export)
+    if not quiet:
+        show_trained([path for path, _ in done], as_json, exported)
+
+
+def show_trained(paths: list[Path], as_json: bool, exported: Sequence[tuple[Path, str]] = ()) -> None:
     from clbench.report import report
 
     if as_json:
         rows = json.loads(report(paths, "json"))
-        typer.echo(json.dumps({"files": [str(p) for p in paths], "rows": rows}, indent=1))
+        files = {"files": [str(p) for p in paths], "rows": rows}
+        files |= {"exported": [str(p) for p, _ in exported]} if exported else {}
+        typer.echo(json.dumps(files, indent=1))
     else:
         typer.echo(report(paths, "md"))
         typer.echo("\n".join(f"results: {path}" for path in paths))
+        for path, words in exported:
+            typer.echo(f"exported: {path}: {words}")
 
 
 def machine_of(
@@ -189,7 +295,7 @@ def machine_of(
     keep: str = "last",
 ):
     """A Machine; plugins are loaded at once, so that their names are known."""
-    from clbench.learning import Machine
+    from clbench.groups import Machine
     from clbench.options import did_you_mean
     from clbench.registry import load_plugin
 

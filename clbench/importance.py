@@ -24,6 +24,20 @@ Labels = Literal["true", "empirical", "exact", "batch"]
 AT_ONCE = 500  # images a pass through the network
 
 
+def measured(how: str, trainer: Trainer, task: Task, size: int, reduction: str, sign: float) -> Params:
+    """Importance by the name that options give it: entropy, loss, ewc, mas or magnitude.
+
+    size, reduction, sign: of `saliency`, which entropy and loss go by.
+    """
+    if how == "ewc":
+        return fisher(trainer, task, "true")
+    if how == "mas":
+        return sensitivity(trainer, task)
+    if how == "magnitude":
+        return magnitude(trainer.model)
+    return saliency(trainer, task, how, size, reduction, sign)
+
+
 def fisher(trainer: Trainer, task: Task, labels: Labels) -> Params:
     """Diagonal Fisher: mean over samples of the squared per-sample gradient of log p(y | x).
 

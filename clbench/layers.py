@@ -15,6 +15,7 @@ from clbench.errors import UserError
 from clbench.options import did_you_mean, shown
 
 SECTIONS = ("strategy", "stream", "network", "train")
+STUDIES = ("prune-lenet",)  # experiments that are not of a method on a stream
 PLAIN = ("method", "scenario", "score", "preset", "seeds")
 Table = dict[str, Any]
 Lines = dict[tuple[str, ...], int]  # path of keys -> line
@@ -37,23 +38,37 @@ class Layer:
 
 def default_layers(stream: str, method: str, preset: str | None, where: str) -> Iterator[Layer]:
     """The sections of every clbench.toml that speak of this stream and method, then those of the preset."""
-    files = [Layer(str(path), read_toml(path), toml_lines(read_text(path))) for path in defaults_files()]
-    for file in files:
+    files = default_files()
+    for file in [*files, *of_preset(files, preset, where)]:
         yield from sections(file, stream, method)
-    if preset is None:
-        return
+
+
+def study_layers(study: str, preset: str | None) -> Iterator[Layer]:
+    """[STUDY] of every clbench.toml, then that of the preset."""
+    files = default_files()
+    for file in [*files, *of_preset(files, preset, "--preset: ")]:
+        known_sections(file)
+        yield inner(file, study)
+
+
+def of_preset(files: list[Layer], preset: str | None, where: str) -> list[Layer]:
+    """What each file says of the preset; nothing where none is asked for."""
     known = [name for file in files for name in inner(file, "preset").values]
-    if preset not in known:
+    if preset is not None and preset not in known:
         raise UserError(f"{where}no preset called {preset!r}; {did_you_mean(preset, known)}")
-    for file in files:
-        yield from sections(inner(inner(file, "preset"), preset), stream, method)
+    return [] if preset is None else [inner(inner(file, "preset"), preset) for file in files]
+
+
+def known_sections(file: Layer) -> None:
+    """UserError for a section that nothing reads."""
+    for key in file.values:
+        if key not in (*SECTIONS, *STUDIES, "preset"):
+            raise UserError(f"{file.at(key)}unknown section [{key}]; {did_you_mean(key, (*SECTIONS, *STUDIES))}")
 
 
 def sections(file: Layer, stream: str, method: str) -> Iterator[Layer]:
     """[train], [network], [strategy.Y], then [stream.X] with .train, .network and .strategy.Y of its own."""
-    for key in file.values:
-        if key not in (*SECTIONS, "preset"):
-            raise UserError(f"{file.at(key)}unknown section [{key}]; {did_you_mean(key, SECTIONS)}")
+    known_sections(file)
     own = inner(tables(inner(file, "stream")), stream)
     alone = {key: value for key, value in own.values.items() if key not in SECTIONS}
     for layer, values in ((file, {}), (own, {"stream": alone})):
@@ -79,6 +94,11 @@ def inner(layer: Layer, key: str) -> Layer:
     return Layer(
         layer.origin, table, {path[1:]: n for path, n in layer.lines.items() if path[0] == key and path[1:]}
     )
+
+
+def default_files() -> list[Layer]:
+    """Every clbench.toml, read."""
+    return [Layer(str(path), read_toml(path), toml_lines(read_text(path))) for path in defaults_files()]
 
 
 def defaults_files() -> list[Path]:

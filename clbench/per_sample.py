@@ -3,18 +3,20 @@
 A batch's gradient squared is not the sum of its samples' squares: it is smaller by up to the batch size.
 For linear layers the exact sums cost one product: with δ the gradient at a layer's output and a its input,
 the gradient of a sample is the outer product δ aᵀ, so Σ f(δ aᵀ) = f(δ)ᵀ f(a) for every multiplicative f.
-Other layers take `torch.func`: vmap of grad, in chunks.
+For a convolution the gradient of a sample is a product too, of δ with the patches of a: what its backward pass
+computes, one sample at a time. Networks with other layers take `torch.func`: vmap of grad, in chunks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.func import grad, vmap
+from torch.nn import functional
 
 from clbench.models.classifier import Classifier
 from clbench.params import Params
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from clbench.training import Trainer
 
 Tap = tuple[Tensor, Tensor]  # two tensors [B, ...] of one layer and seed, such as its input and output
+Layer = nn.Linear | nn.Conv2d
 SAMPLES_A_CHUNK = 50  # of the general form, whose memory grows with samples times parameters
 
 
@@ -39,12 +42,13 @@ def per_sample_sums(
     model = trainer.model
     if not model.shared:
         return {}  # a network that is all head
-    seen = outputs_and_taps(trainer, task, x)
+    layers = known_layers(model)
+    seen = outputs_and_taps(trainer, task, x, layers)
     if seen is None:
         return general(trainer, task, x, choose, value, f)
     outputs, taps = seen
     pairs = deltas_and_inputs(value(outputs, choose(outputs.detach())), taps)
-    return products(model, {name: [(f(d), f(a)) for d, a in each] for name, each in pairs.items()})
+    return in_layers(model, {n: [sums_of(layers[n], d, a, f) for d, a in each] for n, each in pairs.items()})
 
 
 def batch_gradients(
@@ -55,7 +59,9 @@ def batch_gradients(
     Linear layers go forward and back with the whole of x, which is faster than `size` samples at a time.
     """
     model = trainer.model
-    seen = outputs_and_taps(trainer, task, x)
+    layers = known_layers(model)
+    linear = all(type(layer) is nn.Linear for layer in layers.values())
+    seen = outputs_and_taps(trainer, task, x, layers) if linear else None
     if seen is None:
         for images, labels in zip(x.split(size, 1), y.split(size, 1), strict=True):
             total = value(trainer.strategy.outputs(model, images, task), labels).sum()
@@ -65,18 +71,23 @@ def batch_gradients(
     pairs = deltas_and_inputs(value(outputs, y), taps)
     for start in range(0, x.shape[1], size):
         part = slice(start, start + size)
-        yield products(model, {name: [(d[part], a[part]) for d, a in each] for name, each in pairs.items()})
+        yield in_layers(
+            model, {n: [(d[part].T @ a[part], d[part].sum(0)) for d, a in e] for n, e in pairs.items()}
+        )
 
 
-def outputs_and_taps(trainer: Trainer, task: Task, x: Tensor) -> tuple[Tensor, dict[str, list[Tap]]] | None:
-    """Outputs, and what went through each layer; None where the network is more than linear layers on vectors."""
+def outputs_and_taps(
+    trainer: Trainer, task: Task, x: Tensor, layers: dict[str, Layer]
+) -> tuple[Tensor, dict[str, list[Tap]]] | None:
+    """Outputs, and what went through each layer, once; None where the network is more than `layers` on vectors."""
     model = trainer.model
-    layers = linear_layers(model)
-    if layers is None:
+    covered = {f"network.{n}.{p}" for n, m in layers.items() for p, _ in m.named_parameters()}
+    if covered != set(model.shared):
         return None
     with model.one_seed_at_a_time(), tapped(layers) as taps:
         outputs = trainer.strategy.outputs(model, x, task)
-    once = all(len(each) == len(x) and each[0][0].dim() == 2 for each in taps.values())
+    dimensions = {name: 2 if type(layer) is nn.Linear else 4 for name, layer in layers.items()}
+    once = all(len(each) == len(x) and each[0][0].dim() == dimensions[name] for name, each in taps.items())
     return (outputs, taps) if once else None
 
 
@@ -86,29 +97,46 @@ def deltas_and_inputs(value: Tensor, taps: dict[str, list[Tap]]) -> dict[str, li
     return {name: [(next(deltas), a.detach()) for a, _ in each] for name, each in taps.items()}
 
 
-def products(model: Classifier, pairs: dict[str, list[Tap]]) -> Params:
-    """Σ δ aᵀ over the samples, as gradients of the layers' parameters, [S, ...]."""
-    sums: Params = {}
-    for name, each in pairs.items():
-        sums[f"network.{name}.weight"] = stacked([d.T @ a for d, a in each])
+def sums_of(layer: Layer, d: Tensor, a: Tensor, f: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+    """Σ f over the samples of one seed, of the gradients of a layer's weight and of its bias."""
+    if isinstance(layer, nn.Linear):
+        return f(d).T @ f(a), f(d).sum(0)
+    assert not isinstance(layer.padding, str)  # is_known() leaves those out
+    weight = torch.zeros(layer.weight.numel(), device=d.device)
+    d = d.flatten(2)  # [B, maps, places]
+    for deltas, images in zip(d.split(SAMPLES_A_CHUNK), a.split(SAMPLES_A_CHUNK), strict=True):
+        patches = functional.unfold(images, layer.kernel_size, layer.dilation, layer.padding, layer.stride)
+        weight += f(deltas @ patches.mT).sum(0).flatten()
+    return weight.view_as(layer.weight), f(d.sum(2)).sum(0)
+
+
+def in_layers(model: Classifier, sums: dict[str, list[tuple[Tensor, Tensor]]]) -> Params:
+    """(weight, bias) of each layer and seed as tensors [S, ...] of the layers' parameters."""
+    found: Params = {}
+    for name, each in sums.items():
+        found[f"network.{name}.weight"] = stacked([weight for weight, _ in each])
         if f"network.{name}.bias" in model.shared:
-            sums[f"network.{name}.bias"] = stacked([d.sum(0) for d, _ in each])
-    return sums
+            found[f"network.{name}.bias"] = stacked([bias for _, bias in each])
+    return found
 
 
 def stacked(seeds: list[Tensor]) -> Tensor:
     return torch.stack(seeds) if len(seeds) > 1 else seeds[0].unsqueeze(0)  # a view copies nothing
 
 
-def linear_layers(model: Classifier) -> dict[str, nn.Linear] | None:
-    """The network's linear layers by name, or None where some parameter belongs to another kind of layer."""
-    layers = {name: m for name, m in model.network.named_modules() if type(m) is nn.Linear}
-    covered = {f"network.{n}.{p}" for n, m in layers.items() for p, _ in m.named_parameters()}
-    return layers if covered == set(model.shared) else None
+def known_layers(model: Classifier) -> dict[str, Layer]:
+    """The layers by name whose per-sample gradients `sums_of` knows."""
+    return {name: m for name, m in model.network.named_modules() if is_known(m)}
+
+
+def is_known(layer: nn.Module) -> bool:
+    if type(layer) is nn.Conv2d:
+        return layer.groups == 1 and layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
+    return type(layer) is nn.Linear
 
 
 @contextmanager
-def tapped(layers: dict[str, nn.Linear]) -> Iterator[dict[str, list[Tap]]]:
+def tapped(layers: Mapping[str, nn.Module]) -> Iterator[dict[str, list[Tap]]]:
     """Collect what goes into and comes out of each layer, once a seed."""
     taps: dict[str, list[Tap]] = {name: [] for name in layers}
     hooks = [

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from clbench.results import Run
+from clbench.results import SeedRun
 
 
-def accuracy(runs: list[Run], joint: bool) -> str:
-    """'ACC 93.1 after task 3': over the tasks learned so far (joint: all), mean of the seeds that go on."""
-    rows = [run.matrix[-1] for run in runs if run.matrix and run.status != "diverged"]
-    stage = max((len(run.matrix) for run in runs), default=1) - 1
-    values = [v for row in rows for v in (row if joint and stage else row[:stage]) if v is not None]
-    learned = "of all tasks at once" if joint else f"after task {stage}"
-    return f"ACC {100 * sum(values) / len(values):.2f} {learned}" if values else "untrained"
-
-
-def ended(runs: list[Run]) -> list[str]:
+def ended(runs: Sequence[SeedRun]) -> list[str]:
     """A line for every seed that did not finish."""
     return [f"seed {run.seed} {run.status}: {run.reason}" for run in runs if run.status in ("diverged", "failed")]
 
@@ -30,24 +22,22 @@ class Lines:
     def __init__(self) -> None:
         self.console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
         self.titles: dict[str, str] = {}
-        self.joint: dict[str, bool] = {}
         self.said: dict[str, str] = {}
         self.started: dict[str, float] = {}
         self.done: dict[str, int] = {}
         self.first: dict[str, int] = {}
         self.total: dict[str, int] = {}
 
-    def begin(self, key: str, title: str, joint: bool = False) -> None:
+    def begin(self, key: str, title: str) -> None:
         self.titles[key], self.started[key], self.done[key] = title, time.monotonic(), 0
-        self.joint[key], self.said[key] = joint, ""
+        self.said[key] = ""
 
     def advance(self, key: str, samples: int, total: int | None) -> None:
         self.done[key] += samples
         if total is not None:  # the first message: what an earlier process had done is not our speed
             self.total[key], self.first[key], self.started[key] = total, self.done[key], time.monotonic()
 
-    def stage(self, key: str, runs: list[Run]) -> None:
-        news = accuracy(runs, self.joint[key])
+    def stage(self, key: str, runs: Sequence[SeedRun], news: str) -> None:
         if news != self.said[key]:  # the later stages of joint training do nothing
             self.say(f"{self.titles[key]}: {news}{self.left(key)}")
         self.said[key] = news
@@ -60,7 +50,7 @@ class Lines:
         seconds = todo * (time.monotonic() - self.started[key]) / done
         return f", about {seconds / 60:.0f} min left" if seconds > 90 else f", about {seconds:.0f} s left"
 
-    def end(self, key: str, runs: list[Run]) -> None:
+    def end(self, key: str, runs: Sequence[SeedRun]) -> None:
         for line in ended(runs):
             self.say(f"{self.titles[key]}: {line}")
 
@@ -80,10 +70,8 @@ class Bars:
         columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
         self.progress = Progress(*columns, TextColumn("{task.fields[news]}"), console=Console(stderr=True))
         self.bars: dict[str, TaskID] = {}
-        self.joint: dict[str, bool] = {}
 
-    def begin(self, key: str, title: str, joint: bool = False) -> None:
-        self.joint[key] = joint
+    def begin(self, key: str, title: str) -> None:
         self.bars[key] = self.progress.add_task(title, total=None, news="waiting")
 
     def advance(self, key: str, samples: int, total: int | None) -> None:
@@ -92,10 +80,10 @@ class Bars:
         else:
             self.progress.advance(self.bars[key], samples)
 
-    def stage(self, key: str, runs: list[Run]) -> None:
-        self.progress.update(self.bars[key], news=accuracy(runs, self.joint[key]))
+    def stage(self, key: str, runs: Sequence[SeedRun], news: str) -> None:
+        self.progress.update(self.bars[key], news=news)
 
-    def end(self, key: str, runs: list[Run]) -> None:
+    def end(self, key: str, runs: Sequence[SeedRun]) -> None:
         for line in ended(runs):
             self.say(f"{self.progress.tasks[self.bars[key]].description}: {line}")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-KINDS = {"train": "result.json"}  # kind -> its schema, a file of clbench/schema
+KINDS = {"train": "result.json", "pruning": "pruning.json"}  # kind -> its schema, a file of clbench/schema
 STAGE_LISTS = ("seconds", "samples_per_second", "network_parameters", "state_parameters")
 
 
@@ -49,9 +49,33 @@ def _inconsistencies(raw: dict[str, Any]) -> Iterator[str]:
     planned = raw["config"]["seeds"]
     if sorted(seeds) != sorted(planned):
         yield f"config.seeds: {_short(str(planned))} are not those of the runs, {_short(str(seeds))}"
+    if raw["kind"] == "train":
+        found = functools.partial(_run_inconsistencies, tasks=len(raw["tasks"]), joint=raw["protocol"] == "joint")
+    else:
+        rounds = len(raw["config"]["pruning"]["rates"])
+        found = functools.partial(_study_inconsistencies, layers=raw["layers"], rounds=rounds)
     for index, run in enumerate(raw["runs"]):
-        for field, what in _run_inconsistencies(run, len(raw["tasks"]), raw["protocol"] == "joint"):
+        for field, what in found(run):
             yield f"runs[{index}].{field}: {what}"
+
+
+def _study_inconsistencies(run: dict[str, Any], layers: dict[str, int], rounds: int) -> Iterator[tuple[str, str]]:
+    sizes, before = [layers[name] for name in sorted(layers)], None
+    for stage, alive in enumerate(run["survivors"]):
+        if len(alive) != len(sizes):
+            yield f"survivors[{stage}]", f"{len(alive)} entries for {len(sizes)} layers"
+        elif any(a > most for a, most in zip(alive, before or sizes, strict=True)):
+            yield f"survivors[{stage}]", "more weights than the stage before had"
+        else:
+            before = alive
+    stages = len(run["accuracy"])
+    if stages > rounds + 1 or (run["status"] == "done" and stages != rounds + 1):
+        yield "accuracy", f"{stages} stages, but {rounds} rounds have {rounds + 1}"
+    if run["status"] == "done" and None in run["accuracy"]:
+        yield f"accuracy[{run['accuracy'].index(None)}]", "null in a finished run"
+    for name in ("survivors", "importance_seconds", "seconds", "samples_per_second"):
+        if len(run[name]) != stages:
+            yield name, f"{len(run[name])} entries, but accuracy has {stages} stages"
 
 
 def _run_inconsistencies(run: dict[str, Any], tasks: int, joint: bool) -> Iterator[tuple[str, str]]:

@@ -19,39 +19,102 @@ UPGRADES: dict[int, Callable[[Raw], Raw]] = {}  # version -> what turns a file o
 
 
 @dataclass
-class Run:
-    """What one seed did. Lists over stages have one entry a stage reached, stage 0 (untrained) first."""
+class SeedRun:
+    """What one seed did, of any kind of result. Lists over stages have one entry a stage reached."""
 
     seed: int
     status: str = "running"  # running | done | diverged | failed
     reason: str | None = None  # why it diverged or failed, else None
-    step: int | None = None  # optimiser step of the stream at which it diverged
-    matrix: list[list[float | None]] = field(default_factory=list)  # R[stage][task], shares in 0..1
-    seconds: list[float] = field(default_factory=list)  # wall time of training a stage (stage 0: 0)
+    step: int | None = None  # optimiser step, counted from the beginning, at which it diverged
+    seconds: list[float] = field(default_factory=list)  # wall time of training a stage
     samples_per_second: list[float] = field(default_factory=list)
-    network_parameters: list[int] = field(default_factory=list)  # network with the heads of the tasks seen
-    state_parameters: list[int] = field(default_factory=list)  # numbers the method keeps beside the network
     peak_memory_bytes: int = 0
     together: list[int] = field(default_factory=list)  # the seeds trained in one program with this one
 
 
 @dataclass
-class Result:
-    """A whole result file. `config` is the configuration verbatim; metrics are never stored."""
+class Run(SeedRun):
+    """One seed of a method on a stream; stage t is after t tasks, stage 0 untrained."""
+
+    matrix: list[list[float | None]] = field(default_factory=list)  # R[stage][task], shares in 0..1
+    network_parameters: list[int] = field(default_factory=list)  # network with the heads of the tasks seen
+    state_parameters: list[int] = field(default_factory=list)  # numbers the method keeps beside the network
+
+
+@dataclass
+class PrunedRun(SeedRun):
+    """One seed of a pruning study; stage 0 is the trained network, stage r after r rounds."""
+
+    accuracy: list[float | None] = field(default_factory=list)  # on test images, shares in 0..1
+    survivors: list[list[int]] = field(default_factory=list)  # [stage][layer], in the order of the result's layers
+    importance_seconds: list[float] = field(default_factory=list)  # part of `seconds`; stage 0: 0
+
+
+@dataclass(kw_only=True)
+class AnyResult:
+    """What every result file holds. `config` is the configuration verbatim; metrics are never stored."""
 
     digest: str
     config: dict[str, Any]
-    protocol: str  # sequential | joint (all tasks at once in stage 1)
-    tasks: list[str]
     data: dict[str, str]  # file name -> sha256 of what was read
     environment: dict[str, Any]
-    runs: list[Run]
+    runs: list[Any]
     status: str = "running"
     reason: str | None = None
     started: str = ""
     finished: str | None = None
-    kind: str = "train"
+    kind: str = ""
     schema_version: int = SCHEMA_VERSION
+
+    def news(self, runs: list[Any]) -> str:
+        """In a few words how far these of its runs have come."""
+        raise NotImplementedError
+
+
+@dataclass(kw_only=True)
+class Result(AnyResult):
+    """Of `clbench train`."""
+
+    protocol: str  # sequential | joint (all tasks at once in stage 1)
+    tasks: list[str]
+    runs: list[Run]
+    kind: str = "train"
+
+    def news(self, runs: list[Run]) -> str:
+        """'ACC 93.1 after task 3': over the tasks learned so far (joint: all), mean of the seeds that go on."""
+        joint = self.protocol == "joint"
+        rows = [run.matrix[-1] for run in runs if run.matrix and run.status != "diverged"]
+        stage = max((len(run.matrix) for run in runs), default=1) - 1
+        values = [v for row in rows for v in (row if joint and stage else row[:stage]) if v is not None]
+        learned = "of all tasks at once" if joint else f"after task {stage}"
+        return f"ACC {100 * sum(values) / len(values):.2f} {learned}" if values else "untrained"
+
+
+@dataclass(kw_only=True)
+class PruningResult(AnyResult):
+    """Of `clbench prune-lenet`. `layers` are those that are pruned, and their weights: 'layer1 W' -> 800."""
+
+    layers: dict[str, int]
+    output_parameters: int  # of the output layer, which is never pruned and, as in the paper, not counted
+    runs: list[PrunedRun]
+    kind: str = "pruning"
+
+    def news(self, runs: list[PrunedRun]) -> str:
+        """'accuracy 98.87 at 5.0x after round 1': mean of the seeds that go on."""
+        going = [run for run in runs if run.accuracy and run.accuracy[-1] is not None and run.status != "diverged"]
+        if not going:
+            return "untrained"
+        accuracy = sum(run.accuracy[-1] or 0.0 for run in going) / len(going)
+        left = sum(sum(run.survivors[-1]) for run in going) / len(going)
+        round_ = len(going[0].accuracy) - 1
+        where = f"at {sum(self.layers.values()) / max(left, 1):.1f}x after round {round_}" if round_ else "trained"
+        return f"accuracy {100 * accuracy:.2f} {where}"
+
+
+KINDS: dict[str, tuple[type[AnyResult], type[SeedRun]]] = {
+    "train": (Result, Run),
+    "pruning": (PruningResult, PrunedRun),
+}
 
 
 def digest(config: dict[str, Any]) -> str:
@@ -65,13 +128,13 @@ def digest(config: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def save(result: Result, path: Path) -> None:
+def save(result: AnyResult, path: Path) -> None:
     """Write the whole file or none of it; UserError if the disk refuses. Equal results give equal bytes."""
     jsonfile.write(asdict(result), path)
 
 
-def load(path: Path) -> Result:
-    """The result in a file; UserError names the file and the field that is wrong."""
+def load(path: Path) -> Any:
+    """The result in a file, of the class of its kind; UserError names the file and the field that is wrong."""
     from . import result_checks  # jsonschema is slow to import, and saving does without it
 
     raw = jsonfile.read(path)
@@ -80,8 +143,8 @@ def load(path: Path) -> Result:
     fault = result_checks.fault(raw)
     if fault:
         raise UserError(f"{path}: {fault}")
-    raw["runs"] = [Run(**run) for run in raw["runs"]]
-    result = Result(**raw)
+    whole, run = KINDS[raw["kind"]]
+    result = whole(**{**raw, "runs": [run(**each) for each in raw["runs"]]})
     expected = digest(result.config)
     if result.digest != expected:
         raise UserError(

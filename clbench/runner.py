@@ -21,11 +21,10 @@ from clbench import __version__
 from clbench.atomic import forget_temporaries
 from clbench.config import Config
 from clbench.errors import UserError
-from clbench.learning import Group, Machine, News, build_stream, build_trainer
-from clbench.registry import load_plugin, strategies
-from clbench.results import Result, Run, load, save
-from clbench.streams.find import own_file
-from clbench.task import Stream
+from clbench.groups import Configuration, Machine, News, SeedGroup
+from clbench.learning import Learning
+from clbench.registry import load_plugin
+from clbench.results import AnyResult, Result, SeedRun, load, save
 from clbench.workers import Outcome, WorkerTraceback, reason, spread
 
 FINISHED = ("done", "diverged")
@@ -34,21 +33,41 @@ FINISHED = ("done", "diverged")
 class Watcher(Protocol):
     """What a front end hears of a run; every number is about one group of seeds, named by `key`."""
 
-    def begin(self, key: str, title: str, joint: bool = False) -> None: ...
+    def begin(self, key: str, title: str) -> None: ...
     def advance(self, key: str, samples: int, total: int | None) -> None: ...
-    def stage(self, key: str, runs: list[Run]) -> None: ...
-    def end(self, key: str, runs: list[Run]) -> None: ...
+    def stage(self, key: str, runs: Sequence[SeedRun], news: str) -> None: ...
+    def end(self, key: str, runs: Sequence[SeedRun]) -> None: ...
     def say(self, text: str) -> None: ...
 
 
 class Silent:
     """A watcher that ignores everything."""
 
-    def begin(self, key: str, title: str, joint: bool = False) -> None: ...
+    def begin(self, key: str, title: str) -> None: ...
     def advance(self, key: str, samples: int, total: int | None) -> None: ...
-    def stage(self, key: str, runs: list[Run]) -> None: ...
-    def end(self, key: str, runs: list[Run]) -> None: ...
+    def stage(self, key: str, runs: Sequence[SeedRun], news: str) -> None: ...
+    def end(self, key: str, runs: Sequence[SeedRun]) -> None: ...
     def say(self, text: str) -> None: ...
+
+
+class Experiment(Protocol):
+    """What the runner asks of something that has a result file: `train` of a method, a pruning study."""
+
+    @property
+    def config(self) -> Configuration: ...
+    @property
+    def name(self) -> str: ...  # in messages about its file
+    @property
+    def title(self) -> str: ...  # in messages about its progress
+    @property
+    def own_file(self) -> bool: ...  # whether its data is a file of the user's, which may change
+    def checksums(self, machine: Machine, device: torch.device) -> dict[str, str]: ...
+    def result(self, machine: Machine, device: torch.device) -> AnyResult:
+        """A new one, without runs and environment; UserError where the experiment cannot be made."""
+        ...
+
+    def new_run(self, seed: int, together: tuple[int, ...]) -> SeedRun: ...
+    def group(self, seeds: tuple[int, ...], folder: Path, digest: str) -> SeedGroup: ...
 
 
 @dataclass
@@ -56,14 +75,10 @@ class Job:
     """One group of seeds of one result, to be learned."""
 
     key: str
-    group: Group
-    result: Result
+    title: str
+    group: SeedGroup
+    result: AnyResult
     path: Path
-
-    @property
-    def title(self) -> str:
-        config, seeds = self.group.config, ",".join(map(str, self.group.seeds))
-        return f"{config.method} on {config.stream}, seed{'s' * (len(self.group.seeds) > 1)} {seeds}"
 
 
 def run(
@@ -92,23 +107,35 @@ def run_all(
 
     A group that fails is recorded with its reason and the others go on; a UserError is raised at the end.
     """
+    return conduct([Learning(config) for config in configs], out, machine, workers, force, watch)
+
+
+def conduct(
+    experiments: Sequence[Experiment],
+    out: Path,
+    machine: Machine,
+    workers: int = 1,
+    force: bool = False,
+    watch: Watcher | None = None,
+) -> list[tuple[Path, Any]]:
+    """The same for experiments of any kind."""
     watch = watch or Silent()
     device = machine.prepare()
+    once = {experiment.config.digest: experiment for experiment in experiments}
     with contextlib.ExitStack() as locks:
-        found: dict[str, tuple[Path, Result]] = {}
-        for config in configs:
-            if config.digest not in found:
-                path = out / config.path
-                locks.enter_context(locked(path))
-                found[config.digest] = (path, opened(config, path, machine, device, workers, force))
+        found: dict[str, tuple[Path, AnyResult]] = {}
+        for digest, experiment in once.items():
+            path = out / experiment.config.path
+            locks.enter_context(locked(path))
+            found[digest] = (path, opened(experiment, path, machine, device, workers, force))
         jobs: list[Job] = []  # from here on files change: every configuration has been found fit to run
-        for config in {config.digest: config for config in configs}.values():
-            path, result = found[config.digest]
+        for digest, experiment in once.items():
+            path, result = found[digest]
             if result.status in FINISHED:
-                watch.say(f"{config.method}: finished before, in {path} (--force runs it afresh)")
+                watch.say(f"{experiment.name}: finished before, in {path} (--force runs it afresh)")
             else:
-                clear(path, everything=not any(run.matrix for run in result.runs))
-                jobs += jobs_of(config, path, result)
+                clear(path, everything=not any(run.seconds for run in result.runs))
+                jobs += jobs_of(experiment, path, result)
         problem = execute(jobs, machine, workers, watch)
     if problem is not None:
         raise problem
@@ -133,32 +160,24 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def opened(
-    config: Config, path: Path, machine: Machine, device: torch.device, workers: int, force: bool
-) -> Result:
+    experiment: Experiment, path: Path, machine: Machine, device: torch.device, workers: int, force: bool
+) -> AnyResult:
     """The stored result if there is one, else a new one, with its seeds dealt into groups. Writes nothing."""
-    earlier = stored(config, path) if path.exists() and not force else None
+    earlier = stored(experiment.config, path) if path.exists() and not force else None
     if earlier is not None and earlier.status in FINISHED:
-        if own_file(config.stream):  # a published data set is the same for ever, and need not be read
-            require_same_data(earlier, build_stream(config, machine, device), path)
+        if experiment.own_file:  # a published data set is the same for ever, and need not be read
+            require_same_data(earlier, experiment.checksums(machine, device), path)
         return earlier
-    stream = build_stream(config, machine, device)
-    config.train.make_optimizer([torch.zeros(1, requires_grad=True)])  # one that is unknown refuses here,
-    build_trainer(config, stream, config.seeds[:1], device)  # as does a method that cannot do this
+    new = experiment.result(machine, device)
     if earlier is not None:
-        return reopened(earlier, stream, path)
-    return Result(
-        digest=config.digest,
-        config=config.as_dict(),
-        protocol=strategies[config.method].protocol,
-        tasks=[task.name for task in stream.tasks],
-        data=stream.checksums,
-        environment=environment(machine, device),
-        runs=[Run(seed, together=list(group)) for group in dealt(config.seeds, workers) for seed in group],
-        started=now(),
-    )
+        return reopened(earlier, new.data, path)
+    groups = dealt(experiment.config.seeds, workers)
+    new.runs = [experiment.new_run(seed, group) for group in groups for seed in group]
+    new.environment, new.started = environment(machine, device), now()
+    return new
 
 
-def stored(config: Config, path: Path) -> Result:
+def stored(config: Configuration, path: Path) -> AnyResult:
     try:
         result = load(path)
     except UserError as error:
@@ -168,16 +187,16 @@ def stored(config: Config, path: Path) -> Result:
     return result
 
 
-def require_same_data(result: Result, stream: Stream, path: Path) -> None:
-    """UserError where the result was made of other data than the stream has now."""
-    if result.data != stream.checksums:
-        names = ", ".join(sorted({*result.data, *stream.checksums}))
+def require_same_data(result: AnyResult, checksums: dict[str, str], path: Path) -> None:
+    """UserError where the result was made of other data than is there now."""
+    if result.data != checksums:
+        names = ", ".join(sorted({*result.data, *checksums}))
         raise UserError(f"{path}: was begun on other data ({names} have changed); --force runs it afresh")
 
 
-def reopened(result: Result, stream: Stream, path: Path) -> Result:
+def reopened(result: AnyResult, checksums: dict[str, str], path: Path) -> AnyResult:
     """An interrupted or failed result, ready to go on."""
-    require_same_data(result, stream, path)
+    require_same_data(result, checksums, path)
     for run in result.runs:
         if run.status == "failed":
             run.status, run.reason = "running", None
@@ -202,12 +221,18 @@ def dealt(seeds: tuple[int, ...], groups: int) -> list[tuple[int, ...]]:
     return [tuple(seeds[sum(sizes[:g]) : sum(sizes[: g + 1])]) for g in range(groups)]
 
 
-def jobs_of(config: Config, path: Path, result: Result) -> list[Job]:
+def jobs_of(experiment: Experiment, path: Path, result: AnyResult) -> list[Job]:
     """The groups that are not finished. Groups are those of the first start, whatever `workers` is now."""
     groups = dict.fromkeys(tuple(run.together) for run in result.runs)
     open_groups = [g for g in groups if any(r.status == "running" for r in result.runs if r.seed in g)]
     return [
-        Job(f"{result.digest}/{group[0]}", Group(config, group, checkpoints_of(path)), result, path)
+        Job(
+            f"{result.digest}/{group[0]}",
+            f"{experiment.title}, seed{'s' * (len(group) > 1)} {','.join(map(str, group))}",
+            experiment.group(group, checkpoints_of(path), result.digest),
+            result,
+            path,
+        )
         for group in open_groups
     ]
 
@@ -222,7 +247,7 @@ def checkpoints_of(path: Path) -> Path:
 def execute(jobs: list[Job], machine: Machine, workers: int, watch: Watcher) -> UserError | None:
     """Run the jobs here or in worker processes; what failed, after everything else has run."""
     for job in jobs:
-        watch.begin(job.key, job.title, job.result.protocol == "joint")
+        watch.begin(job.key, job.title)
         save(job.result, job.path)
 
     def tell(job: Job, news: News) -> None:
@@ -254,7 +279,7 @@ def heard(job: Job, news: News, watch: Watcher) -> None:
         watch.advance(job.key, news.samples, news.total)
     if news.runs is not None:
         store(job, news.runs)
-        watch.stage(job.key, news.runs)
+        watch.stage(job.key, news.runs, job.result.news(news.runs))
 
 
 def settle(job: Job, outcome: Outcome, watch: Watcher) -> UserError | None:
@@ -271,7 +296,7 @@ def settle(job: Job, outcome: Outcome, watch: Watcher) -> UserError | None:
     return problem
 
 
-def store(job: Job, runs: list[Run]) -> None:
+def store(job: Job, runs: list[Any]) -> None:
     """Put a group's runs into its result and write the file."""
     result, new = job.result, {r.seed: r for r in runs}
     result.runs = [new.get(r.seed, r) for r in result.runs]

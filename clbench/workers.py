@@ -16,23 +16,22 @@ from dataclasses import dataclass, replace
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from clbench.errors import UserError
-from clbench.learning import Group, Machine, News
+from clbench.groups import Machine, News, SeedGroup
 from clbench.registry import PluginWarning
-from clbench.results import Run
 
 MESSAGE_EVERY = 0.25  # seconds between two messages of progress
 
 
 class Job(Protocol):
     @property
-    def group(self) -> Group: ...
+    def group(self) -> SeedGroup: ...
 
 
 J = TypeVar("J", bound=Job)
-Outcome = list[Run] | Exception
+Outcome = list[Any] | Exception
 
 
 class WorkerTraceback(Exception):
@@ -95,7 +94,7 @@ def spread(
             worker.end()
 
 
-def ended(message: list[Run] | Failure | None) -> Outcome:
+def ended(message: list[Any] | Failure | None) -> Outcome:
     if message is None:
         return UserError("its process was killed (out of memory?); run the same command to go on")
     return message.error() if isinstance(message, Failure) else message
@@ -108,7 +107,7 @@ def give(worker: Worker, todo: deque[J], busy: dict[Connection, tuple[Worker, J]
         worker.pipe.send(job.group)
 
 
-def received(worker: Worker) -> News | list[Run] | Failure | None:
+def received(worker: Worker) -> News | list[Any] | Failure | None:
     """The next message; None from a process that is gone."""
     try:
         return worker.pipe.recv()
@@ -152,7 +151,7 @@ def serve(pipe: Connection, machine: Machine, parent: int) -> None:
         pipe.send(outcome(group, machine, pipe))
 
 
-def outcome(group: Group, machine: Machine, pipe: Connection) -> list[Run] | Failure:
+def outcome(group: SeedGroup, machine: Machine, pipe: Connection) -> list[Any] | Failure:
     try:
         return group.learn(machine, Told(pipe))
     except Exception as error:

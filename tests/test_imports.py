@@ -23,9 +23,12 @@ ROWS = [
     ["models"],
     ["importance", "memory", "per_sample", "pruning", "strategies", "optimizers", "training"],
     ["config", "checkpoint"],
+    ["groups"],
     ["learning"],
-    ["workers", "evaluation", "listing", "progress"],
+    ["workers", "listing", "progress"],
     ["runner"],
+    ["prune_lenet"],
+    ["evaluation"],
     ["cli"],
     ["__main__"],
 ]

@@ -17,7 +17,8 @@ from test_plugins import PLUGIN
 
 from clbench.config import resolve
 from clbench.errors import UserError
-from clbench.learning import Group, Machine
+from clbench.groups import Machine
+from clbench.learning import Group
 from clbench.registry import load_plugin, networks, strategies, streams
 from clbench.results import load
 from clbench.runner import Silent, dealt, locked, run, run_all
@@ -32,7 +33,7 @@ class Interrupting(Silent):
     def __init__(self, stage: int) -> None:
         self.after = stage
 
-    def stage(self, key, runs):
+    def stage(self, key, runs, news):
         if len(runs[0].matrix) > self.after:
             raise KeyboardInterrupt
 

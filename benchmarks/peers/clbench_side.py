@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 
 from clbench.config import Config, resolve
+from clbench.groups import Machine
 from clbench.importance import Labels, fisher
-from clbench.learning import Group, Machine, build_stream, build_trainer
+from clbench.learning import Group, build_stream, build_trainer
 from clbench.params import Params
 from clbench.strategies.quadratic import Quadratic
 from clbench.task import Batch, Task

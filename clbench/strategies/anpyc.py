@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 import torch
 
 from clbench.costs import Cost
-from clbench.importance import fisher, magnitude, saliency, sensitivity
+from clbench.importance import measured
 from clbench.models.classifier import Classifier
 from clbench.options import Count, NonNegative, Percent, Positive
 from clbench.params import Params
@@ -100,15 +100,9 @@ class ANPyC(Quadratic):
             p.masked_fill_(self.pruned[name], 0)
 
     def measure(self, trainer: Trainer, task: Task) -> Params:
-        if self.importance == "ewc":
-            return fisher(trainer, task, "true")
-        if self.importance == "mas":
-            return sensitivity(trainer, task)
-        if self.importance == "magnitude":
-            return magnitude(trainer.model)
         sign = 1.0 if self.delta == "keep" else -1.0
         batch, reduction = self.importance_batch, self.importance_reduction
-        return saliency(trainer, task, self.importance, batch, reduction, sign)
+        return measured(self.importance, trainer, task, batch, reduction, sign)
 
     def add_importance(self, new: Params) -> None:
         if self.accumulate == "sum":

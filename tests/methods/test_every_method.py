@@ -14,7 +14,8 @@ from torch import nn
 from clbench import checkpoint
 from clbench.config import SCENARIOS, Config
 from clbench.errors import UserError
-from clbench.learning import Group, Machine, News
+from clbench.groups import Machine, News
+from clbench.learning import Group
 from clbench.params import Params, generator
 from clbench.registry import strategies
 from clbench.results import Run

@@ -11,7 +11,8 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from clbench.learning import Machine, build_stream
+from clbench.groups import Machine
+from clbench.learning import build_stream
 from clbench.memory import Balanced, Reservoir, quotas
 from clbench.params import generator
 from clbench.task import Stream

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import tiny
 
-from clbench.learning import Group, Machine
+from clbench.groups import Machine
+from clbench.learning import Group
 
 SETS = (
     "stream.tasks=4",

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from clbench.config import Config
-from clbench.learning import Group, Machine
+from clbench.groups import Machine
+from clbench.learning import Group
 from clbench.params import Params, copies, generator
 from clbench.strategies.agem import project
 from clbench.task import Stream

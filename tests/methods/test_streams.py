@@ -8,7 +8,8 @@ import torch
 from tiny import digits
 
 from clbench.errors import UserError
-from clbench.learning import Machine, build_stream
+from clbench.groups import Machine
+from clbench.learning import build_stream
 from clbench.task import Stream
 
 

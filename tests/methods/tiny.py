@@ -11,7 +11,8 @@ from torch import Tensor
 
 from clbench import datasets
 from clbench.config import Config, resolve
-from clbench.learning import Group, Machine, build_stream, build_trainer
+from clbench.groups import Machine
+from clbench.learning import Group, build_stream, build_trainer
 from clbench.params import Params, copies
 from clbench.registry import strategies
 from clbench.strategies.quadratic import Quadratic

@@ -1,0 +1,187 @@
+"""A group of seeds through the stages of an experiment: resume, stage after stage, a checkpoint after each."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Protocol
+
+import torch
+
+from clbench import checkpoint
+from clbench.errors import UserError
+from clbench.registry import load_plugin
+from clbench.results import SeedRun
+from clbench.training import Trainer
+
+Keep = Literal["all", "last", "none"]
+
+
+class Configuration(Protocol):
+    """Everything that decides the numbers of a result."""
+
+    @property
+    def seeds(self) -> tuple[int, ...]: ...
+    @property
+    def digest(self) -> str: ...
+    @property
+    def path(self) -> Path: ...  # of the result, below the output folder
+    def as_dict(self) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class News:
+    """What a group tells while it learns: samples trained since, of how many, and after a stage its runs."""
+
+    samples: int = 0
+    total: int | None = None
+    runs: list[Any] | None = None
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where and how a run executes: nothing of it belongs to the configuration."""
+
+    device: str = "auto"
+    threads: int = 1  # intra-op threads a process; more is slower for small networks on a busy machine
+    data_root: Path | None = None
+    allow_modified: bool = False
+    plugins: tuple[Path, ...] = ()
+    keep: Keep = "last"  # which checkpoints stay
+
+    def prepare(self) -> torch.device:
+        """Set up this process; must come before the first computation, as threads inherit flushing."""
+        torch.set_flush_denormal(True)  # importances hold many values near 1e-40, which slow a CPU several times
+        torch.set_num_threads(self.threads)
+        for plugin in self.plugins:
+            load_plugin(plugin)
+        return choose_device(self.device)
+
+
+def choose_device(name: str) -> torch.device:
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise UserError("--device cuda: torch finds no CUDA device here; use --device cpu or auto")
+    return torch.device("cuda" if available and name != "cpu" else "cpu")
+
+
+@dataclass
+class SeedGroup(ABC):
+    """Seeds that are trained as one program, and where their checkpoints lie. What a stage is, subclasses say."""
+
+    first_kept: ClassVar[int] = 0  # the first stage that leaves a checkpoint
+    new_run: ClassVar[Callable[..., Any]]  # the SeedRun of this kind of experiment
+
+    config: Configuration
+    seeds: tuple[int, ...]
+    folder: Path
+    digest: str | None = None  # of the stored configuration, which an older clbench may have written
+
+    @abstractmethod
+    def build(self, machine: Machine, device: torch.device) -> Trainer:
+        """The trainer before the first stage."""
+
+    @abstractmethod
+    def plan(self, trainer: Trainer) -> list[int]:
+        """Samples that each stage trains on, all seeds: how many stages there are, and for the time left."""
+
+    @abstractmethod
+    def one_stage(self, trainer: Trainer, stage: int, runs: list[Any]) -> None:
+        """Learn and record one stage."""
+
+    @abstractmethod
+    def name_of(self, stage: int) -> str:
+        """The stage in a message: 'task 3'."""
+
+    def learn(self, machine: Machine, tell: Callable[[News], None]) -> list[Any]:
+        """Train to the end, from the last checkpoint if there is one."""
+        device = machine.prepare()
+        trainer = self.build(machine, device)
+        plan = self.plan(trainer)
+        runs, done = self.resume(trainer)
+        runs = runs or [self.new_run(seed, together=list(self.seeds)) for seed in self.seeds]
+        tell(News(sum(plan[:done]), sum(plan), runs))
+        trainer.progress = lambda samples: tell(News(samples * len(self.seeds)))
+        for stage in range(done, len(plan)):
+            if trainer.first_bad.ge(0).all():
+                break  # every seed has diverged
+            self.one_stage(trainer, stage, runs)
+            if stage >= self.first_kept:
+                self.keep_checkpoint(trainer, stage, runs, machine.keep)
+            tell(News(runs=runs))
+        for run in runs:
+            run.status = "done" if run.status == "running" else run.status
+        if machine.keep != "all":  # an earlier start may have been killed before it removed one
+            self.forget_checkpoints(spare=1 if machine.keep == "last" else 0)
+        return runs
+
+    def record(
+        self, trainer: Trainer, runs: list[Any], stage: int, seconds: float, speed: float, **lists: list[Any]
+    ) -> None:
+        """Append to every seed's lists what a stage gave and cost; `lists` has an entry a seed."""
+        for s, run in enumerate(runs):
+            if run.status == "diverged":
+                continue
+            for name, each in lists.items():
+                getattr(run, name).append(each[s])
+            run.seconds.append(round(seconds, 4))
+            run.samples_per_second.append(round(speed, 1))
+            run.peak_memory_bytes = peak_memory(trainer.model.device)
+            if trainer.first_bad[s] >= 0:
+                self.diverged(run, int(trainer.first_bad[s]), stage)
+
+    def diverged(self, run: SeedRun, step: int, stage: int) -> None:
+        run.status, run.step = "diverged", step
+        run.reason = f"the loss was not finite at step {step} ({self.name_of(stage)}); lower the rate or strength"
+
+    # -- checkpoints ------------------------------------------------------------------------------------------
+
+    def resume(self, trainer: Trainer) -> tuple[list[Any], int]:
+        """The runs so far and the stages they have done: ([], 0) where nothing was kept."""
+        kept = self.kept()
+        if not kept:
+            return [], 0
+        stage = max(kept)
+        return self.load(trainer, stage), stage + 1
+
+    def load(self, trainer: Trainer, stage: int) -> list[Any]:
+        path = self.kept()[stage]
+        found = checkpoint.read(path)
+        mine = self.belongs(stage)
+        if {name: found.record.get(name) for name in mine} != mine:
+            raise checkpoint.damaged(path, "it is of another configuration, stage or group of seeds")
+        checkpoint.restore(trainer, found, path)
+        return [self.new_run(**run) for run in found.record["runs"]]
+
+    def keep_checkpoint(self, trainer: Trainer, stage: int, runs: list[Any], keep: Keep) -> None:
+        record = {**self.belongs(stage), "runs": [asdict(run) for run in runs]}
+        path = checkpoint.path_of(self.folder, stage, self.seeds)
+        checkpoint.write(path, checkpoint.collect(trainer), record)
+        if keep != "all":
+            self.forget_checkpoints(spare=1)
+
+    def belongs(self, stage: int) -> dict[str, Any]:
+        """What a checkpoint says of whose it is."""
+        return {"config": self.digest or self.config.digest, "stage": stage, "seeds": list(self.seeds)}
+
+    def forget_checkpoints(self, spare: int) -> None:
+        """Remove all but the last `spare`."""
+        kept = list(self.kept().values())
+        for path in kept[: len(kept) - spare]:
+            path.unlink(missing_ok=True)
+
+    def kept(self) -> dict[int, Path]:
+        """Checkpoints by stage, in order."""
+        return checkpoint.stages(self.folder, self.seeds)
+
+
+def peak_memory(device: torch.device) -> int:
+    """Bytes: of the process on a CPU, of torch's allocations on a GPU."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
