@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -119,6 +120,10 @@ def kills(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="As of clbench train.", show_default=False)
     ] = None,
+    prune_lenet: Annotated[
+        str | None,
+        typer.Option(help="Arguments of a pruning study, to be killed instead of a training.", show_default=False),
+    ] = None,
     folder: Annotated[
         Path | None, typer.Option(help="Where to run.  [default: a temporary folder]", show_default=False)
     ] = None,
@@ -127,10 +132,12 @@ def kills(
     """Kill a run again and again, resume it, and compare it with one left alone; exit code 1 if they differ."""
     from benchmarks.kills import Subject, survive
 
-    arguments = ["--method", method, "--stream", stream, "--seeds", str(seeds), "--workers", str(workers)]
+    command = "train" if prune_lenet is None else "prune-lenet"
+    arguments = ["--method", method, "--stream", stream] if prune_lenet is None else shlex.split(prune_lenet)
+    arguments += ["--seeds", str(seeds), "--workers", str(workers)]
     arguments += [word for text in set_ or () for word in ("--set", text)]
     arguments += ["--data-root", str(data_root.resolve())] if data_root else []
-    faults = survive(Subject(tuple(arguments), folder), kills, seed, typer.echo)
+    faults = survive(Subject(tuple(arguments), folder, command), kills, seed, typer.echo)
     if faults:
         raise typer.Exit(1)
 

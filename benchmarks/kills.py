@@ -16,13 +16,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 from clbench import checkpoint, results
 from clbench.errors import UserError
-from clbench.results import Result
+from clbench.results import AnyResult, PrunedRun, Run, SeedRun
 
 HERE = Path(__file__).parent
 WRITING = ("opening the result", "writing the result", "writing a checkpoint", "keeping a checkpoint")
@@ -33,10 +34,11 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Subject:
-    """What is killed: arguments of `clbench train`, and a folder for its files (None: a temporary one)."""
+    """What is killed: arguments of a command of clbench, and a folder for its files (None: a temporary one)."""
 
     arguments: tuple[str, ...]
     folder: Path | None = None
+    command: str = "train"
 
 
 @dataclass
@@ -65,7 +67,7 @@ def survive(subject: Subject, kills: int, seed: int, say: Say) -> list[str]:
     """Every difference and fault found, after saying a line a kill."""
     if subject.folder is None:
         with tempfile.TemporaryDirectory(prefix="clbench-kills-") as folder:
-            return survive(Subject(subject.arguments, Path(folder)), kills, seed, say)
+            return survive(replace(subject, folder=Path(folder)), kills, seed, say)
     reference, start_up = uninterrupted(subject, subject.folder / "reference")
     say(f"left alone: {start_up:.1f} s to start, {sum(reference.result.runs[0].seconds):.1f} s of work")
     return list(killed(subject, subject.folder / "killed", reference, start_up, kills, random.Random(seed), say))
@@ -75,12 +77,20 @@ def survive(subject: Subject, kills: int, seed: int, say: Say) -> list[str]:
 class Outcome:
     """What a finished run leaves: its result, and the tensors of its checkpoints by file name."""
 
-    result: Result
-    checkpoints: dict[str, str]  # name -> sha256 of the tensors
+    result: AnyResult
+    checkpoints: dict[str, str]  # path below the output folder -> sha256 of the tensors
 
     @property
-    def matrices(self) -> str:
-        return json.dumps([run.matrix for run in self.result.runs])
+    def numbers(self) -> str:
+        return json.dumps([measured(run) for run in self.result.runs])
+
+
+def measured(run: SeedRun) -> list[list[Any]]:
+    """What a run measured, stage after stage: its matrix, or accuracy and survivors."""
+    if isinstance(run, PrunedRun):
+        return [list(each) for each in zip(run.accuracy, run.survivors, strict=True)]
+    assert isinstance(run, Run)
+    return run.matrix
 
 
 def uninterrupted(subject: Subject, out: Path) -> tuple[Outcome, float]:
@@ -124,14 +134,15 @@ def killed(
     yield from faults
 
 
-def command(subject: Subject, out: Path) -> list[str]:
-    return [sys.executable, "-m", "clbench", "train", *subject.arguments, "--out", str(out), "--quiet"]
+def command(subject: Subject, out: Path, traced: bool = False) -> list[str]:
+    program = [str(HERE / "phases.py")] if traced else ["-m", "clbench"]
+    return [sys.executable, *program, subject.command, *subject.arguments, "--out", str(out), "--quiet"]
 
 
 def started(subject: Subject, out: Path, force: bool) -> Started:
     log, printed = out.parent / "phases.log", out.parent / "printed.log"
     log.unlink(missing_ok=True)
-    words = [*command(subject, out), "--plugin", str(HERE / "phases.py"), *(["--force"] if force else [])]
+    words = [*command(subject, out, traced=True), *(["--force"] if force else [])]
     environment = {**os.environ, "CLBENCH_PHASES": str(log)}
     with printed.open("wb") as file:
         process = subprocess.Popen(words, env=environment, stdout=file, stderr=file, start_new_session=True)
@@ -165,7 +176,10 @@ def until(run: Started, happened: Callable[[], bool], seconds: float = 600) -> N
 
 def outcome(out: Path) -> Outcome:
     [path] = results.find([out])
-    return Outcome(results.load(path), {p.name: fingerprint(p) for p in sorted(out.rglob("stage-*.safetensors"))})
+    return Outcome(
+        results.load(path),
+        {str(p.relative_to(out)): fingerprint(p) for p in sorted(out.rglob("stage-*.safetensors"))},
+    )
 
 
 def fingerprint(path: Path) -> str:
@@ -178,8 +192,8 @@ def finished(run: Started, out: Path, reference: Outcome) -> list[str]:
         return [f"exit code {run.process.returncode}: {run.printed.read_text().strip()}"]
     found = outcome(out)
     faults = []
-    if found.matrices != reference.matrices:
-        faults.append("other matrices")
+    if found.numbers != reference.numbers:
+        faults.append("other numbers")
     if found.checkpoints.keys() != reference.checkpoints.keys():
         faults.append(f"other checkpoints: {sorted(found.checkpoints)}")
     elif found.checkpoints != reference.checkpoints:
@@ -199,7 +213,8 @@ def left_behind(out: Path, reference: Outcome) -> list[str]:
         files = results.find([out]) if out.exists() else []
         for result in map(results.load, files):
             pairs = zip(result.runs, reference.result.runs, strict=True)
-            faults += [f"seed {a.seed}: another matrix" for a, b in pairs if a.matrix != b.matrix[: len(a.matrix)]]
+            told = ((a.seed, measured(a), measured(b)) for a, b in pairs)
+            faults += [f"seed {seed}: other numbers" for seed, a, b in told if a != b[: len(a)]]
     except UserError as error:
         return [*faults, str(error)]
     if files:

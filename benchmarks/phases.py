@@ -1,7 +1,7 @@
-"""A clbench plugin that writes down what a run is doing, for kills.py to aim with: --plugin benchmarks/phases.py.
+"""clbench writing down what it is doing, for kills.py to aim with: `python benchmarks/phases.py train ...`.
 
 One line a phase, appended to the file that CLBENCH_PHASES names; lines outlive a killed process. It changes no
-number: kills.py compares with a run that goes without it.
+number: kills.py compares with a run that goes without it. Worker processes import this file too.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import functools
 import os
 from typing import Any
 
-from clbench import checkpoint, learning, runner
-from clbench.learning import Group
+from clbench import checkpoint, cli, learning, runner
+from clbench.groups import SeedGroup
+from clbench.prune_lenet import study
 from clbench.registry import strategies
 from clbench.strategies.anpyc import ANPyC
 from clbench.training import Trainer
@@ -45,12 +46,18 @@ note("starting")
 announced(runner, "opened", "opening the result")
 announced(runner, "save", "writing the result")
 announced(learning, "build_stream", "reading data")
-announced(Group, "resume", "resuming")
-announced(Group, "scored", "scoring")
-announced(Group, "keep_checkpoint", "keeping a checkpoint")
+announced(study, "build_stream", "reading data")
+announced(SeedGroup, "resume", "resuming")
+announced(SeedGroup, "keep_checkpoint", "keeping a checkpoint")
 announced(checkpoint, "write", "writing a checkpoint")
 announced(Trainer, "fit", "training")
+announced(Trainer, "score", "scoring")
 announced(ANPyC, "cut", "pruning")
+announced(study.Rounds, "prune", "pruning")
+announced(study.Rounds, "scores", "measuring importance")
 for name in strategies:
     if "measure" in vars(strategies[name]):
         announced(strategies[name], "measure", "measuring importance")
+
+if __name__ == "__main__":
+    cli.main()

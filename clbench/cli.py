@@ -359,11 +359,14 @@ def report(
     plots: Annotated[
         Path | None, typer.Option(help="Folder to write PNG and SVG plots to.", show_default=False)
     ] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="train or pruning: results of that kind alone.", show_default=False)
+    ] = None,
 ) -> None:
     """Tables and plots from result files."""
     from clbench.report import report as make
 
-    typer.echo(make(files or [Path("runs")], format_, metrics.split(",") if metrics else None, plots))
+    typer.echo(make(files or [Path("runs")], format_, metrics.split(",") if metrics else None, plots, kind))
 
 
 @app.command("list")

@@ -10,6 +10,8 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 
 from clbench.results import SeedRun
 
+SILENCE = 60.0  # seconds without a line, at most
+
 
 def ended(runs: Sequence[SeedRun]) -> list[str]:
     """A line for every seed that did not finish."""
@@ -17,12 +19,13 @@ def ended(runs: Sequence[SeedRun]) -> list[str]:
 
 
 class Lines:
-    """One plain line a stage, on stderr, with an estimate: for logs and CI."""
+    """One plain line a stage, and one a minute within long ones, on stderr, with an estimate: for logs and CI."""
 
     def __init__(self) -> None:
         self.console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
         self.titles: dict[str, str] = {}
         self.said: dict[str, str] = {}
+        self.spoke: dict[str, float] = {}
         self.started: dict[str, float] = {}
         self.done: dict[str, int] = {}
         self.first: dict[str, int] = {}
@@ -30,16 +33,21 @@ class Lines:
 
     def begin(self, key: str, title: str) -> None:
         self.titles[key], self.started[key], self.done[key] = title, time.monotonic(), 0
-        self.said[key] = ""
+        self.said[key], self.spoke[key] = "", time.monotonic()
 
     def advance(self, key: str, samples: int, total: int | None) -> None:
         self.done[key] += samples
         if total is not None:  # the first message: what an earlier process had done is not our speed
             self.total[key], self.first[key], self.started[key] = total, self.done[key], time.monotonic()
+        elif time.monotonic() - self.spoke[key] > SILENCE:
+            share = self.done[key] / max(self.total.get(key, 0), self.done[key])
+            self.say(f"{self.titles[key]}: {100 * share:.0f} % done{self.left(key)}")
+            self.spoke[key] = time.monotonic()
 
     def stage(self, key: str, runs: Sequence[SeedRun], news: str) -> None:
         if news != self.said[key]:  # the later stages of joint training do nothing
             self.say(f"{self.titles[key]}: {news}{self.left(key)}")
+            self.spoke[key] = time.monotonic()
         self.said[key] = news
 
     def left(self, key: str) -> str:

@@ -17,3 +17,14 @@ def test_a_killed_run_ends_with_the_bytes_of_one_left_alone(tmp_path, workers, k
 
     assert not faults, "\n".join(said)
     assert sum(line.startswith("kill ") for line in said) == kills
+
+
+def test_a_killed_pruning_study_ends_with_the_bytes_of_one_left_alone(tmp_path):
+    sizes = {"epochs": 1, "retrain-epochs": 1, "rates": "0.5,0.5", "limit": 300, "seeds": 2, "dataset": "digits"}
+    arguments = [word for name, value in sizes.items() for word in (f"--{name}", str(value))]
+    said: list[str] = []
+
+    faults = survive(Subject(tuple(arguments), tmp_path, "prune-lenet"), 3, seed=2, say=said.append)
+
+    assert not faults, "\n".join(said)
+    assert sum(line.startswith("kill ") for line in said) == 3

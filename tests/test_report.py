@@ -30,7 +30,7 @@ def put(folder, *results):
     """Save the results and read the tables back."""
     for n, one in enumerate(results):
         save(one, folder / f"{n}-{one.config['method']}.json")
-    return read([folder])
+    return read([folder]).tables
 
 
 def labels(table):
@@ -196,7 +196,7 @@ def test_a_duplicate_is_left_out_and_noted(folder):
 def test_metrics_on_request(folder):
     put(folder, result("ewc", [R3, R3]), result("joint", [JOINT3, JOINT3]))
     names = ["forgetting", "Intransigence", "aia", "FWT_GEM", "parameters", "seconds"]
-    (table,) = read([folder], names)
+    (table,) = read([folder], names).tables
     means = {name: cell.mean for name, cell in table.rows[0].cells.items()}
     assert means == {
         "forgetting": pytest.approx(20),
@@ -214,7 +214,7 @@ def test_metrics_on_request(folder):
 
 def test_seconds_of_seeds_trained_together_are_those_of_the_program(folder):
     put(folder, result("ewc", runs=[run(seed, together=[0, 1]) for seed in (0, 1)]))
-    (table,) = read([folder], ["seconds"])
+    (table,) = read([folder], ["seconds"]).tables
     assert "2 seeds together" in table.rows[0].cells["seconds"].notes[0]
 
 

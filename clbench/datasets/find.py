@@ -60,7 +60,7 @@ def missing(idx_set: IdxSet, data_root: Path | None = None, why: str = "") -> Us
     return UserError(
         f"{idx_set.name} is not here, or not whole{why}: looked in {_listed(folders)}; "
         f"put {wanted} (from {idx_set.source}; plain or gzipped) into {folders[0]}, "
-        "or try --stream split-digits, which needs no download"
+        "or try the digits, which need no download (--stream split-digits; prune-lenet: --dataset digits)"
     )
 
 

@@ -11,6 +11,7 @@ from filelock import FileLock
 from torch import Tensor
 
 from clbench import checkpoint
+from clbench.atomic import forget_temporaries
 from clbench.datasets import load
 from clbench.groups import Machine, SeedGroup
 from clbench.importance import measured
@@ -120,6 +121,7 @@ class Study(SeedGroup):
             if path.exists() and self.taken_over(trainer, path, belongs, runs):
                 trainer.progress(self.plan(trainer)[0] // len(self.seeds))
                 return
+            forget_temporaries(path.parent, path.name)
             self.fitted(trainer, 0, runs, self.config.epochs, time.perf_counter(), 0.0)
             record = {**belongs, "runs": [asdict(run) for run in runs]}
             checkpoint.write(path, checkpoint.collect(trainer), record)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..jsonfile import dumps
@@ -10,13 +11,14 @@ from .rows import group_key
 from .table import Row, Table
 
 
-def write(tables: list[Table]) -> str:
-    return dumps([_object(table, row) for table in tables for row in table.rows])
+def write(tables: list[Table], more: Sequence[dict[str, Any]] = ()) -> str:
+    return dumps([*(_object(table, row) for table in tables for row in table.rows), *more])
 
 
 def _object(table: Table, row: Row) -> dict[str, Any]:
     config = row.result.config
     return {
+        "kind": "train",
         **group_key(row.result),
         "table": table.heading,
         "method": row.method,

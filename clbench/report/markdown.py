@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tabulate import tabulate
 
 from .cells import text
+from .grid import Grid
 from .table import Row, Table
 
 MARKS = {"best": "**{}**", "second": "_{}_"}
 
 
-def write(tables: list[Table]) -> str:
-    return "\n\n".join(_table(table) for table in tables) + "\n"
+def write(tables: list[Table], grids: Iterable[Grid] = ()) -> str:
+    return "\n\n".join(_set(grid) for grid in [*map(_grid, tables), *grids]) + "\n"
 
 
-def _table(table: Table) -> str:
+def _set(grid: Grid) -> str:
+    lines = tabulate(
+        [[_escaped(entry) for entry in line] for line in grid.body],
+        headers=grid.header,
+        tablefmt="pipe",
+        disable_numparse=True,
+        colalign=["left"] + ["right"] * (len(grid.header) - 1) if grid.body else None,
+    )
+    return "\n".join([f"### {grid.heading}", "", lines, "", *(f"- {note}" for note in grid.notes)]).rstrip()
+
+
+def _grid(table: Table) -> Grid:
     header = ["method", *(f"{column.name} ({column.unit})" for column in table.columns), "n seeds"]
     footnotes = table.footnotes()
     marks = {column.name: table.marks(column) for column in table.columns}
     body = [_row(table, n, row, marks, footnotes) for n, row in enumerate(table.rows)]
-    grid = tabulate(
-        [[_escaped(entry) for entry in line] for line in body],
-        headers=header,
-        tablefmt="pipe",
-        disable_numparse=True,
-        colalign=["left"] + ["right"] * (len(header) - 1),
-    )
     notes = table.general_notes("**bold**", "_italic_") + [f"[{n}] {note}" for n, note in enumerate(footnotes, 1)]
-    return "\n".join([f"### {table.heading}", "", grid, "", *(f"- {note}" for note in notes)]).rstrip()
+    return Grid(table.heading, header, body, notes)
 
 
 def _row(table: Table, n: int, row: Row, marks: dict[str, dict[int, str]], footnotes: list[str]) -> list[str]:

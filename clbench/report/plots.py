@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections import Counter
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ..errors import UserError
 from ..metrics import Array, accuracy_per_stage
 from ..results import digest
 from .cells import accuracies, finished
+from .pictures import COLOURS, MARKERS, save, slug, styled
 from .rows import group_key
 from .table import Row, Table
 
-# Paul Tol's muted scheme, safe for the colour-blind; further rows repeat the colours in dash-dot.
-COLOURS = ["#332288", "#CC6677", "#117733", "#DDCC77", "#88CCEE", "#882255", "#44AA99", "#999933", "#AA4499"]
-MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h"]
 NUMBERED = 40  # tasks beyond which the numbers of a heat map would be too small to read
 
 
@@ -29,38 +24,22 @@ def draw(tables: list[Table], folder: Path) -> list[Path]:
     """Write every picture as PNG and SVG into the folder, made if missing; UserError if that fails."""
     stems = Counter(_stem(table) for table in tables)
     written: list[Path] = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with matplotlib.rc_context({"svg.hashsalt": "clbench", "font.size": 9, "text.parse_math": False}):
-            for table in tables:
-                stem = _stem(table)
-                if stems[stem] > 1:
-                    stem += "-" + digest(group_key(table.first))
-                if any(row.seeds for row in table.rows):
-                    written += _save(_accuracy(table), folder / f"{stem}-accuracy")
-                for row in table.rows:
-                    if row.seeds:
-                        name = f"{stem}-{_slug(row.method)}-{row.result.digest}"
-                        written += _save(_heat_map(table, row), folder / name)
-    except OSError as error:
-        raise UserError(f"{folder}: cannot write the plots: {error.strerror or error}") from None
+    with styled(folder):
+        for table in tables:
+            stem = _stem(table)
+            if stems[stem] > 1:
+                stem += "-" + digest(group_key(table.first))
+            if any(row.seeds for row in table.rows):
+                written += save(_accuracy(table), folder / f"{stem}-accuracy")
+            for row in table.rows:
+                if row.seeds:
+                    name = f"{stem}-{slug(row.method)}-{row.result.digest}"
+                    written += save(_heat_map(table, row), folder / name)
     return written
 
 
 def _stem(table: Table) -> str:
-    return f"{_slug(table.stream)}-{table.first.config['scenario']}"
-
-
-def _slug(name: str) -> str:
-    return re.sub(r"[^\w-]+", "-", name, flags=re.ASCII).strip("-") or "unnamed"
-
-
-def _save(figure: Figure, path: Path) -> list[Path]:
-    pictures = [path.with_name(f"{path.name}.{kind}") for kind in ("png", "svg")]
-    for picture in pictures:
-        dated = {"Date": None} if picture.suffix == ".svg" else {}  # equal results give equal files
-        figure.savefig(picture, dpi=150, bbox_inches="tight", metadata=dated)
-    return pictures
+    return f"{slug(table.stream)}-{table.first.config['scenario']}"
 
 
 def _accuracy(table: Table) -> Figure:
