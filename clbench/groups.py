@@ -90,8 +90,8 @@ class SeedGroup(ABC):
         """Samples that each stage trains on, all seeds: how many stages there are, and for the time left."""
 
     @abstractmethod
-    def one_stage(self, trainer: Trainer, stage: int, runs: list[Any]) -> None:
-        """Learn and record one stage."""
+    def one_stage(self, trainer: Trainer, stage: int, runs: list[Any]) -> bool:
+        """Learn and record one stage; whether it was learned here and not found done."""
 
     @abstractmethod
     def name_of(self, stage: int) -> str:
@@ -109,10 +109,10 @@ class SeedGroup(ABC):
         for stage in range(done, len(plan)):
             if trainer.first_bad.ge(0).all():
                 break  # every seed has diverged
-            self.one_stage(trainer, stage, runs)
+            learned = self.one_stage(trainer, stage, runs)
             if stage >= self.first_kept:
                 self.keep_checkpoint(trainer, stage, runs, machine.keep)
-            tell(News(runs=runs))
+            tell(News(runs=runs) if learned else News(sum(plan[: stage + 1]), sum(plan), runs))
         for run in runs:
             run.status = "done" if run.status == "running" else run.status
         if machine.keep != "all":  # an earlier start may have been killed before it removed one

@@ -76,11 +76,12 @@ class Group(SeedGroup):
         each = zip(stream.tasks, map(train.passes, fitted), strict=True)
         return [0, *(round(strategy.samples(task, stream, epochs)) * len(self.seeds) for task, epochs in each)]
 
-    def one_stage(self, trainer: Trainer, stage: int, runs: list[Run]) -> None:
+    def one_stage(self, trainer: Trainer, stage: int, runs: list[Run]) -> bool:
         if stage == 0:
             self.score(trainer, runs, 0, 0.0, 0.0)
         else:
             self.one_task(trainer, trainer.stream.tasks[stage - 1], runs)
+        return True
 
     def one_task(self, trainer: Trainer, task: Task, runs: list[Run]) -> None:
         before, start = trainer.trained, time.perf_counter()

@@ -102,13 +102,13 @@ class Study(SeedGroup):
     def name_of(self, stage: int) -> str:
         return f"round {stage}" if stage else "training"
 
-    def one_stage(self, trainer: Trainer, stage: int, runs: list[PrunedRun]) -> None:
+    def one_stage(self, trainer: Trainer, stage: int, runs: list[PrunedRun]) -> bool:
         if stage == 0:
-            self.train(trainer, runs)
-        else:
-            self.one_round(trainer, stage, runs)
+            return self.train(trainer, runs)
+        self.one_round(trainer, stage, runs)
+        return True
 
-    def train(self, trainer: Trainer, runs: list[PrunedRun]) -> None:
+    def train(self, trainer: Trainer, runs: list[PrunedRun]) -> bool:
         """Stage 0, which studies by other measures begin with too: the first leaves it for the others."""
         path = checkpoint.path_of(trained_folder(self.folder.parent, self.config), 0, self.seeds)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -119,12 +119,12 @@ class Study(SeedGroup):
         }
         with FileLock(path.with_name(f".{path.stem}.lock")):
             if path.exists() and self.taken_over(trainer, path, belongs, runs):
-                trainer.progress(self.plan(trainer)[0] // len(self.seeds))
-                return
+                return False
             forget_temporaries(path.parent, path.name)
             self.fitted(trainer, 0, runs, self.config.epochs, time.perf_counter(), 0.0)
             record = {**belongs, "runs": [asdict(run) for run in runs]}
             checkpoint.write(path, checkpoint.collect(trainer), record)
+            return True
 
     def taken_over(self, trainer: Trainer, path: Path, belongs: dict, runs: list[PrunedRun]) -> bool:
         """Whether the file holds this network; if so it is in the trainer, and what it cost in the runs."""
