@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 Tap = tuple[Tensor, Tensor]  # two tensors [B, ...] of one layer and seed, such as its input and output
 Layer = nn.Linear | nn.Conv2d
 SAMPLES_A_CHUNK = 50  # of the general form, whose memory grows with samples times parameters
+IMAGES_A_CHUNK = 20  # of a convolution: what stays in the cache of a core
 
 
 def per_sample_sums(
@@ -104,7 +105,7 @@ def sums_of(layer: Layer, d: Tensor, a: Tensor, f: Callable[[Tensor], Tensor]) -
     assert not isinstance(layer.padding, str)  # is_known() leaves those out
     weight = torch.zeros(layer.weight.numel(), device=d.device)
     d = d.flatten(2)  # [B, maps, places]
-    for deltas, images in zip(d.split(SAMPLES_A_CHUNK), a.split(SAMPLES_A_CHUNK), strict=True):
+    for deltas, images in zip(d.split(IMAGES_A_CHUNK), a.split(IMAGES_A_CHUNK), strict=True):
         patches = functional.unfold(images, layer.kernel_size, layer.dilation, layer.padding, layer.stride)
         weight += f(deltas @ patches.mT).sum(0).flatten()
     return weight.view_as(layer.weight), f(d.sum(2)).sum(0)

@@ -18,6 +18,9 @@ SMALL = "--seeds 1 --data-root {root} " + " ".join(f"--set {value}" for value in
 EMBEDDED = {"split-mnist": "split-digits", "permuted-mnist": "permuted-digits", "rotated-mnist": "rotated-digits"}
 
 
+PRUNE = "--dataset digits --limit 60 --epochs 1 --retrain-epochs 1 --batch-size 20 --seeds 1 --workers 1"
+
+
 def blocks(kind: str) -> list[str]:
     return re.findall(rf"^```{kind}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
 
@@ -57,6 +60,8 @@ def test_commands_run(command, folder, monkeypatch):
     words = shlex.split(command)[1:]
     if words[0] == "train":
         words += SMALL.format(root=os.environ.get("CLBENCH_DATA", folder)).split()
+    if words[0] == "prune-lenet":
+        words += PRUNE.split()
     if "CLBENCH_DATA" not in os.environ:
         words = [EMBEDDED.get(word, word).replace("permuted-mnist", "permuted-digits") for word in words]
     done = CliRunner().invoke(app, words)
@@ -71,6 +76,13 @@ def test_the_table_of_results_is_the_report_of_the_committed_runs():
     printed = re.search(r"<!-- results -->\n(.*)<!-- /results -->", README, flags=re.DOTALL)
     assert printed is not None
     assert printed[1].strip() == report([ROOT / "benchmarks" / "results"], "md").strip()
+
+
+def test_the_pruning_tables_are_from_the_report_of_the_committed_runs():
+    printed = re.search(r"<!-- pruning -->\n(.*)<!-- /pruning -->", README, flags=re.DOTALL)
+    assert printed is not None
+    tables = report([ROOT / "benchmarks" / "pruning"], "md").split("### ")[1:3]  # all measures, and the paper's
+    assert printed[1].strip() == "".join(f"### {table}" for table in tables).strip()
 
 
 def test_every_module_is_in_the_picture_of_the_tree():
