@@ -39,9 +39,12 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # which would take [default: 5] for a style and leave it out
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-data_app = typer.Typer(help="Data sets: what is here, where from, checksums.", no_args_is_help=True)
+data_app = typer.Typer(
+    help="Data sets: what is here, where from, checksums.", no_args_is_help=True, rich_markup_mode=None
+)
 app.add_typer(data_app, name="data")
 
 DataRoot = Annotated[
@@ -62,6 +65,23 @@ AllowModified = Annotated[
     bool, typer.Option("--allow-modified-data", help="Accept data files whose checksum is not the known one.")
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
+Seeds = Annotated[
+    int | None, typer.Option("--seeds", min=1, help="N: seeds 0 to N-1.  [default: 1]", show_default=False)
+]
+SeedList = Annotated[
+    str | None, typer.Option("--seed-list", help="These seeds, comma-separated.", show_default=False)
+]
+Preset = Annotated[
+    str | None,
+    typer.Option("--preset", help="quick or paper, or one of your clbench.toml.", show_default=False),
+]
+Out = Annotated[Path, typer.Option("--out", help="Folder of results.")]
+Resume = Annotated[bool, typer.Option("--resume/--force", help="Go on where a run stopped, or run afresh.")]
+Threads = Annotated[int, typer.Option("--threads", min=1, help="Threads of each process.")]
+Checkpoints = Annotated[
+    str, typer.Option("--checkpoints", help="Which stages' checkpoints stay: all, last or none.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
@@ -94,12 +114,8 @@ def train(
             show_default=False,
         ),
     ] = None,
-    seeds: Annotated[
-        int | None, typer.Option(min=1, help="N: seeds 0 to N-1.  [default: 1]", show_default=False)
-    ] = None,
-    seed_list: Annotated[
-        str | None, typer.Option(help="These seeds, comma-separated.", show_default=False)
-    ] = None,
+    seeds: Seeds = None,
+    seed_list: SeedList = None,
     scenario: Annotated[
         str | None, typer.Option(help="task, domain or class.  [default: task]", show_default=False)
     ] = None,
@@ -116,25 +132,21 @@ def train(
         Path | None,
         typer.Option(help="An experiment in YAML or TOML; flags win over it.", show_default=False),
     ] = None,
-    preset: Annotated[
-        str | None, typer.Option(help="quick or paper, or one of your clbench.toml.", show_default=False)
-    ] = None,
+    preset: Preset = None,
     score: Annotated[
         str | None,
         typer.Option(help="Split that fills the matrix: test or validation.  [default: test]", show_default=False),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder of results.")] = Path("runs"),
-    resume: Annotated[
-        bool, typer.Option("--resume/--force", help="Go on where a run stopped, or run afresh.")
-    ] = True,
+    out: Out = Path("runs"),
+    resume: Resume = True,
     workers: Annotated[int, typer.Option(min=1, help="Processes that share the seeds and methods.")] = 1,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of each process.")] = 1,
-    checkpoints: Annotated[str, typer.Option(help="Which stages' checkpoints stay: all, last or none.")] = "last",
+    threads: Threads = 1,
+    checkpoints: Checkpoints = "last",
     device: Device = "auto",
     data_root: DataRoot = None,
     allow_modified_data: AllowModified = False,
     plugin: Plugins = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Train methods over a stream of tasks; one result file each, resumed if interrupted."""
@@ -215,30 +227,22 @@ def prune_lenet(
     limit: Annotated[
         int | None, typer.Option(help="Training images at most.  [default: all]", show_default=False)
     ] = None,
-    seeds: Annotated[
-        int | None, typer.Option(min=1, help="N: seeds 0 to N-1.  [default: 1]", show_default=False)
-    ] = None,
-    seed_list: Annotated[
-        str | None, typer.Option(help="These seeds, comma-separated.", show_default=False)
-    ] = None,
-    preset: Annotated[
-        str | None, typer.Option(help="quick or paper, or one of your clbench.toml.", show_default=False)
-    ] = None,
+    seeds: Seeds = None,
+    seed_list: SeedList = None,
+    preset: Preset = None,
     export: Annotated[
         Path | None,
         typer.Option(help="Write the pruned network, sparse, to this .safetensors file.", show_default=False),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder of results.")] = Path("runs"),
-    resume: Annotated[
-        bool, typer.Option("--resume/--force", help="Go on where a run stopped, or run afresh.")
-    ] = True,
+    out: Out = Path("runs"),
+    resume: Resume = True,
     workers: Annotated[int, typer.Option(min=1, help="Processes that share the seeds and measures.")] = 1,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of each process.")] = 1,
-    checkpoints: Annotated[str, typer.Option(help="Which stages' checkpoints stay: all, last or none.")] = "last",
+    threads: Threads = 1,
+    checkpoints: Checkpoints = "last",
     device: Device = "auto",
     data_root: DataRoot = None,
     allow_modified_data: AllowModified = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Train LeNet, then prune and retrain it in rounds (paper, table IV); one result file a measure."""
@@ -455,7 +459,7 @@ def main() -> None:
         sys.argv = [sys.argv[0], "--debug", *(a for a in sys.argv[1:] if a != "--debug")]
     warnings.showwarning = warn  # type: ignore[assignment]
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
     except (Exception, KeyboardInterrupt) as error:
         cause = error.__cause__ if isinstance(error, Stopped) and error.__cause__ else error
         if isinstance(cause, BrokenPipeError):
@@ -463,6 +467,9 @@ def main() -> None:
             sys.exit(0)
         if debug:
             traceback.print_exception(cause)
+        if type(cause).__name__ == "NoArgsIsHelpError":  # not a mistake to explain: its message is the help
+            cause.show()  # type: ignore[attr-defined]
+            sys.exit(2)
         fail(*explained(cause))
 
 
@@ -476,8 +483,19 @@ def explained(error: BaseException) -> tuple[str, int]:
         return "out of memory; use fewer seeds at once, fewer --workers or a smaller network", 2
     if isinstance(error, OSError):
         return f"{error.filename or 'system'}: {error.strerror or error}", 2
+    if hasattr(
+        error, "format_message"
+    ):  # typer's: an option or command that there is not, a value of the wrong type
+        return misused(error), 2
     kind = type(error).__name__
     return f"{kind}: {error} (a fault of clbench or of a plugin; --debug shows where)", 2
+
+
+def misused(error: Any) -> str:
+    """What typer says of a command line that it cannot read, with where to look."""
+    context = getattr(error, "ctx", None)
+    words = " ".join(error.format_message().split()).rstrip(".")
+    return f"{words}; {context.command_path} --help lists what there is" if context else words
 
 
 def warn(message: Warning | str, category: type[Warning], *_: Any) -> None:

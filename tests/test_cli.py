@@ -399,3 +399,25 @@ def test_a_scenario_that_a_method_cannot_do_is_refused_before_anything_is_writte
     ran = train(tmp_path, "--method", "sgd,hat", "--stream", "split-digits", "--scenario", "class")
     assert ran.line == "clbench: hat needs to know the task of a test image: --scenario task, not class"
     assert not list(tmp_path.rglob("*.json"))
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["trian"], "No such command 'trian'"),
+        (["train", "--sed", "3"], "No such option: --sed"),
+        (["train", "--seeds", "x"], "--seeds"),
+        (["train", "--seeds", "0"], "--seeds"),
+        (["report", "--format"], "--format"),
+        (["data", "fetch"], "clbench data fetch --help"),
+        (["train", "more"], "clbench train --help"),
+    ],
+)
+def test_a_command_line_that_cannot_be_read_is_one_line_too(words, told):
+    assert told in clbench(*words).line
+
+
+def test_help_names_the_defaults():
+    assert "[default: anpyc]" in clbench("train", "--help").out
+    assert clbench("data").code == 2
+    assert "fetch" in clbench("data").err + clbench("data").out
