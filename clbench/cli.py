@@ -275,19 +275,19 @@ def prune_lenet(
         show_trained([path for path, _ in done], as_json, exported)
 
 
-def show_trained(paths: list[Path], as_json: bool, exported: Sequence[tuple[Path, str]] = ()) -> None:
+def show_trained(paths: list[Path], as_json: bool, exported: Sequence[Any] = ()) -> None:
     from clbench.report import report
 
     if as_json:
         rows = json.loads(report(paths, "json"))
         files = {"files": [str(p) for p in paths], "rows": rows}
-        files |= {"exported": [str(p) for p, _ in exported]} if exported else {}
+        files |= {"exported": [vars(one) for one in exported]} if exported else {}
         typer.echo(json.dumps(files, indent=1))
     else:
         typer.echo(report(paths, "md"))
         typer.echo("\n".join(f"results: {path}" for path in paths))
-        for path, words in exported:
-            typer.echo(f"exported: {path}: {words}")
+        for one in exported:
+            typer.echo(f"exported: {one.file}: {one}")
 
 
 def machine_of(

@@ -263,6 +263,7 @@ def test_the_line_about_an_exported_network_has_its_measured_size(exported):
     line = next(line for line in ran.out.splitlines() if line.startswith("exported: ") and "seed-1" in line)
     size = (folder / "net-seed-1.safetensors").stat().st_size
     assert f"in {size / 1000:,.1f} kB; dense 1,27" in line
+    assert sparse.read(folder / "net-seed-1.safetensors").record["stage"] == 2
     assert "15,751 of 315,008 weights and the output layer's 2,570" in line
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from clbench.errors import UserError
 from clbench.groups import Machine
 from clbench.prune_lenet.settings import Settings
-from clbench.prune_lenet.sparse import export_study
+from clbench.prune_lenet.sparse import Exported, export_study
 from clbench.prune_lenet.study import PruneLenet, trained_folder
 from clbench.runner import Watcher, conduct
 
@@ -23,8 +23,8 @@ def run(
     force: bool = False,
     watch: Watcher | None = None,
     export: Path | None = None,
-) -> tuple[list[tuple[Path, Any]], list[tuple[Path, str]]]:
-    """Every study's (path, result), and of every exported network (path, what it is).
+) -> tuple[list[tuple[Path, Any]], list[Exported]]:
+    """Every study's (path, result), and the networks that were exported.
 
     UserError as from the runner; with `export`, where no checkpoint is kept to export.
     """

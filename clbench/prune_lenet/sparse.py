@@ -41,6 +41,23 @@ class Sparse:
     record: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Exported:
+    """A file that was written: its size, that of the same network with every weight, and what is in it."""
+
+    file: str
+    bytes: int
+    dense_bytes: int
+    weights: int  # that survived
+    of: int
+    output_parameters: int
+
+    def __str__(self) -> str:
+        held = f"{self.weights:,} of {self.of:,} weights and the output layer's {self.output_parameters:,}"
+        size, dense = f"{self.bytes / 1000:,.1f} kB", f"{self.dense_bytes / 1000:,.1f} kB"
+        return f"{held} in {size}; dense {dense}, {self.dense_bytes / self.bytes:.1f} times as much"
+
+
 def packed(name: str, values: np.ndarray, alive: np.ndarray) -> Arrays:
     """One parameter as the arrays of a file."""
     places = np.flatnonzero(alive)
@@ -105,8 +122,8 @@ def read(path: Path) -> Sparse:
 
 def export_study(
     studies: list[tuple[Settings, tuple[Path, PruningResult]]], target: Path, machine: Machine
-) -> list[tuple[Path, str]]:
-    """Write the network of every study and seed after its last round; each path with a line about its size.
+) -> list[Exported]:
+    """Write the network of every study and seed after its last round.
 
     Of several, the measure and the seed are put into the names. UserError where none is kept.
     """
@@ -115,11 +132,11 @@ def export_study(
         for run in result.runs:
             words = [settings.importance] * several + [f"seed-{run.seed}"] * (len(result.runs) > 1)
             name = target.with_name("-".join([target.stem, *words]) + target.suffix)
-            written.append((name, export_one(settings, path, result, run, name)))
+            written.append(export_one(settings, path, result, run, name))
     return written
 
 
-def export_one(settings: Settings, path: Path, result: PruningResult, run: PrunedRun, target: Path) -> str:
+def export_one(settings: Settings, path: Path, result: PruningResult, run: PrunedRun, target: Path) -> Exported:
     if run.status != "done":
         raise UserError(f"{path}: seed {run.seed} {run.status}, so there is no network of it to export")
     params, alive = kept(settings, path, result, run)
@@ -134,8 +151,7 @@ def export_one(settings: Settings, path: Path, result: PruningResult, run: Prune
     }
     size, dense = write(target, params, alive, record), len(to_bytes(params))
     left, whole = sum(int(a.sum()) for a in alive.values()), sum(a.size for a in alive.values())
-    weights = f"{left:,} of {whole:,} weights and the output layer's {result.output_parameters:,}"
-    return f"{weights} in {size / 1000:,.1f} kB; dense {dense / 1000:,.1f} kB, {dense / size:.1f} times as much"
+    return Exported(str(target), size, dense, left, whole, result.output_parameters)
 
 
 def kept(settings: Settings, path: Path, result: PruningResult, run: PrunedRun) -> tuple[Arrays, Arrays]:
