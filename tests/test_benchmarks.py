@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 
 def benchmark(*arguments: str) -> str:
     command = [sys.executable, "-m", "benchmarks", *arguments]
@@ -28,15 +30,16 @@ def test_seeds_prints_a_speed_for_every_form():
     assert min(row["unrolled"], row["vmap"], row["baddbmm"]) > 0
 
 
-def test_forms_of_the_seed_axis_agree():
+@pytest.mark.parametrize("network", ["mlp", "lenet"])
+def test_forms_of_the_seed_axis_agree(network):
     import torch
 
     from benchmarks.seeds import FORMS, batch_of, model_of
 
-    model = model_of(3, torch.device("cpu"))
+    model = model_of(network, 3, torch.device("cpu"))
     batch = batch_of(model, 16)
     outputs = []
-    for form in FORMS.values():
+    for form in FORMS[network].values():
         model.run = form
         outputs.append(model(batch.x, batch.task))
 
