@@ -13,6 +13,7 @@ from clbench.config import YOUNGER, Config, methods_of, resolve, resolve_stored
 from clbench.errors import UserError
 from clbench.layers import Layer, parse_sets, read_file
 from clbench.options import options_of
+from clbench.prune_lenet import settings as pruning
 from clbench.results import find, load
 from clbench.streams.assemble import Common
 from clbench.training import Training
@@ -114,7 +115,8 @@ def test_every_committed_result_is_found_again_by_its_configuration():
     paths = find([Path(__file__).parent.parent / "benchmarks"])
     assert len(paths) > 40
     for path in paths:
-        assert resolve_stored(load(path).config, path).path == Path(path.parent.name, path.name)
+        found = {"train": resolve_stored, "pruning": pruning.resolve_stored}[(result := load(path)).kind]
+        assert found(result.config, path).path == Path(path.parent.name, path.name)
 
 
 def test_long_names_of_streams_still_name_a_folder():
