@@ -23,8 +23,10 @@ SCENARIOS = get_args(Scenario)
 SCORES = ("test", "validation")
 NAMED = {"method": "anpyc", "stream": "permuted-digits", "network": "mlp", "scenario": "task", "score": "test"}
 MOST_SEEDS = 1000
-YOUNGER = {  # options that came when results were there already: left out at these values, so that digests stay
-    "stream": {"pad": 0},
+YOUNGER: dict[
+    str, Table
+] = {  # options that came when results were there already: left out at these values, so that digests stay
+    "stream": {"pad": 0, "first": None},
     "train": {"keep_optimizer": False, "iterations": 0},
 }
 
@@ -44,10 +46,12 @@ class Config:
     stream_options: Table
     network_options: Table
     train: Training
+    continual: Table | None = None  # a search within the run, task by task: clbench/sweep/continual.py
 
     def as_dict(self) -> Table:
         return plain(
             {
+                **({"continual": self.continual} if self.continual else {}),
                 "method": self.method,
                 "stream": {"name": self.stream, **since_before(self.stream_options, YOUNGER["stream"])},
                 "network": {"name": self.network, **self.network_options},
@@ -130,8 +134,9 @@ def resolve(
 
 def resolve_stored(config: Table, path: Path) -> Config:
     """The Config of a result file, its options checked against today's methods and streams."""
-    values = {key: value for key, value in config.items() if key != "preset"}
-    return replace(resolve(file=Layer(str(path), values)), preset=config.get("preset"))
+    values = {key: value for key, value in config.items() if key not in ("preset", "continual")}
+    found = resolve(file=Layer(str(path), values))
+    return replace(found, preset=config.get("preset"), continual=config.get("continual"))
 
 
 def checked(layer: Layer, section: str, known: dict[str, Option], method: str) -> Table:

@@ -33,6 +33,10 @@ class Configuration(Protocol):
     def as_dict(self) -> dict[str, Any]: ...
 
 
+class Stopped(Exception):
+    """Raised in a group whose parent has heard enough of it; the stages done are kept."""
+
+
 @dataclass(frozen=True)
 class News:
     """What a group tells while it learns: samples trained since, of how many, and after a stage its runs."""

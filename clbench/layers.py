@@ -125,8 +125,8 @@ def read_text(path: Path) -> str:
         raise UserError(f"{path}: {error.strerror or error}") from None
 
 
-def read_file(path: Path) -> Layer:
-    """A --config file, YAML or TOML, with the line of every key."""
+def read_file(path: Path, also: tuple[str, ...] = ()) -> Layer:
+    """A --config file, YAML or TOML, with the line of every key; `also`: keys it may have too."""
     if path.suffix == ".toml":
         values, lines = read_toml(path), toml_lines(read_text(path))
     elif path.suffix in (".yaml", ".yml"):
@@ -135,8 +135,8 @@ def read_file(path: Path) -> Layer:
         raise UserError(f"{path}: a configuration file ends in .yaml, .yml or .toml")
     layer = Layer(str(path), values, lines)
     for key in values:
-        if key not in (*PLAIN, *SECTIONS):
-            raise UserError(f"{layer.at(key)}unknown key {key!r}; {did_you_mean(key, (*PLAIN, *SECTIONS))}")
+        if key not in (known := (*PLAIN, *SECTIONS, *also)):
+            raise UserError(f"{layer.at(key)}unknown key {key!r}; {did_you_mean(key, known)}")
     return layer
 
 

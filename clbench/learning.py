@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, ClassVar
 
 import torch
 
@@ -17,12 +20,58 @@ from clbench.registry import networks, strategies
 from clbench.results import Result, Run
 from clbench.streams.assemble import Common, assemble
 from clbench.streams.find import find, own_file
-from clbench.task import Stream, Task
+from clbench.task import Scenario, Stream, Task
 from clbench.training import Trainer
 
 
+class Streams:
+    """The last stream that was built, for a process that learns it again and again: `with streams.kept(): ...`."""
+
+    def __init__(self) -> None:
+        self.keeping = False
+        self.last: tuple[Any, Stream | None] = (None, None)
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Within one command, in which no file of data changes."""
+        self.keeping = True
+        try:
+            yield
+        finally:
+            self.keeping, self.last = False, (None, None)
+
+    def get(self, key: Any, build: Callable[[], Stream]) -> Stream:
+        if not self.keeping:
+            return build()
+        if self.last[0] != key or self.last[1] is None:
+            self.last = (None, None)  # before the next one is built, which may be as large
+            self.last = (key, build())
+        assert self.last[1] is not None
+        return self.last[1]
+
+
+streams = Streams()
+
+
 def build_stream(config: Config, machine: Machine, device: torch.device) -> Stream:
-    """The stream of a configuration, read from disk (or fetched)."""
+    """The stream of a configuration, read from disk (or fetched); without test data where none is scored."""
+    single = strategies[config.method].single_head and config.scenario == "task"
+    scenario, tested = "domain" if single else config.scenario, config.score == "test"
+    stream = streams.get(
+        (config.stream, config.stream_options, scenario, tested, machine.data_root, device),
+        lambda: stream_of(config, machine, device, scenario, tested),
+    )
+    bare = [task.name for task in stream.tasks if task.validation is None]
+    if bare and (config.score == "validation" or (config.train.patience and config.train.stop_on == "validation")):
+        share = config.stream_options["validation"]
+        raise UserError(
+            f"stream.validation={share} leaves task {bare[0]} no validation image, which --score validation and "
+            "train.stop_on=validation need; --set stream.validation=0.1"
+        )
+    return stream
+
+
+def stream_of(config: Config, machine: Machine, device: torch.device, scenario: Scenario, tested: bool) -> Stream:
     function, data = find(config.stream)
     options = dict(config.stream_options)
     common = Common(**{name: options.pop(name) for name in Common.__dataclass_fields__})
@@ -31,16 +80,7 @@ def build_stream(config: Config, machine: Machine, device: torch.device) -> Stre
         return load(name, machine.data_root, allow_modified=machine.allow_modified)
 
     parts = function(images if data is None else images(data), common.seed, **options)
-    single = strategies[config.method].single_head and config.scenario == "task"
-    stream = assemble(config.stream, parts, common, "domain" if single else config.scenario, device)
-    bare = [task.name for task in stream.tasks if task.validation is None]
-    if bare and (config.score == "validation" or (config.train.patience and config.train.stop_on == "validation")):
-        share = common.validation
-        raise UserError(
-            f"stream.validation={share} leaves task {bare[0]} no validation image, which --score validation and "
-            "train.stop_on=validation need; --set stream.validation=0.1"
-        )
-    return stream
+    return assemble(config.stream, parts, common, scenario, device, tested)
 
 
 def build_trainer(config: Config, stream: Stream, seeds: tuple[int, ...], device: torch.device) -> Trainer:
@@ -118,9 +158,7 @@ class Group(SeedGroup):
         return [[column[s] for column in columns] for s in range(len(self.seeds))]
 
     def scored(self, trainer: Trainer, task: Task) -> list[float | None]:
-        split = task.validation if self.config.score == "validation" else task.test
-        assert split is not None  # build_stream() sees to it
-        return trainer.score(task, split)
+        return trainer.score(task, task.validation if self.config.score == "validation" else task.test)
 
     def rescored(self, machine: Machine, stage: int, data: dict[str, str]) -> list[list[float | None]]:
         """For `evaluate`: scores [seed][task] of a kept stage; stage 0 is the untrained network.
@@ -144,9 +182,14 @@ def require_same(checksums: dict[str, str], data: dict[str, str]) -> None:
 
 @dataclass(frozen=True)
 class Learning:
-    """`clbench train` of one configuration, as the runner sees it."""
+    """`clbench train` of one configuration, as the runner sees it.
+
+    search: how its hyper-parameters were chosen, for the result file. alone: every seed is a group of its own.
+    """
 
     config: Config
+    search: dict[str, Any] | None = None
+    alone: ClassVar[bool] = False
 
     @property
     def name(self) -> str:
@@ -176,6 +219,7 @@ class Learning:
             data=stream.checksums,
             environment={},
             runs=[],
+            search=self.search,
         )
 
     def group(self, seeds: tuple[int, ...], folder: Path, digest: str) -> Group:

@@ -78,8 +78,10 @@ class Bars:
         columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
         self.progress = Progress(*columns, TextColumn("{task.fields[news]}"), console=Console(stderr=True))
         self.bars: dict[str, TaskID] = {}
+        self.titles: dict[str, str] = {}
 
     def begin(self, key: str, title: str) -> None:
+        self.titles[key] = title
         self.bars[key] = self.progress.add_task(title, total=None, news="waiting")
 
     def advance(self, key: str, samples: int, total: int | None) -> None:
@@ -93,7 +95,7 @@ class Bars:
 
     def end(self, key: str, runs: Sequence[SeedRun]) -> None:
         for line in ended(runs):
-            self.say(f"{self.progress.tasks[self.bars[key]].description}: {line}")
+            self.say(f"{self.titles[key]}: {line}")
 
     def say(self, text: str) -> None:
         self.progress.console.print(text, markup=False, highlight=False)

@@ -39,6 +39,9 @@ class Run(SeedRun):
     matrix: list[list[float | None]] = field(default_factory=list)  # R[stage][task], shares in 0..1
     network_parameters: list[int] = field(default_factory=list)  # network with the heads of the tasks seen
     state_parameters: list[int] = field(default_factory=list)  # numbers the method keeps beside the network
+    chosen: list[Raw] = field(
+        default_factory=list
+    )  # of a continual search: what each task chose, and what it tried
 
 
 @dataclass
@@ -78,6 +81,7 @@ class Result(AnyResult):
     protocol: str  # sequential | joint (all tasks at once in stage 1)
     tasks: list[str]
     runs: list[Run]
+    search: Raw | None = None  # how its hyper-parameters were chosen, if `clbench sweep` did
     kind: str = "train"
 
     def news(self, runs: list[Run]) -> str:

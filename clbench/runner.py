@@ -8,24 +8,25 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 from filelock import FileLock, Timeout
 
 from clbench import __version__
+from clbench import workers as processes
 from clbench.atomic import forget_temporaries
 from clbench.config import Config
 from clbench.errors import UserError
-from clbench.groups import Configuration, Machine, News, SeedGroup
-from clbench.learning import Learning
+from clbench.groups import Configuration, Machine, News, SeedGroup, Stopped
+from clbench.learning import Learning, streams
 from clbench.registry import load_plugin
 from clbench.results import AnyResult, Result, SeedRun, load, save
-from clbench.workers import Outcome, WorkerTraceback, reason, spread
+from clbench.workers import Outcome, WorkerTraceback, reason
 
 FINISHED = ("done", "diverged")
 
@@ -61,6 +62,9 @@ class Experiment(Protocol):
     def title(self) -> str: ...  # in messages about its progress
     @property
     def own_file(self) -> bool: ...  # whether its data is a file of the user's, which may change
+
+    alone: ClassVar[bool]  # whether every seed is a group of its own
+
     def checksums(self, machine: Machine, device: torch.device) -> dict[str, str]: ...
     def result(self, machine: Machine, device: torch.device) -> AnyResult:
         """A new one, without runs and environment; UserError where the experiment cannot be made."""
@@ -68,6 +72,30 @@ class Experiment(Protocol):
 
     def new_run(self, seed: int, together: tuple[int, ...]) -> SeedRun: ...
     def group(self, seeds: tuple[int, ...], folder: Path, digest: str) -> SeedGroup: ...
+
+
+class Spread(Protocol):
+    """Learns groups somewhere: every job with its outcome, as they end, and news to `heard` in between."""
+
+    def __call__(
+        self, jobs: Iterable[Job], machine: Machine, *, heard: Callable[[Job, News], bool | None]
+    ) -> Iterator[tuple[Job, Outcome]]: ...
+
+
+class Agenda(Protocol):
+    """Experiments that are not all known at the start, each a program of all its seeds."""
+
+    def next(self) -> Experiment | None:
+        """The one to run now that there is room for it; None: no more."""
+        ...
+
+    def hopeless(self, experiment: Experiment, runs: Sequence[SeedRun]) -> bool:
+        """After every stage: whether to stop it here."""
+        ...
+
+    def ended(self, experiment: Experiment, result: AnyResult | None, problem: UserError | None) -> None:
+        """It is finished, stopped (its result says running), or failed; without a result it could not begin."""
+        ...
 
 
 @dataclass
@@ -79,6 +107,7 @@ class Job:
     group: SeedGroup
     result: AnyResult
     path: Path
+    experiment: Experiment
 
 
 def run(
@@ -117,12 +146,13 @@ def conduct(
     workers: int = 1,
     force: bool = False,
     watch: Watcher | None = None,
+    spread: Spread | None = None,
 ) -> list[tuple[Path, Any]]:
-    """The same for experiments of any kind."""
+    """The same for experiments of any kind. `spread`: where groups learn, if not in `workers` processes here."""
     watch = watch or Silent()
     device = machine.prepare()
     once = {experiment.config.digest: experiment for experiment in experiments}
-    with contextlib.ExitStack() as locks:
+    with contextlib.ExitStack() as locks, streams.kept():
         found: dict[str, tuple[Path, AnyResult]] = {}
         for digest, experiment in once.items():
             path = out / experiment.config.path
@@ -134,12 +164,71 @@ def conduct(
             if result.status in FINISHED:
                 watch.say(f"{experiment.name}: finished before, in {path} (--force runs it afresh)")
             else:
-                clear(path, everything=not any(run.seconds for run in result.runs))
-                jobs += jobs_of(experiment, path, result)
-        problem = execute(jobs, machine, workers, watch)
+                jobs += begun(experiment, path, result)
+        problem = execute(jobs, machine, workers, watch, spread)
     if problem is not None:
         raise problem
     return list(found.values())
+
+
+def pursue(
+    agenda: Agenda,
+    out: Path,
+    machine: Machine,
+    workers: int = 1,
+    force: bool = False,
+    watch: Watcher | None = None,
+    spread: Spread | None = None,
+) -> None:
+    """Experiments as `agenda` names them, `workers` at a time. Each one's file is locked while it runs."""
+    watch = watch or Silent()
+    device = machine.prepare()
+    locks: dict[Path, contextlib.ExitStack] = {}
+    left: dict[Path, int] = {}  # groups of it that have not ended
+
+    def jobs() -> Iterator[Job]:
+        while (experiment := agenda.next()) is not None:
+            path, lock = out / experiment.config.path, contextlib.ExitStack()
+            try:
+                lock.enter_context(locked(path))
+                result = opened(experiment, path, machine, device, 1, force)
+                if result.status in FINISHED:
+                    agenda.ended(experiment, result, None)
+                    lock.close()
+                    continue
+                todo = begun(experiment, path, result)
+                save(result, path)
+            except UserError as error:
+                lock.close()
+                agenda.ended(experiment, None, error)
+                continue
+            locks[path], left[path] = lock, len(todo)
+            for job in todo:
+                watch.begin(job.key, job.title)
+                yield job
+
+    def tell(job: Job, news: News) -> bool:
+        heard(job, news, watch)
+        return news.runs is not None and agenda.hopeless(job.experiment, news.runs)
+
+    with streams.kept():
+        try:
+            spread = spread or functools.partial(spread_here, workers=workers)
+            for job, outcome in spread(jobs(), machine, heard=tell):
+                problem = settle(job, outcome, watch)
+                left[job.path] -= 1
+                if not left[job.path]:
+                    locks.pop(job.path).close()
+                    agenda.ended(job.experiment, job.result, problem)
+        finally:
+            for lock in locks.values():
+                lock.close()
+
+
+def begun(experiment: Experiment, path: Path, result: AnyResult) -> list[Job]:
+    """What is left to do of a result, on a cleared folder."""
+    clear(path, everything=not any(run.seconds for run in result.runs))
+    return jobs_of(experiment, path, result)
 
 
 @contextlib.contextmanager
@@ -171,7 +260,8 @@ def opened(
     new = experiment.result(machine, device)
     if earlier is not None:
         return reopened(earlier, new.data, path)
-    groups = dealt(experiment.config.seeds, workers)
+    seeds = experiment.config.seeds
+    groups = dealt(seeds, len(seeds) if experiment.alone else workers)
     new.runs = [experiment.new_run(seed, group) for group in groups for seed in group]
     new.environment, new.started = environment(machine, device), now()
     return new
@@ -232,6 +322,7 @@ def jobs_of(experiment: Experiment, path: Path, result: AnyResult) -> list[Job]:
             experiment.group(group, checkpoints_of(path), result.digest),
             result,
             path,
+            experiment,
         )
         for group in open_groups
     ]
@@ -244,19 +335,15 @@ def checkpoints_of(path: Path) -> Path:
 # -- executing ------------------------------------------------------------------------------------------------
 
 
-def execute(jobs: list[Job], machine: Machine, workers: int, watch: Watcher) -> UserError | None:
-    """Run the jobs here or in worker processes; what failed, after everything else has run."""
+def execute(
+    jobs: list[Job], machine: Machine, workers: int, watch: Watcher, spread: Spread | None = None
+) -> UserError | None:
+    """Run the jobs here, in worker processes or elsewhere; what failed, after everything else has run."""
     for job in jobs:
         watch.begin(job.key, job.title)
         save(job.result, job.path)
-
-    def tell(job: Job, news: News) -> None:
-        heard(job, news, watch)
-
-    if workers == 1 or len(jobs) <= 1:
-        outcomes = here(jobs, machine, tell)
-    else:
-        outcomes = spread(jobs, machine, workers, tell)
+    spread = spread or functools.partial(spread_here, workers=min(workers, len(jobs)))
+    outcomes = spread(jobs, machine, heard=functools.partial(heard, watch=watch))
     problems = [problem for job, outcome in outcomes if (problem := settle(job, outcome, watch))]
     if len(problems) > 1:
         more = UserError(f"{problems[0]} (and {len(problems) - 1} more failed; each file has its reason)")
@@ -265,10 +352,24 @@ def execute(jobs: list[Job], machine: Machine, workers: int, watch: Watcher) -> 
     return problems[0] if problems else None
 
 
-def here(jobs: list[Job], machine: Machine, heard: Callable[[Job, News], None]) -> Iterator[tuple[Job, Outcome]]:
+def spread_here(
+    jobs: Iterable[Job], machine: Machine, heard: Callable[[Job, News], bool | None], workers: int
+) -> Iterator[tuple[Job, Outcome]]:
+    """In `workers` processes, or, where one is enough, in this one."""
+    return here(jobs, machine, heard) if workers <= 1 else processes.spread(jobs, machine, workers, heard)
+
+
+def here(
+    jobs: Iterable[Job], machine: Machine, heard: Callable[[Job, News], bool | None]
+) -> Iterator[tuple[Job, Outcome]]:
     for job in jobs:
+
+        def tell(news: News, job: Job = job) -> None:
+            if heard(job, news):
+                raise Stopped
+
         try:
-            outcome: Outcome = job.group.learn(machine, functools.partial(heard, job))
+            outcome: Outcome = job.group.learn(machine, tell)
         except Exception as error:  # whatever a method raises: recorded with its reason, and the others go on
             outcome = error
         yield job, outcome
@@ -283,7 +384,10 @@ def heard(job: Job, news: News, watch: Watcher) -> None:
 
 
 def settle(job: Job, outcome: Outcome, watch: Watcher) -> UserError | None:
-    """Write how a group ended."""
+    """Write how a group ended; one that was stopped is left as it is, to go on when it is asked for again."""
+    if isinstance(outcome, Stopped):
+        watch.end(job.key, [])
+        return None
     if not isinstance(outcome, Exception):
         store(job, outcome)
         watch.end(job.key, outcome)

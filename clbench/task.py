@@ -63,13 +63,13 @@ class Split:
 
 @dataclass(frozen=True)
 class Task:
-    """One task. `columns` are the head's outputs it uses: [start, stop)."""
+    """One task. `columns`: the head's outputs it uses, [start, stop). test: None if only validation is scored."""
 
     index: int
     name: str
     columns: tuple[int, int]
     train: Split
-    test: Split
+    test: Split | None
     validation: Split | None = None
 
 
@@ -86,11 +86,15 @@ class Stream:
 
     def union(self) -> Task:
         """All tasks as one, for joint training: every row keeps the task it came from as its owner."""
-        train, test = pooled([t.train for t in self.tasks]), pooled([t.test for t in self.tasks])
-        held = [t.validation for t in self.tasks if t.validation is not None]
-        return Task(
-            0, "all tasks", (0, self.outputs), train, test, pooled(held) if len(held) == len(self.tasks) else None
-        )
+        train = pooled([t.train for t in self.tasks])
+        test, held = whole([t.test for t in self.tasks]), whole([t.validation for t in self.tasks])
+        return Task(0, "all tasks", (0, self.outputs), train, test, held)
+
+
+def whole(parts: Sequence[Split | None]) -> Split | None:
+    """The splits of all tasks as one; None where a task has none."""
+    there = [part for part in parts if part is not None]
+    return pooled(there) if len(there) == len(parts) else None
 
 
 def pooled(parts: Sequence[Split]) -> Split:

@@ -284,8 +284,9 @@ class Trainer:
                 yield x.expand(seeds, *x.shape), y.expand(seeds, -1)
 
     @torch.inference_mode()
-    def score(self, task: Task, split: Split) -> list[float | None]:
-        """Share of `split` answered rightly, a seed; None for a seed that has diverged."""
+    def score(self, task: Task, split: Split | None) -> list[float | None]:
+        """Share of `split` (the task's test or validation images) answered rightly, a seed; None: diverged."""
+        assert split is not None  # build_stream() refuses to score images that a stream leaves out
         right = torch.zeros(len(self.model.seeds), dtype=torch.int64, device=self.model.device)
         for x, y in self.sweep(split, SCORED_AT_ONCE):
             outputs = self.strategy.outputs(self.model, x, task)

@@ -9,8 +9,7 @@ import threading
 import time
 import traceback
 import warnings
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from multiprocessing import resource_tracker
@@ -19,10 +18,12 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Protocol, TypeVar
 
 from clbench.errors import UserError
-from clbench.groups import Machine, News, SeedGroup
+from clbench.groups import Machine, News, SeedGroup, Stopped
+from clbench.learning import streams
 from clbench.registry import PluginWarning
 
 MESSAGE_EVERY = 0.25  # seconds between two messages of progress
+STOP = "stop"  # what a parent sends that has heard enough
 
 
 class Job(Protocol):
@@ -61,6 +62,10 @@ class Worker:
     process: BaseProcess
     pipe: Connection
 
+    def send(self, message: SeedGroup | str) -> None:
+        with suppress(BrokenPipeError):  # a process that is gone: the next look at its pipe says so
+            self.pipe.send(message)
+
     def end(self) -> None:
         self.process.kill()
         self.process.join()
@@ -68,46 +73,51 @@ class Worker:
 
 
 def spread(
-    jobs: Sequence[J], machine: Machine, workers: int, heard: Callable[[J, News], None]
+    jobs: Iterable[J], machine: Machine, workers: int, heard: Callable[[J, News], bool | None]
 ) -> Iterator[tuple[J, Outcome]]:
-    """Every job with its outcome, as they end; `heard` is told the news in between."""
-    todo = deque(jobs)
+    """Every job with its outcome, as they end. A job is asked for when a process is free for it.
+
+    `heard` is told the news in between, and says True of a job that shall stop: its outcome is Stopped.
+    """
+    queue = iter(jobs)
     busy: dict[Connection, tuple[Worker, J]] = {}
+    idle: list[Worker] = []
+
+    def fill() -> None:
+        while len(busy) < workers and (job := next(queue, None)) is not None:
+            worker = idle.pop() if idle else started(machine)
+            busy[worker.pipe] = (worker, job)
+            worker.send(job.group)
+
     try:
-        for _ in range(min(workers, len(jobs))):
-            give(started(machine), todo, busy)
+        fill()
         while busy:
             for pipe in wait(list(busy)):
                 worker, job = busy[pipe]  # type: ignore[index]
                 message = received(worker)
                 if isinstance(message, News):
-                    heard(job, message)
+                    if heard(job, message):
+                        worker.send(STOP)
                     continue
                 del busy[worker.pipe]
-                if message is None or not todo:
+                if message is None:
                     worker.end()
-                if todo:
-                    give(worker if message is not None else started(machine), todo, busy)
+                else:
+                    idle.append(worker)
                 yield job, ended(message)
+            fill()  # after all that was told: the next job may depend on it
     finally:
-        for worker, _ in busy.values():
+        for worker in [*(worker for worker, _ in busy.values()), *idle]:
             worker.end()
 
 
-def ended(message: list[Any] | Failure | None) -> Outcome:
+def ended(message: list[Any] | Failure | Stopped | None) -> Outcome:
     if message is None:
         return UserError("its process was killed (out of memory?); run the same command to go on")
     return message.error() if isinstance(message, Failure) else message
 
 
-def give(worker: Worker, todo: deque[J], busy: dict[Connection, tuple[Worker, J]]) -> None:
-    job = todo.popleft()
-    busy[worker.pipe] = (worker, job)
-    with suppress(BrokenPipeError):  # a process that is gone: the next look at its pipe says so
-        worker.pipe.send(job.group)
-
-
-def received(worker: Worker) -> News | list[Any] | Failure | None:
+def received(worker: Worker) -> News | list[Any] | Failure | Stopped | None:
     """The next message; None from a process that is gone."""
     try:
         return worker.pipe.recv()
@@ -143,17 +153,21 @@ def serve(pipe: Connection, machine: Machine, parent: int) -> None:
     """Learn one group after the other."""
     threading.Thread(target=end_with, args=(parent,), daemon=True).start()
     warnings.simplefilter("ignore", PluginWarning)  # the parent has said it
-    while True:
-        try:
-            group = pipe.recv()
-        except EOFError:
-            return
-        pipe.send(outcome(group, machine, pipe))
+    with streams.kept():
+        while True:
+            try:
+                group = pipe.recv()
+            except EOFError:
+                return
+            if group != STOP:  # one that came when its group had ended
+                pipe.send(outcome(group, machine, Told(pipe)))
 
 
-def outcome(group: SeedGroup, machine: Machine, pipe: Connection) -> list[Any] | Failure:
+def outcome(group: SeedGroup, machine: Machine, tell: Callable[[News], None]) -> list[Any] | Failure | Stopped:
     try:
-        return group.learn(machine, Told(pipe))
+        return group.learn(machine, tell)
+    except Stopped as stopped:
+        return stopped
     except Exception as error:
         return Failure(reason(error), traceback.format_exc())
 
@@ -168,10 +182,18 @@ def reason(error: Exception) -> str:
     return f"{type(error).__name__}: {words} (--debug shows where)"
 
 
-class Told:
-    """Sends news to the parent, every stage at once and progress now and then."""
+class Line(Protocol):
+    """An end of a pipe, or what does its work."""
 
-    def __init__(self, pipe: Connection) -> None:
+    def send(self, message: Any) -> None: ...
+    def poll(self) -> bool: ...
+    def recv(self) -> Any: ...
+
+
+class Told:
+    """Sends news to the parent, every stage at once and progress now and then; raises Stopped when it says so."""
+
+    def __init__(self, pipe: Line) -> None:
         self.pipe, self.waiting, self.last = pipe, 0, 0.0
 
     def __call__(self, news: News) -> None:
@@ -179,6 +201,8 @@ class Told:
         if news.runs is not None or time.monotonic() - self.last > MESSAGE_EVERY:
             self.pipe.send(replace(news, samples=self.waiting))
             self.waiting, self.last = 0, time.monotonic()
+            if self.pipe.poll() and self.pipe.recv() == STOP:
+                raise Stopped
 
 
 def end_with(parent: int) -> None:

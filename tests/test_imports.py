@@ -27,7 +27,7 @@ ROWS = [
     ["learning"],
     ["workers", "listing", "progress"],
     ["runner"],
-    ["prune_lenet"],
+    ["prune_lenet", "sweep", "cluster"],
     ["evaluation"],
     ["cli"],
     ["__main__"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from filelock import FileLock
@@ -209,6 +210,7 @@ class PruneLenet:
     """A study by one measure, as the runner sees it."""
 
     config: Settings
+    alone: ClassVar[bool] = False
 
     @property
     def name(self) -> str:

@@ -40,12 +40,24 @@ class Common:
     limit: Annotated[Count | None, "training images a task, at most"] = None
     normalize: Annotated[Literal["unit", "standard"], "pixels to 0..1, or to mean 0 and deviation 1"] = "unit"
     pad: Annotated[Natural, Field(le=256), "pixels of zeros added on every side"] = 0
+    first: Annotated[Count | None, "the first so many tasks alone"] = None
 
 
-def assemble(name: str, parts: Sequence[Part], common: Common, scenario: Scenario, device: torch.device) -> Stream:
-    """A Stream of `parts` on `device`. Tasks that draw on the same images share one tensor of them."""
+def assemble(
+    name: str,
+    parts: Sequence[Part],
+    common: Common,
+    scenario: Scenario,
+    device: torch.device,
+    tested: bool = True,
+) -> Stream:
+    """A Stream of `parts` on `device`. Tasks that draw on the same images share one tensor of them.
+
+    Not `tested`: no test image or label is looked at, and no task has any; so hyper-parameters are chosen.
+    """
     if not parts:
         raise UserError(f"stream {name} has no task")
+    parts = parts[: common.first]
     pools = {part.images.name: part.images for part in parts}
     shapes = {tuple(images.x_train.shape[1:]) for images in pools.values()}
     if len(shapes) > 1:
@@ -55,9 +67,9 @@ def assemble(name: str, parts: Sequence[Part], common: Common, scenario: Scenari
         raise UserError(f"stream {name} permutes pixels before any are added; leave stream.pad at 0")
     pool = flat if permuted else padded(common.pad)
     train = torch.cat([pool(i.x_train) for i in pools.values()]).to(device)
-    test = torch.cat([pool(i.x_test) for i in pools.values()]).to(device)
+    test = torch.cat([pool(i.x_test) for i in pools.values()]).to(device) if tested else None
     scale, shift = normalisation(train, common.normalize)
-    train_offsets, test_offsets = offsets(pools, "x_train"), offsets(pools, "x_test")
+    train_offsets, test_offsets = offsets(pools, "x_train"), offsets(pools, "x_test") if tested else {}
     tasks, first = [], 0
     for index, part in enumerate(parts):
         start = 0 if scenario == "domain" else first
@@ -73,9 +85,12 @@ def assemble(name: str, parts: Sequence[Part], common: Common, scenario: Scenari
             return Split(pool, (rows + offset).to(device), labels, permutation, None, scale, shift)
 
         learn, held = cut(rows_of(images.y_train, part.classes), common, index)
-        tests = rows_of(images.y_test, part.classes)
-        at, at_test = train_offsets[images.name], test_offsets[images.name]
-        if not len(learn) or not len(tests):
+        at = train_offsets[images.name]
+        asked = None
+        if test is not None:
+            tests = rows_of(images.y_test, part.classes)
+            asked = split(test, tests, images.y_test, test_offsets[images.name]) if len(tests) else None
+        if not len(learn) or (tested and asked is None):
             raise UserError(f"stream {name}: task {index + 1} ({part.name}) has no training or no test images")
         tasks.append(
             Task(
@@ -83,7 +98,7 @@ def assemble(name: str, parts: Sequence[Part], common: Common, scenario: Scenari
                 name=part.name,
                 columns=columns,
                 train=split(train, learn, images.y_train, at),
-                test=split(test, tests, images.y_test, at_test),
+                test=asked,
                 validation=split(train, held, images.y_train, at) if len(held) else None,
             )
         )

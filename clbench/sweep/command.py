@@ -1,0 +1,78 @@
+"""What `clbench sweep` calls: where trials run and results lie, then the sweep, its picture and its defaults."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clbench import cluster
+from clbench.groups import Machine
+from clbench.runner import Spread
+from clbench.sweep import defaults
+from clbench.sweep.drive import Outcome, SilentOnlooker, sweep
+from clbench.sweep.mirror import Mirror, is_url
+from clbench.sweep.plan import Plan
+from clbench.sweep.words import watcher
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where trials run, and the folder or URL of results."""
+
+    out: str
+    workers: int = 1
+    ray: str | None = None
+    cpus: float = 1.0
+    gpus: float = 0.0
+
+    @contextlib.contextmanager
+    def spread(self) -> Iterator[Spread | None]:
+        """On a cluster; None: in processes here."""
+        if self.ray is None:
+            yield None
+        else:
+            with cluster.connected(self.ray, self.cpus, self.gpus) as found:
+                yield found.spread
+
+    @contextlib.contextmanager
+    def folder(self) -> Iterator[tuple[Path, Callable[[Path], None]]]:
+        """The folder here, and what is to be told when the record was written."""
+        if not is_url(self.out):
+            yield Path(self.out), lambda path: None
+            return
+        mirror = Mirror(self.out)
+        mirror.pull()
+        try:
+            yield mirror.folder, mirror.push
+        finally:
+            mirror.push()
+
+
+def run(
+    plan: Plan,
+    where: Where,
+    machine: Machine,
+    force: bool,
+    silent: bool,
+    write_defaults: bool = False,
+    plots: Path | None = None,
+) -> tuple[Outcome, list[str]]:
+    """The sweep's outcome, and lines about what else was written."""
+    if write_defaults:
+        defaults.require_possible(plan)
+    watch: Any = SilentOnlooker() if silent else watcher()
+    showing = contextlib.nullcontext() if silent else watch
+    with where.folder() as (out, pushed), where.spread() as spread:
+        with showing:
+            done = sweep(plan, out, machine, where.workers, force, watch, spread, pushed)
+        notes = []
+        if plots is not None and done.record.trials:
+            from clbench.sweep.plots import draw  # matplotlib is slow to import
+
+            notes += [f"plot: {picture}" for picture in draw(done.record, done.path, out, plots)]
+        if write_defaults:
+            notes.append(f"defaults: {defaults.write(done.record, done.path)}")
+    return done, notes

@@ -1,0 +1,76 @@
+"""The winner's values into the user's clbench.toml, where later trainings find them; comments stay."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import Table
+
+from clbench.atomic import write_whole
+from clbench.errors import UserError
+from clbench.jsonfile import text
+from clbench.sweep.plan import Plan
+from clbench.sweep.record import Record
+from clbench.sweep.space import said
+
+FILE = Path("clbench.toml")
+
+
+def require_possible(plan: Plan) -> None:
+    """UserError, before anything is run, where the search cannot end in defaults."""
+    if plan.protocol == "continual":
+        raise UserError(
+            "--write-defaults: a continual search chooses anew for every task; there is no one value to write"
+        )
+    if not any(axis.name.startswith("strategy.") for axis in plan.axes):
+        raise UserError("--write-defaults writes options of the method alone, and none is searched")
+
+
+def write(record: Record, path: Path, file: Path = FILE) -> str:
+    """Put the best trial's strategy options under [stream.X.strategy.Y]; what was done, in a line.
+
+    Options of train, stream and network hold for every method of the stream and are not written.
+    UserError: no trial has finished, the file is no TOML or not writable.
+    """
+    best = record.best
+    config = record.plan["config"]
+    if best is None:
+        raise UserError(f"{path}: no trial has finished, so there is nothing to write into {file}")
+    own = {
+        n.removeprefix("strategy.").split(".")[-1]: v for n, v in best.values.items() if n.startswith("strategy.")
+    }
+    document = read(file)
+    keys = ("stream", config["stream"]["name"], "strategy", config["method"])
+    table = inner(document, keys, file)
+    origin = f"clbench sweep, {record.plan['protocol']}, validation ACC {best.score:.2f}: {path}"
+    for name, value in own.items():
+        table[name] = value
+        table[name].comment(origin)
+    write_whole(file, tomlkit.dumps(document).encode())
+    left = {n: v for n, v in best.values.items() if not n.startswith("strategy.")}
+    note = f" ({said(left)} would hold for every method of the stream and was not written)" if left else ""
+    return f"{file}: [{'.'.join(keys)}] {said(own)}{note}"
+
+
+def read(file: Path) -> tomlkit.TOMLDocument:
+    if not file.exists():
+        return tomlkit.document()
+    try:
+        return tomlkit.parse(text(file))
+    except TOMLKitError as error:
+        raise UserError(f"{file}: not valid TOML: {' '.join(str(error).split())}") from None
+
+
+def inner(document: Any, keys: tuple[str, ...], file: Path) -> Table:
+    """The table at `keys`, made where there is none."""
+    table = document
+    for depth, key in enumerate(keys):
+        if key not in table:
+            table[key] = tomlkit.table(is_super_table=depth < len(keys) - 1)
+        table = table[key]
+        if not isinstance(table, dict):
+            raise UserError(f"{file}: {'.'.join(keys[: depth + 1])} must be a table")
+    return table

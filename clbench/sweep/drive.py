@@ -1,0 +1,246 @@
+"""A sweep from start to end: trials as they are asked for, their record, then the winner."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from clbench import results
+from clbench.config import Config
+from clbench.errors import UserError
+from clbench.groups import Machine
+from clbench.learning import Learning
+from clbench.metrics import accuracy_per_stage
+from clbench.results import AnyResult, Run, SeedRun
+from clbench.runner import Experiment, Silent, Spread, Watcher, conduct, locked, now, pursue
+from clbench.sweep import record as records
+from clbench.sweep.continual import Continual
+from clbench.sweep.plan import PROTOCOLS, Plan
+from clbench.sweep.record import Record, Trial
+from clbench.sweep.search import Search
+
+
+class Onlooker(Watcher, Protocol):
+    """A watcher that also hears of trials."""
+
+    def trials(self, record: Record, trial: Trial) -> None:
+        """One of them has begun, come further or ended."""
+        ...
+
+
+class SilentOnlooker(Silent):
+    def trials(self, record: Record, trial: Trial) -> None: ...
+
+
+@dataclass
+class Outcome:
+    """What a sweep leaves."""
+
+    record: Record
+    path: Path  # of the record
+    winner: Path  # its result
+
+
+class Trials:
+    """What is to be run next, for the runner; keeps the record."""
+
+    def __init__(self, plan: Plan, record: Record, keep: Callable[[Record], None], watch: Onlooker) -> None:
+        self.plan, self.record, self.keep, self.watch = plan, record, keep, watch
+        self.search = Search(plan)
+        self.known: dict[str, Trial] = {}  # digest of its configuration -> the first trial with it
+        self.open: dict[str, Trial] = {}
+        self.unfinished: list[Trial] = []
+        for trial in record.trials:
+            trial.status = "running" if trial.status == "failed" else trial.status  # a second chance
+            if trial.status == "running":
+                trial.scores, trial.reason = [], None
+                self.unfinished.append(trial)
+            self.search.again(trial)
+            self.known.setdefault(plan.trial(trial.values).digest, trial)
+
+    def next(self) -> Experiment | None:
+        while (trial := self.unfinished.pop(0) if self.unfinished else self.new()) is not None:
+            config = self.plan.trial(trial.values)
+            first = self.known.setdefault(config.digest, trial)
+            if first is not trial:
+                self.repeated(trial, first)
+                continue
+            self.open[config.digest] = trial
+            self.told(trial)
+            return Learning(config)
+        return None
+
+    def new(self) -> Trial | None:
+        number = len(self.record.trials)
+        if number >= self.plan.trials:
+            return None
+        values = self.search.ask(number)
+        trial = Trial(number, values, str(self.plan.trial(values).path))
+        self.record.trials.append(trial)
+        return trial
+
+    def repeated(self, trial: Trial, first: Trial) -> None:
+        """Its configuration is another trial's, as where an option is not used: there is nothing to run."""
+        trial.status, trial.reason = "repeated", f"the same run as trial {first.number + 1}"
+        self.search.tell(trial)
+        self.told(trial)
+
+    def hopeless(self, experiment: Experiment, runs: Sequence[SeedRun]) -> bool:
+        trial = self.open[experiment.config.digest]
+        scores = scores_of(runs)
+        if len(scores) <= len(trial.scores):
+            return False
+        trial.scores = scores
+        self.watch.trials(self.record, trial)
+        if len(scores) < tasks_of(runs) and self.search.hopeless(trial):
+            trial.status, trial.reason = (
+                "stopped",
+                f"below the median of the other trials after task {len(scores)}",
+            )
+        return trial.status == "stopped"
+
+    def ended(self, experiment: Experiment, result: AnyResult | None, problem: UserError | None) -> None:
+        trial = self.open.pop(experiment.config.digest)
+        if result is None or problem is not None:
+            trial.status, trial.reason = "failed", str(problem)
+        elif trial.status != "stopped" or result.status == "done":
+            diverged = any(run.status == "diverged" for run in result.runs)
+            trial.status, trial.reason = ("diverged" if diverged else "done"), result.reason
+        if result is not None:
+            trial.scores = scores_of(result.runs)
+            trial.spread = [last[-1] for run in result.runs if (last := scores_of([run]))]
+            trial.seconds = round(sum(result.runs[0].seconds), 3)
+        self.search.tell(trial)
+        self.told(trial)
+
+    def told(self, trial: Trial) -> None:
+        self.keep(self.record)
+        self.watch.trials(self.record, trial)
+
+
+def scores_of(runs: Sequence[SeedRun]) -> list[float]:
+    """Validation ACC in percent after 1, 2, .. tasks, as far as every seed has come; [] where one has diverged."""
+    matrices = [np.array(run.matrix, dtype=np.float64) for run in runs if isinstance(run, Run) and run.matrix]
+    if len(matrices) < len(runs) or any(run.status == "diverged" for run in runs):
+        return []
+    if joint(runs):
+        matrices = [np.concatenate([R, np.tile(R[-1:], (R.shape[1] + 1 - len(R), 1))]) for R in matrices]
+    stages = min(len(R) for R in matrices) - 1
+    found = np.mean([accuracy_per_stage(R)[:stages] for R in map(filled, matrices)], axis=0) if stages else []
+    return [round(float(score), 4) for score in found]
+
+
+def joint(runs: Sequence[SeedRun]) -> bool:
+    """All tasks at once in stage 1: a finished run that has fewer rows than tasks."""
+    return all(
+        isinstance(run, Run) and run.status == "done" and len(run.matrix) < len(run.matrix[0]) for run in runs
+    )
+
+
+def filled(R: np.ndarray) -> np.ndarray:
+    """R with rows of NaN for the stages to come."""
+    missing = R.shape[1] + 1 - len(R)
+    return np.concatenate([R, np.full((missing, R.shape[1]), np.nan)]) if missing else R
+
+
+def tasks_of(runs: Sequence[SeedRun]) -> int:
+    return max(len(run.matrix[0]) if isinstance(run, Run) and run.matrix else 0 for run in runs)
+
+
+# -- the whole ------------------------------------------------------------------------------------------------
+
+
+def sweep(
+    plan: Plan,
+    out: Path,
+    machine: Machine,
+    workers: int = 1,
+    force: bool = False,
+    watch: Onlooker | None = None,
+    spread: Spread | None = None,
+    pushed: Callable[[Path], None] = lambda path: None,
+) -> Outcome:
+    """Run what is missing of a sweep and train its winner; `pushed` hears of the record when it was written."""
+    watch = watch or SilentOnlooker()
+    path = out / plan.path
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(locked(path))
+        record = None if force else records.found(path)
+        record = record or Record(plan.digest, plan.as_dict(), started=now())
+
+        def keep(record: Record) -> None:
+            records.save(record, path)
+            pushed(path)
+
+        checked(plan, machine)
+        if plan.protocol == "continual":
+            final: Learning = Continual(plan.continual(), searched(plan, record, None, path))
+        else:
+            pursue(
+                Trials(plan, record, keep, watch),
+                out,
+                replace(machine, keep="none"),
+                workers,
+                force,
+                watch,
+                spread,
+            )
+            best = record.best
+            if best is None:
+                keep(record)
+                raise UserError(f"no trial has finished: {reasons(record)}; {path} has every trial's reason")
+            final = Learning(plan.winner(best.values), searched(plan, record, best, path))
+        [(winner, result)] = conduct([final], out, machine, workers, force, watch, spread)
+        if result.search is None:  # it was trained before it was found
+            results.save(replace(result, search=final.search), winner)
+        record.winner = {"file": str(winner.relative_to(out)), **said_of(record.best)}
+        record.status, record.finished = "done", record.finished or now()
+        keep(record)
+    return Outcome(record, path, winner)
+
+
+def checked(plan: Plan, machine: Machine) -> None:
+    """The data is there and the method can be made: what is wrong with all trials is said once, before any."""
+    config: Config = plan.continual() if plan.protocol == "continual" else plan.trial(first_values(plan))
+    Learning(config).result(machine, machine.prepare())
+
+
+def first_values(plan: Plan) -> dict[str, Any]:
+    return {axis.name: axis.ends[0] for axis in plan.axes}
+
+
+def searched(plan: Plan, record: Record, best: Trial | None, path: Path) -> dict[str, Any]:
+    """What the winner's result file says of how its values were found."""
+    asked = plan.as_dict()
+    return {
+        "record": path.name,
+        "space": asked["space"],
+        "search": plan.search,
+        "trials": {state: n for state in records.ENDED if (n := record.count(state))},
+        "protocol": plan.protocol,
+        "data": f"{PROTOCOLS[plan.protocol]}; {100 * plan.validation:g} percent of each task's training images",
+        "search_seeds": list(plan.search_seeds),
+        **said_of(best),
+    }
+
+
+def said_of(best: Trial | None) -> dict[str, Any]:
+    return {} if best is None else {"trial": best.number, "values": best.values, "validation_ACC": best.score}
+
+
+def reasons(record: Record) -> str:
+    """The reason of the first trial that has one."""
+    return next(iter(unfinished_reasons(record)), "there was none")
+
+
+def unfinished_reasons(record: Record) -> Iterator[str]:
+    return (f"trial {trial.number + 1} {trial.status}: {trial.reason}" for trial in record.trials if trial.reason)
+
+
+def as_json(outcome: Outcome) -> dict[str, Any]:
+    return {"record": str(outcome.path), "winner_file": str(outcome.winner), **asdict(outcome.record)}

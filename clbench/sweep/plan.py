@@ -1,0 +1,267 @@
+"""A sweep as asked for: what is searched, on which data, by which protocol; and the Config of every run in it."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from clbench import config as configuration
+from clbench.config import Config, Table, plain
+from clbench.errors import UserError
+from clbench.layers import Layer, read_file
+from clbench.options import did_you_mean, shown
+from clbench.results import digest
+from clbench.sweep.space import Axis, axes_of, parse_grids, setting
+
+SEARCHES = ("grid", "random", "tpe")
+PROTOCOLS = {
+    "stream": "ACC on validation images of the whole stream",
+    "first": "ACC on validation images of the stream's first tasks alone (Chaudhry et al. 2019, A-GEM)",
+    "other-seed": "ACC on validation images of a stream made with another seed (after Chaudhry et al. 2019)",
+    "continual": "task by task, on validation images of the task at hand alone (De Lange et al. 2021; FACIL)",
+}
+KEYS = ("grid", "search", "trials", "protocol", "validation", "tasks", "stop_early", "search_seeds", "tolerance")
+MOST_TRIALS = 100_000
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line says; None where it says nothing."""
+
+    method: str | None = None
+    stream: str | None = None
+    network: str | None = None
+    scenario: str | None = None
+    preset: str | None = None
+    sets: tuple[str, ...] = ()
+    grids: tuple[str, ...] = ()
+    seeds: int | None = None  # how many fresh ones the winner is trained with
+    options: dict[str, Any] = field(default_factory=dict)  # of KEYS but grid
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A sweep; every run in it follows from it alone."""
+
+    asked: Asked
+    file: Layer | None
+    axes: tuple[Axis, ...]
+    search: str
+    trials: int  # grid: as many as there are points, or fewer
+    protocol: str
+    validation: float  # share of each task's training images that the search is scored on
+    tasks: int  # that the protocol `first` looks at
+    stop_early: bool
+    search_seeds: tuple[int, ...]
+    seeds: tuple[int, ...]  # of the winner
+    tolerance: float  # of the protocol continual: share of the reference accuracy that may be lost
+
+    def config(self, seeds: tuple[int, ...], score: str, *sets: str) -> Config:
+        asked = self.asked
+        return configuration.resolve(
+            asked.method,
+            asked.stream,
+            network=asked.network,
+            scenario=asked.scenario,
+            seeds=seeds,
+            score=score,
+            preset=asked.preset,
+            file=self.file,
+            sets=(*asked.sets, *sets),
+        )
+
+    @cached_property
+    def base(self) -> Config:
+        """What all runs share: the winner's configuration before any value is chosen."""
+        return self.config(self.seeds, "test", f"stream.validation={self.kept_out}")
+
+    @property
+    def kept_out(self) -> float:
+        """Of the winner's training images: none, unless its training stops on validation loss."""
+        given = self.config(self.seeds, "test")
+        watches = given.train.patience and given.train.stop_on == "validation"
+        return max(given.stream_options["validation"], self.validation) if watches else 0.0
+
+    def trial(self, values: Table) -> Config:
+        """Scored on validation images, on the stream that the protocol names."""
+        sets = [f"stream.validation={self.validation}", *chosen(values)]
+        if self.protocol == "first":
+            sets.append(f"stream.first={self.tasks}")
+        if self.protocol == "other-seed":
+            sets.append(f"stream.seed={self.base.stream_options['seed'] + 1}")
+        return self.config(self.search_seeds, "validation", *sets)
+
+    def winner(self, values: Table) -> Config:
+        """On all training images, with fresh seeds, scored on test images."""
+        return self.config(self.seeds, "test", f"stream.validation={self.kept_out}", *chosen(values))
+
+    def continual(self) -> Config:
+        """The run that chooses for itself, task by task."""
+        rates, strengths = rates_and_strengths(self)
+        own = {
+            "rates": list(rates),
+            "strength": strengths.name.removeprefix("strategy."),
+            "values": list(strengths.values),
+            "tolerance": self.tolerance,
+        }
+        return replace(self.config(self.seeds, "test", f"stream.validation={self.validation}"), continual=own)
+
+    def as_dict(self) -> Table:
+        base = {key: value for key, value in self.base.as_dict().items() if key != "score"}
+        for axis in self.axes:  # what it is set to elsewhere, as by --write-defaults, is no part of the sweep
+            section, *_, option = axis.name.split(".")
+            base[section] = {key: value for key, value in base[section].items() if key != option}
+        return plain(
+            {
+                "config": base,
+                "space": {axis.name: axis.as_dict() for axis in self.axes},
+                "search": self.search,
+                "trials": self.trials,
+                "protocol": self.protocol,
+                "validation": self.validation,
+                "tasks": self.tasks if self.protocol == "first" else None,
+                "stop_early": self.stop_early,
+                "search_seeds": list(self.search_seeds),
+                "tolerance": self.tolerance if self.protocol == "continual" else None,
+            }
+        )
+
+    @property
+    def digest(self) -> str:
+        return digest(self.as_dict())
+
+    @property
+    def path(self) -> Path:
+        """Of the record, below the output folder."""
+        folder = re.sub(r"[^A-Za-z0-9.-]+", "_", self.base.stream)[-100:]
+        return Path(folder) / f"sweep-{self.base.method}-{self.digest}.json"
+
+
+def chosen(values: Table) -> list[str]:
+    return [setting(name, value) for name, value in values.items()]
+
+
+def rates_and_strengths(plan: Plan) -> tuple[tuple[float, ...], Axis]:
+    """Both axes of a continual search: learning rates (or the one there is), strengths from the largest down."""
+    rates = next((axis for axis in plan.axes if axis.name == "train.lr"), None)
+    others = [axis for axis in plan.axes if axis is not rates]
+    numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for a in plan.axes for v in a.values)
+    if len(others) != 1 or not others[0].name.startswith("strategy.") or not numbers or not others[0].values:
+        raise UserError(
+            "--protocol continual searches one strength, from its largest value down, and train.lr if given: "
+            "--grid strategy.lam=1,10,100 --grid train.lr=0.1,0.05"
+        )
+    strengths = Axis(others[0].name, tuple(sorted(others[0].values, reverse=True)))
+    return tuple(rates.values) if rates else (plan.base.train.lr,), strengths
+
+
+def planned(path: Path | None, asked: Asked) -> Plan:
+    """The plan of a file and flags, flags first; UserError for whatever is unknown or out of range."""
+    file = read_file(path, also=("sweep",)) if path else None
+    table = file.values.get("sweep", {}) if file else {}
+    at = file.at if file else lambda *words: ""
+    if not isinstance(table, dict):
+        raise UserError(f"{at('sweep')}sweep must be a table, got {shown(table)}")
+    for key in table:
+        if key not in KEYS:
+            raise UserError(f"{at('sweep', key)}no option sweep.{key}; {did_you_mean(str(key), KEYS)}")
+    grid = table.get("grid", {})
+    if not isinstance(grid, dict):
+        raise UserError(f"{at('sweep', 'grid')}sweep.grid must be a table of options, got {shown(grid)}")
+    axes = {axis.name: axis for axis in axes_of(flattened(grid), at("sweep", "grid") + "sweep.grid: ")}
+    axes |= {axis.name: axis for axis in axes_of(parse_grids(asked.grids), "--grid ")}
+    if not axes:
+        raise UserError(
+            "nothing to search; name options with --grid strategy.lam=0:10:1, or in a file under sweep.grid"
+        )
+
+    def given(name: str, default: Any) -> tuple[Any, str]:
+        if asked.options.get(name) is not None:
+            return asked.options[name], f"--{name.replace('_', '-')}"
+        return table.get(name, default), f"{at('sweep', name)}sweep.{name}"
+
+    search = one_of(*given("search", "grid"), SEARCHES)
+    protocol = one_of(*given("protocol", "stream"), tuple(PROTOCOLS))
+    search_seeds = number(*given("search_seeds", 1), 1, configuration.MOST_SEEDS)
+    seeds = asked.seeds if asked.seeds is not None else len(configuration.seeds_of(file or Layer("", {})))
+    experiment = (
+        None if file is None else replace(file, values={k: v for k, v in file.values.items() if k != "sweep"})
+    )
+    stop_early, where = given("stop_early", False)
+    if not isinstance(stop_early, bool):
+        raise UserError(f"{where}: expected true or false, got {shown(stop_early)}")
+    plan = Plan(
+        asked=asked,
+        file=experiment,
+        axes=tuple(axes.values()),
+        search=search,
+        trials=count_of(tuple(axes.values()), search, *given("trials", None)),
+        protocol=protocol,
+        validation=share(*given("validation", 0.1)),
+        tasks=number(*given("tasks", 3), 1, 1000),
+        stop_early=stop_early,
+        search_seeds=tuple(range(search_seeds)),
+        seeds=tuple(range(search_seeds, search_seeds + seeds)),
+        tolerance=share(*given("tolerance", 0.2)),
+    )
+    check(plan)
+    return plan
+
+
+def flattened(grid: Table) -> Table:
+    """{'strategy': {'lam': ..}} as {'strategy.lam': ..}; a name with dots stays."""
+    found: Table = {}
+    for name, value in grid.items():
+        found |= {f"{name}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {name: value}
+    return found
+
+
+def check(plan: Plan) -> None:
+    """Every value of every axis makes a configuration, before anything is run."""
+    if plan.protocol == "continual":
+        rates_and_strengths(plan)
+        plan.continual()
+    for axis in plan.axes:
+        for value in axis.ends:
+            try:
+                plan.trial({axis.name: value})
+            except UserError as error:
+                raise UserError(f"grid: {str(error).removeprefix('--set: ')}") from None
+
+
+def count_of(axes: tuple[Axis, ...], search: str, asked: Any, where: str) -> int:
+    ranges = [axis.name for axis in axes if not axis.values]
+    if search == "grid":
+        if ranges:
+            raise UserError(
+                f"{ranges[0]} is a range, which a grid cannot walk; --search random or tpe, or give steps"
+            )
+        points = math.prod(len(axis.values) for axis in axes)
+        if points > MOST_TRIALS:
+            raise UserError(
+                f"the grid has {points} points; there can be {MOST_TRIALS}: take --search random or tpe"
+            )
+        return min(points, number(asked, where, 1, MOST_TRIALS)) if asked is not None else points
+    return number(20 if asked is None else asked, where, 1, MOST_TRIALS)
+
+
+def one_of(value: Any, where: str, known: tuple[str, ...]) -> str:
+    if value not in known:
+        raise UserError(f"{where} is {shown(value)}; {did_you_mean(str(value), known)}")
+    return value
+
+
+def number(value: Any, where: str, low: int, high: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise UserError(f"{where}: expected a whole number from {low} to {high}, got {shown(value)}")
+    return value
+
+
+def share(value: Any, where: str) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < 1:
+        raise UserError(f"{where}: expected a share between 0 and 1, got {shown(value)}")
+    return float(value)

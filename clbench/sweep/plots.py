@@ -1,0 +1,168 @@
+"""Pictures of a sweep: a curve for one option, a heat map for two, parallel coordinates for more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from clbench import results
+from clbench.errors import UserError
+from clbench.metrics import METRICS, Unavailable
+from clbench.report.pictures import COLOURS, MARKERS, save, styled
+from clbench.sweep.record import Record, Trial
+from clbench.sweep.space import spoken
+
+SCORE = "validation ACC (%)"
+CURVES = ("ACC", "BWT")  # FWT compares with joint training, which a search does not run
+NUMBERED = 300  # cells beyond which the numbers of a heat map would be too small to read
+
+
+def draw(record: Record, path: Path, out: Path, folder: Path) -> list[Path]:
+    """PNG and SVG of the finished trials; `path` is that of the record, `out` the folder that its files lie in."""
+    trials = [trial for trial in record.trials if trial.score is not None]
+    varied = [n for n in record.plan["space"] if len({spoken(t.values[n]) for t in trials}) > 1]
+    if len(trials) < 2 or not varied:
+        raise UserError(f"{path}: nothing to draw yet: {len(trials)} trials have finished")
+    with styled(folder):
+        if len(varied) == 1:
+            figure = curve(varied[0], trials, out)
+        elif len(varied) == 2 and all("values" in record.plan["space"][name] for name in varied):
+            figure = heat_map(varied[0], varied[1], trials)
+        else:
+            figure = parallel(varied, trials)
+        config = record.plan["config"]
+        figure.axes[0].set_title(title(config, record), fontsize=8, loc="left")
+        return save(figure, folder / path.stem)
+
+
+def title(config: dict[str, Any], record: Record) -> str:
+    seeds = len(record.plan["search_seeds"])
+    return f"{config['method']} on {config['stream']['name']}, {seeds} seed{'s' * (seeds > 1)} a trial"
+
+
+def curve(name: str, trials: list[Trial], out: Path) -> Figure:
+    """Every metric over the value, mean of the seeds with a band of one standard deviation (as Fig. 8b and 8c)."""
+    figure = Figure(figsize=(4.6, 3.0))
+    axes = figure.add_subplot()
+    trials = sorted(trials, key=lambda t: order(t.values[name]))
+    places, labels = positions([t.values[name] for t in trials])
+    for n, metric in enumerate(CURVES):
+        values = [measured(out / t.file, metric) for t in trials]
+        mean = np.array([v.mean() if len(v) else np.nan for v in values])
+        std = np.array([v.std(ddof=1) if len(v) > 1 else 0.0 for v in values])
+        unit = METRICS[metric].unit
+        axes.plot(places, mean, marker=MARKERS[n], color=COLOURS[n], markersize=4, label=f"{metric} ({unit})")
+        axes.fill_between(places, mean - std, mean + std, color=COLOURS[n], alpha=0.2, linewidth=0)
+    if labels:
+        axes.set_xticks(places, labels)
+    elif places.min() > 0 and places.max() / places.min() > 50:
+        axes.set_xscale("log")
+    axes.set_xlabel(name)
+    axes.set_ylabel("on validation images")
+    finish(axes)
+    axes.legend(frameon=False)
+    return figure
+
+
+def measured(path: Path, metric: str) -> np.ndarray:
+    """The metric of every seed of a trial's result."""
+    try:
+        runs = results.load(path).runs
+        return np.array([METRICS[metric].of(np.array(run.matrix, dtype=float)) for run in runs])
+    except Unavailable:
+        return np.array([])
+
+
+def positions(values: list[Any]) -> tuple[np.ndarray, list[str]]:
+    """Where values stand on an axis: numbers where they are, anything else side by side with its name."""
+    if all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
+        return np.array(values, dtype=float), []
+    return np.arange(len(values), dtype=float), [spoken(v) for v in values]
+
+
+def order(value: Any) -> tuple[bool, Any]:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return (not number, value if number else spoken(value))
+
+
+def heat_map(across: str, up: str, trials: list[Trial]) -> Figure:
+    """The score over two options; a cell without a finished trial is left white, the best has a frame."""
+    columns = sorted({spoken(t.values[across]): t.values[across] for t in trials}.values(), key=order)
+    rows = sorted({spoken(t.values[up]): t.values[up] for t in trials}.values(), key=order)
+    scores = np.full((len(rows), len(columns)), np.nan)
+    for trial in trials:
+        scores[rows.index(trial.values[up]), columns.index(trial.values[across])] = trial.score
+    figure = Figure(figsize=(max(3.3, 0.5 * len(columns) + 1.4), max(2.0, 0.36 * len(rows) + 1.0)))
+    axes = figure.add_subplot()
+    image = axes.imshow(scores, cmap="cividis", origin="lower", aspect="auto")
+    middle = (np.nanmin(scores) + np.nanmax(scores)) / 2
+    digits = 1 if np.nanmax(scores) - np.nanmin(scores) > 5 else 2
+    for (row, column), score in np.ndenumerate(scores):
+        if not np.isnan(score) and scores.size <= NUMBERED:
+            ink = "black" if score > middle else "white"
+            axes.text(column, row, f"{score:.{digits}f}", ha="center", va="center", fontsize=6.5, color=ink)
+    row, column = np.unravel_index(np.nanargmax(scores), scores.shape)
+    frame = {"fill": False, "edgecolor": "#CC3311", "linewidth": 1.8}
+    axes.add_patch(rectangle(float(column), float(row), frame))
+    axes.set_xticks(range(len(columns)), [spoken(v) for v in columns])
+    axes.set_yticks(range(len(rows)), [spoken(v) for v in rows])
+    axes.set_xlabel(across)
+    axes.set_ylabel(up)
+    axes.spines[:].set_visible(False)
+    figure.colorbar(image, ax=axes, label=SCORE)
+    return figure
+
+
+def rectangle(column: float, row: float, look: dict[str, Any]) -> Any:
+    from matplotlib.patches import Rectangle
+
+    return Rectangle((column - 0.5, row - 0.5), 1, 1, **look)
+
+
+def parallel(names: list[str], trials: list[Trial]) -> Figure:
+    """A line a trial through its value of every option, each on a scale of its own, coloured by the score."""
+    figure = Figure(figsize=(max(4.6, 1.3 * len(names) + 1.6), 3.2))
+    axes = figure.add_subplot()
+    scores = np.array([t.score for t in trials], dtype=float)
+    scale = Normalize(scores.min(), scores.max())
+    colours = ScalarMappable(scale, "cividis")
+    heights = np.stack([unit_heights([t.values[n] for t in trials], axes, k) for k, n in enumerate(names)])
+    for n in np.argsort(scores):  # the best on top
+        axes.plot(range(len(names)), heights[:, n], color=colours.to_rgba(scores[n]), linewidth=1.2, alpha=0.9)
+    axes.set_xticks(range(len(names)), names)
+    axes.set_yticks([])
+    axes.set_xlim(-0.2, len(names) - 0.6)
+    axes.spines[:].set_visible(False)
+    figure.colorbar(colours, ax=axes, label=SCORE)
+    return figure
+
+
+def unit_heights(values: list[Any], axes: Axes, place: int) -> np.ndarray:
+    """The values between 0 and 1, with a labelled scale drawn at `place`."""
+    numbers, labels = positions(values)
+    if labels:
+        kinds = sorted(set(labels))
+        numbers, marks = np.array([kinds.index(label) for label in labels], dtype=float), kinds
+    else:
+        logarithmic = numbers.min() > 0 and numbers.max() / numbers.min() > 50
+        ends = [numbers.min(), numbers.max()]
+        marks = [spoken(float(end)) for end in ends]
+        numbers = np.log(numbers) if logarithmic else numbers
+    low, high = numbers.min(), numbers.max()
+    heights = (numbers - low) / (high - low) if high > low else np.full(len(numbers), 0.5)
+    axes.axvline(place, color="0.6", linewidth=0.8)
+    for n, mark in enumerate(marks):
+        height = n / max(len(marks) - 1, 1)
+        axes.annotate(mark, (place, height), (4, 0), textcoords="offset points", fontsize=7, va="center")
+    return heights
+
+
+def finish(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25, linewidth=0.6)

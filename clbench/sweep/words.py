@@ -1,0 +1,161 @@
+"""A sweep in words: a line a trial for logs, a live table on a terminal, status and best from the record alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+from tabulate import tabulate
+
+from clbench import progress
+from clbench.results import SeedRun
+from clbench.sweep.record import ENDED, Record, Trial
+from clbench.sweep.space import said, setting, spoken
+
+SHOWN = 10  # best trials in the live table
+EARLY = 3  # trials that must have ended before the time left is guessed
+
+
+class Clock:
+    """The time left, from how fast trials have ended since this process began."""
+
+    def __init__(self) -> None:
+        self.begun = time.monotonic()
+        self.before: int | None = None  # trials that had ended by then
+
+    def left(self, record: Record) -> str:
+        ended, planned = record.count(*ENDED), record.plan["trials"]
+        self.before = ended if self.before is None else self.before
+        here = ended - self.before
+        if here < EARLY or ended >= planned:
+            return ""
+        seconds = (time.monotonic() - self.begun) / here * (planned - ended)
+        return f", about {seconds / 60:.0f} min left" if seconds > 90 else f", about {seconds:.0f} s left"
+
+
+def told(record: Record, trial: Trial) -> str:
+    """'trial 7 of 55, strategy.lam=3: ACC 98.21 (best 98.60, trial 3)'."""
+    name = f"trial {trial.number + 1} of {record.plan['trials']}, {said(trial.values)}"
+    best = record.best
+    if trial.score is not None and best is not None:
+        return f"{name}: ACC {trial.score:.2f} (best {best.score:.2f}, trial {best.number + 1})"
+    return f"{name}: {trial.status}{f': {trial.reason}' if trial.reason else ''}"
+
+
+class Lines(progress.Lines):
+    """One plain line a trial that has ended; of the winner what a training says."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock, self.in_trials = Clock(), False
+
+    def trials(self, record: Record, trial: Trial) -> None:
+        left = self.clock.left(record)
+        self.in_trials = record.count("running") > 0 or record.count(*ENDED) < record.plan["trials"]
+        if trial.status in ENDED:
+            self.say(told(record, trial) + left)
+
+    def stage(self, key: str, runs: Sequence[SeedRun], news: str) -> None:
+        if not self.in_trials:
+            super().stage(key, runs, news)
+
+
+class Board(progress.Bars):
+    """A live table of trials: those that run, with bars, and the best so far."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = Clock()
+        self.record: Record | None = None
+        self.live = Live(console=self.progress.console, refresh_per_second=4, get_renderable=self.picture)
+
+    def trials(self, record: Record, trial: Trial) -> None:
+        self.record = record
+        self.line = headline(record) + self.clock.left(record)
+        self.table = table(record)
+
+    def end(self, key: str, runs: Sequence[SeedRun]) -> None:
+        super().end(key, runs)
+        self.progress.remove_task(self.bars.pop(key))
+        del self.titles[key]
+
+    def picture(self) -> Group:
+        if self.record is None:
+            return Group(self.progress)
+        return Group(Text(self.line), self.table, self.progress)
+
+    def __enter__(self) -> Board:
+        self.live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.live.stop()
+
+
+def watcher() -> Lines | Board:
+    return Board() if Console(stderr=True).is_terminal else Lines()
+
+
+def table(record: Record) -> Table:
+    """The best trials and those that run."""
+    best = sorted((t for t in record.trials if t.score is not None), key=lambda t: -(t.score or 0))[:SHOWN]
+    running = [t for t in record.trials if t.status == "running"]
+    found = Table("trial", *record.plan["space"], "ACC (%)", "tasks", "status", box=None, pad_edge=False)
+    for trial in [*best, *running]:
+        score = f"{trial.scores[-1]:.2f}" if trial.scores else ""
+        values = [spoken(trial.values.get(name, "")) for name in record.plan["space"]]
+        found.add_row(str(trial.number + 1), *values, score, str(len(trial.scores)), trial.status)
+    return found
+
+
+def headline(record: Record) -> str:
+    """'12 of 55 trials ended (1 diverged), 2 running'."""
+    odd = [f"{n} {state}" for state in ENDED[1:] if (n := record.count(state))]
+    apart = f" ({', '.join(odd)})" if odd else ""
+    ended = f"{record.count(*ENDED)} of {record.plan['trials']} trials ended{apart}"
+    return f"{ended}, {record.count('running')} not" if record.status == "running" else ended
+
+
+def status(record: Record, path: Path) -> str:
+    """Where a sweep stands: its plan in a line, every trial in a table, best first."""
+    config = record.plan["config"]
+    about = f"{config['method']} on {config['stream']['name']}, {record.plan['search']}, {record.plan['protocol']}"
+    if record.plan["protocol"] == "continual":
+        return f"{path}: {about}: {record.status}\n{of_winner(record)}"
+    order = sorted(record.trials, key=lambda t: (t.score is None, -(t.score or 0), t.number))
+    names = list(record.plan["space"])
+    rows = [
+        [
+            t.number + 1,
+            *(spoken(t.values[n]) for n in names),
+            t.score,
+            t.status,
+            t.reason or "",
+            f"{t.seconds:.0f}",
+        ]
+        for t in order
+    ]
+    header = ["trial", *names, "ACC (%)", "status", "reason", "seconds"]
+    body = tabulate(
+        rows, headers=header, floatfmt=".2f", missingval="", disable_numparse=[*range(1, len(names) + 1)]
+    )
+    return "\n".join([f"{path}: {about}: {headline(record)}", body, of_winner(record)]).rstrip()
+
+
+def best(record: Record) -> str:
+    """The best trial so far, as options of clbench train."""
+    found = record.best
+    if found is None:
+        return of_winner(record) or "no trial has finished yet"
+    words = " ".join(f"--set {setting(name, value)}" for name, value in found.values.items())
+    score = f"validation ACC {found.score:.2f} (trial {found.number + 1}; {headline(record)})"
+    return "\n".join([words, score, of_winner(record)]).rstrip()
+
+
+def of_winner(record: Record) -> str:
+    return f"winner: {record.winner['file']}" if record.winner else ""

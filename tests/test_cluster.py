@@ -1,0 +1,60 @@
+"""A real Ray cluster of two nodes on this machine: a node is killed in mid-run, and nothing is lost or changed."""
+
+import threading
+import warnings
+from pathlib import Path
+
+import pytest
+
+from clbench import results
+from clbench.groups import Machine
+from clbench.sweep import record as records
+from clbench.sweep.drive import SilentOnlooker, sweep
+from clbench.sweep.plan import Asked, planned
+
+ray = pytest.importorskip("ray")
+SETS = ("stream.limit=100", "stream.tasks=3", "network.hidden=64", "train.epochs=20")
+
+
+@pytest.fixture(scope="module")
+def two_nodes():
+    """A head without room for work, and two nodes of one core each."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from ray.cluster_utils import Cluster
+
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+        nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
+        yield cluster, nodes
+        cluster.shutdown()
+
+
+class KillOne(SilentOnlooker):
+    """Kills a node, processes and all, as soon as trials are running on both."""
+
+    def __init__(self, cluster, node) -> None:
+        self.cluster, self.node, self.killed = cluster, node, threading.Event()
+
+    def trials(self, record, trial) -> None:
+        if not self.killed.is_set() and len(trial.scores) == 1 and record.count("running") == 2:
+            self.killed.set()
+            threading.Thread(target=self.cluster.remove_node, args=(self.node, False)).start()
+
+
+def test_a_node_that_dies_changes_no_number(two_nodes, tmp_path, monkeypatch):
+    from clbench import cluster as ours
+
+    monkeypatch.chdir(tmp_path)
+    cluster, nodes = two_nodes
+    asked = Asked("ewc", "permuted-digits", sets=SETS, grids=("strategy.lam=0,1,10,100,1000",), seeds=1)
+    plan = planned(None, asked)
+    serial = sweep(plan, Path("serial"), Machine(device="cpu"))
+    watch = KillOne(cluster, nodes[1])
+    with ours.connected(cluster.address, cpus=1, gpus=0) as found:
+        spread = sweep(plan, Path("spread"), Machine(device="cpu"), watch=watch, spread=found.spread)
+    assert watch.killed.is_set()
+    assert [t.status for t in spread.record.trials] == ["done"] * 5
+    for one, other in zip(results.find([Path("serial")]), results.find([Path("spread")]), strict=True):
+        assert one.relative_to("serial") == other.relative_to("spread")
+        assert [r.matrix for r in results.load(one).runs] == [r.matrix for r in results.load(other).runs]
+    assert records.load(serial.path).best.values == records.load(spread.path).best.values
