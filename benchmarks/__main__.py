@@ -110,6 +110,23 @@ def seeds(
 
 
 @app.command()
+def sweeps(
+    stream: Annotated[str, typer.Option()] = "split-mnist",
+    method: Annotated[str, typer.Option(help="One with a strength lam.")] = "ewc",
+    epochs: Annotated[int, typer.Option(min=1, help="Of every run whose time is taken.")] = 15,
+    trials: Annotated[int, typer.Option(min=2, help="Runs whose time is taken, and the winner's.")] = 2,
+    tiny: Annotated[int, typer.Option(min=50, help="Trials whose memory is looked at.")] = 500,
+    data_root: DataRoot = None,
+    as_json: AsJson = False,
+) -> None:
+    """What a sweep costs beside its trainings, and the memory of its driver over hundreds of trials."""
+    from benchmarks.sweeps import Setting, measured, table
+
+    found = measured(Setting(stream, method, epochs, trials, tiny, data_root))
+    typer.echo(json.dumps(found, indent=1) if as_json else table(found))
+
+
+@app.command()
 def kills(
     kills: Annotated[int, typer.Option(min=1, help="How many.")] = 20,
     stream: Annotated[str, typer.Option()] = "permuted-digits",

@@ -192,5 +192,5 @@ class Line:
 def learn(group: SeedGroup, machine: Machine, mail: Any, key: int) -> list[Any] | Failure | Stopped:
     """In a process of a node: what serve() does for a pipe."""
     warnings.simplefilter("ignore", PluginWarning)
-    streams.keeping = True  # Ray gives a process one task after the other
+    streams.keeping = 1  # Ray gives a process one task after the other
     return outcome(group, machine, Told(Line(load_ray(), mail, key)))

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import torch
 
 from clbench.config import Config
-from clbench.datasets import load
+from clbench.datasets import Images, load
 from clbench.errors import UserError
 from clbench.groups import Machine, SeedGroup
 from clbench.models.classifier import Classifier
@@ -25,20 +25,23 @@ from clbench.training import Trainer
 
 
 class Streams:
-    """The last stream that was built, for a process that learns it again and again: `with streams.kept(): ...`."""
+    """Data sets and the last stream, for who learns them again and again: `with streams.kept(): ...`."""
 
     def __init__(self) -> None:
-        self.keeping = False
+        self.keeping = 0  # how many ask for it
         self.last: tuple[Any, Stream | None] = (None, None)
+        self.images: dict[Any, Images] = {}
 
     @contextmanager
     def kept(self) -> Iterator[None]:
         """Within one command, in which no file of data changes."""
-        self.keeping = True
+        self.keeping += 1
         try:
             yield
         finally:
-            self.keeping, self.last = False, (None, None)
+            self.keeping -= 1
+            if not self.keeping:
+                self.last, self.images = (None, None), {}
 
     def get(self, key: Any, build: Callable[[], Stream]) -> Stream:
         if not self.keeping:
@@ -48,6 +51,13 @@ class Streams:
             self.last = (key, build())
         assert self.last[1] is not None
         return self.last[1]
+
+    def read(self, name: str, machine: Machine) -> Images:
+        if not self.keeping:
+            return load(name, machine.data_root, allow_modified=machine.allow_modified)
+        if name not in self.images:
+            self.images[name] = load(name, machine.data_root, allow_modified=machine.allow_modified)
+        return self.images[name]
 
 
 streams = Streams()
@@ -77,7 +87,7 @@ def stream_of(config: Config, machine: Machine, device: torch.device, scenario: 
     common = Common(**{name: options.pop(name) for name in Common.__dataclass_fields__})
 
     def images(name: str):
-        return load(name, machine.data_root, allow_modified=machine.allow_modified)
+        return streams.read(name, machine)
 
     parts = function(images if data is None else images(data), common.seed, **options)
     return assemble(config.stream, parts, common, scenario, device, tested)

@@ -51,3 +51,12 @@ def test_forms_of_the_seed_axis_agree(network):
 def test_help_imports_no_torch():
     code = "import sys, benchmarks.__main__; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_sweeps_says_what_a_sweep_costs_and_how_its_memory_grows():
+    found = json.loads(benchmark("sweeps", "--stream", "split-digits", "--epochs", "1", "--tiny", "100", "--json"))
+
+    assert found["overhead"]["trainings"] == 3
+    assert found["overhead"]["seconds by sweep"] > 0
+    assert len(found["memory"]["megabytes"]) == 2
+    assert abs(found["memory"]["growth (MB)"]) < 50

@@ -101,7 +101,9 @@ def test_what_does_not_change_the_numbers_keeps_the_digest():
 def test_options_that_are_younger_than_results_leave_their_digests_alone():
     known = {"stream": options_of(Common), "train": options_of(Training)}
     config = resolve(
-        "ewc", "split-digits", sets=("stream.pad=1", "train.keep_optimizer=true", "train.iterations=3")
+        "ewc",
+        "split-digits",
+        sets=("stream.pad=1", "stream.first=2", "train.keep_optimizer=true", "train.iterations=3"),
     )
     for section, options in YOUNGER.items():
         for name, value in options.items():

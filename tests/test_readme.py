@@ -60,6 +60,9 @@ def test_commands_run(command, folder, monkeypatch):
     words = shlex.split(command)[1:]
     if words[0] == "train":
         words += SMALL.format(root=os.environ.get("CLBENCH_DATA", folder)).split()
+    if words[0] == "sweep":
+        words += SMALL.format(root=os.environ.get("CLBENCH_DATA", folder)).split()
+        words = [word.replace("0:10:5", "0:10:10").replace("0:20:10", "0:20:20") for word in words]
     if words[0] == "prune-lenet":
         words += PRUNE.split()
     if "CLBENCH_DATA" not in os.environ:

@@ -22,7 +22,7 @@ from clbench.learning import Group
 from clbench.registry import load_plugin, networks, strategies, streams
 from clbench.results import load
 from clbench.runner import Silent, dealt, locked, run, run_all
-from clbench.workers import Failure, outcome
+from clbench.workers import Failure, Told, outcome
 
 SETS = tuple(TINY[1::2])
 
@@ -217,7 +217,7 @@ def test_a_worker_s_error_is_one_line_and_keeps_its_traceback_for_debug(plugin, 
     config = resolve("fails", sets=SETS)
     group, machine = Group(config, (0,), tmp_path / "kept"), Machine(plugins=(plugin,))
     here, there = multiprocessing.Pipe()
-    failure = outcome(group, machine, there)
+    failure = outcome(group, machine, Told(there))
     here.close(), there.close()
     assert isinstance(failure, Failure)
     error = pickle.loads(pickle.dumps(failure)).error()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from clbench import results
 from clbench.config import Config
 from clbench.errors import UserError
 from clbench.groups import Machine
-from clbench.learning import Learning
+from clbench.learning import Learning, streams
 from clbench.metrics import accuracy_per_stage
 from clbench.results import AnyResult, Run, SeedRun
 from clbench.runner import Experiment, Silent, Spread, Watcher, conduct, locked, now, pursue
@@ -168,8 +167,7 @@ def sweep(
     """Run what is missing of a sweep and train its winner; `pushed` hears of the record when it was written."""
     watch = watch or SilentOnlooker()
     path = out / plan.path
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(locked(path))
+    with locked(path), streams.kept():
         record = None if force else records.found(path)
         record = record or Record(plan.digest, plan.as_dict(), started=now())
 
