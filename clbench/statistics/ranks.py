@@ -16,14 +16,16 @@ ALPHA = 0.05
 
 @dataclass(frozen=True)
 class Agreement:
-    """Kendall's tau-b of two orders of n methods, with its two-sided p value and the smallest that n allows."""
+    """Kendall's tau-b of two orders of n methods and its two-sided p value: exact, but approximate with ties."""
 
     n: int
     tau: float
     p: float
+    ties: bool
 
     @property
     def smallest_p(self) -> float:
+        """That of equal orders without ties: 2 of the n! ways to order them."""
         return min(1.0, 2 / factorial(self.n))
 
 
@@ -35,7 +37,8 @@ def agreement(ours: Sequence[float], theirs: Sequence[float]) -> Agreement | Non
     if len(ours) < AGREEMENT_NEEDS or np.ptp(ours) == 0 or np.ptp(theirs) == 0:
         return None
     found = stats.kendalltau(ours, theirs)
-    return Agreement(len(ours), float(found.statistic), float(found.pvalue))
+    ties = min(len(set(ours)), len(set(theirs))) < len(ours)
+    return Agreement(len(ours), float(found.statistic), float(found.pvalue), ties)
 
 
 def average_ranks(scores: ArrayLike, higher_is_better: bool = True) -> NDArray[np.float64]:
