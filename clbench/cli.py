@@ -515,11 +515,23 @@ def report(
     kind: Annotated[
         str | None, typer.Option(help="train or pruning: results of that kind alone.", show_default=False)
     ] = None,
+    reference: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Set results beside printed numbers: paper (tables I, II), or a JSON file of your own.",
+            show_default=False,
+        ),
+    ] = None,
+    stats: Annotated[
+        bool,
+        typer.Option("--stats", help="Intervals, paired tests, ranks over streams; of ACC, or of --metrics."),
+    ] = False,
 ) -> None:
     """Tables and plots from result files."""
     from clbench.report import report as make
 
-    typer.echo(make(files or [Path("runs")], format_, metrics.split(",") if metrics else None, plots, kind))
+    chosen = metrics.split(",") if metrics else None
+    typer.echo(make(files or [Path("runs")], format_, chosen, plots, kind, reference or (), stats))
 
 
 @app.command("list")

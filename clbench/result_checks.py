@@ -21,9 +21,14 @@ def fault(raw: Any) -> str | None:
     kind = raw.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
         return f"kind: {_short(repr(kind))} is none of {', '.join(KINDS)}; not a result of clbench"
-    for error in _validator(KINDS[kind]).iter_errors(raw):
+    return schema_fault(raw, KINDS[kind]) or next(_inconsistencies(raw), None)
+
+
+def schema_fault(raw: Any, schema: str) -> str | None:
+    """Where parsed JSON first departs from a schema, a file of clbench/schema, as `field: what`, or None."""
+    for error in _validator(schema).iter_errors(raw):
         return f"{_field(error.absolute_path)}{_short(error.message)}"
-    return next(_inconsistencies(raw), None)
+    return None
 
 
 @functools.cache

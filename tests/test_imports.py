@@ -16,7 +16,7 @@ from clbench.results import save
 # Who stands above whom. A module may import from its own row and from those above it in this list.
 ROWS = [
     ["errors", "__init__"],
-    ["options", "atomic", "params", "metrics", "costs"],
+    ["options", "atomic", "params", "metrics", "costs", "statistics"],
     ["registry", "jsonfile", "result_checks"],
     ["results", "datasets", "task", "layers"],
     ["report", "streams", "networks"],
@@ -32,7 +32,7 @@ ROWS = [
     ["cli"],
     ["__main__"],
 ]
-REPORT_NEEDS = {"errors", "metrics", "results", "report", "jsonfile", "result_checks", "atomic"}
+REPORT_NEEDS = {"errors", "metrics", "statistics", "results", "report", "jsonfile", "result_checks", "atomic"}
 
 
 def name_of(path: Path) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import UserError
 from ..results import KINDS, find, load
@@ -12,6 +14,9 @@ from . import csv, json, latex, markdown, pruning
 from .cells import columns
 from .rows import tables
 from .table import Row, Table
+
+if TYPE_CHECKING:
+    from .ranking import Ranking
 
 __all__ = ["FORMATS", "Findings", "Row", "Table", "read", "report"]
 
@@ -21,10 +26,14 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Findings:
-    """What result files hold, ready to be written: tables of methods, and comparisons of pruning studies."""
+    """What result files hold, ready to be written: tables of methods, and comparisons of pruning studies.
+
+    `rankings`: of methods over several tables, where statistics are asked for.
+    """
 
     tables: list[Table]
     studies: list[pruning.Comparison]
+    rankings: list[Ranking] = field(default_factory=list)
 
 
 def report(
@@ -33,16 +42,31 @@ def report(
     metrics: list[str] | None = None,
     plots: Path | None = None,
     kind: str | None = None,
+    references: Sequence[str] = (),
+    stats: bool = False,
 ) -> str:
     """The results in the files and folders given, as text in one of FORMATS, with the metrics as columns.
 
     With `plots`, pictures go into that folder; markdown ends with their list, and each is logged. `kind`: train or
-    pruning, to report on the results of that kind alone.
-    UserError: no such format, kind or metric, no result found, a damaged result, a folder not writable.
+    pruning, to report on the results of that kind alone. `references`: files of printed numbers to set beside
+    the results, `paper` for the packaged one. `stats`: intervals, paired tests and ranks of the metrics chosen,
+    of ACC where none is; both in any format but csv.
+    UserError: no such format, kind or metric, no result found, a damaged result or reference, a folder not
+    writable.
     """
     if fmt not in FORMATS:
         raise UserError(f"no report format called {fmt!r}; there are {', '.join(FORMATS)}")
+    if fmt == "csv" and (references or stats):
+        raise UserError(
+            "csv has a line a configuration and no place for --reference or --stats; use --format json"
+        )
     found = read(paths, metrics, kind)
+    if (references or stats) and not found.tables:
+        raise UserError("--reference and --stats are about trainings, and here are pruning studies alone")
+    if references:
+        add_references(found, references)
+    if stats:
+        add_statistics(found, ["ACC"] if metrics is None else metrics)
     text = written(found, fmt)
     if plots is None:
         return text
@@ -52,8 +76,25 @@ def report(
     return text + "".join(["\nPlots:\n\n", *(f"- {picture}\n" for picture in pictures)] if fmt == "md" else [])
 
 
+def add_references(found: Findings, references: Sequence[str]) -> None:
+    from . import beside  # scipy.stats is slow to import and often not needed
+    from .references import reference_tables
+
+    beside.add(found.tables, [table for name in references for table in reference_tables(name)])
+
+
+def add_statistics(found: Findings, metrics: list[str]) -> None:
+    from . import certainty, ranking
+
+    ranked = [column for column in columns(metrics) if column.better]
+    if not ranked:
+        raise UserError(f"--stats: none of {', '.join(metrics)} is a metric; add one to --metrics")
+    certainty.add(found.tables, ranked)
+    found.rankings = ranking.rankings(found.tables, ranked)
+
+
 def written(found: Findings, fmt: str) -> str:
-    if not found.studies:
+    if not found.studies and not found.rankings:
         return {"md": markdown.write, "csv": csv.write, "latex": latex.write, "json": json.write}[fmt](
             found.tables
         )
@@ -62,8 +103,10 @@ def written(found: Findings, fmt: str) -> str:
             raise UserError("trainings and pruning studies have no columns in common; add --kind train or pruning")
         return pruning.csv(found.studies)
     if fmt == "json":
-        return json.write(found.tables, pruning.objects(found.studies))
-    return (markdown if fmt == "md" else latex).write(found.tables, pruning.grids(found.studies))
+        ranks = [ranking.as_object() for ranking in found.rankings]
+        return json.write(found.tables, [*ranks, *pruning.objects(found.studies)])
+    ranks_set = [ranking.grid() for ranking in found.rankings]
+    return (markdown if fmt == "md" else latex).write(found.tables, [*ranks_set, *pruning.grids(found.studies)])
 
 
 def drawn(found: Findings, folder: Path) -> list[Path]:
@@ -71,6 +114,10 @@ def drawn(found: Findings, folder: Path) -> list[Path]:
     from .pruning import plots as of_studies
 
     pictures = plots.draw(found.tables, folder) if found.tables else []
+    if found.rankings:
+        from . import diagram
+
+        pictures += diagram.draw(found.rankings, folder)
     return [*pictures, *(of_studies.draw(found.studies, folder) if found.studies else [])]
 
 

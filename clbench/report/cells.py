@@ -59,12 +59,25 @@ class Cell:
 
 def text(cell: Cell, column: Column) -> str:
     """`75.00 ± 1.20`, the mean alone for one seed, an en dash for no value."""
-    if cell.mean is None:
+    return spread(cell.mean, cell.std, column.digits)
+
+
+def spread(mean: float | None, std: float | None, digits: int) -> str:
+    if mean is None:
         return "–"
-    # adding 0 turns -0.0 into 0.0
-    parts = [f"{round(number, column.digits) + 0.0:.{column.digits}f}" for number in (cell.mean, cell.std or 0.0)]
-    constant_count = column.digits == 0 and not cell.std
-    return parts[0] if cell.std is None or constant_count else " ± ".join(parts)
+    constant_count = digits == 0 and not std
+    return (
+        fixed(mean, digits) if std is None or constant_count else f"{fixed(mean, digits)} ± {fixed(std, digits)}"
+    )
+
+
+def fixed(number: float, digits: int, sign: str = "") -> str:
+    return f"{round(number, digits) + 0.0:{sign}.{digits}f}"  # adding 0 turns -0.0 into 0.0
+
+
+def equals(p: float) -> str:
+    """`= 0.0312` of a p value."""
+    return "< 0.0001" if p < 0.0001 else f"= {p:.4f}"
 
 
 def columns(names: list[str] | None) -> list[Column]:

@@ -34,6 +34,7 @@ def _object(table: Table, row: Row) -> dict[str, Any]:
         "metrics": {column.name: _cell(column, row.cells[column.name]) for column in table.columns},
         "notes": row.notes,
         "table_notes": table.notes,
+        **row.more,
     }
 
 

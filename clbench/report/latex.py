@@ -26,7 +26,8 @@ SPECIAL = {
 
 
 def write(tables: list[Table], grids: Iterable[Grid] = ()) -> str:
-    every = [*(_grid(table) for table in tables), *(_escaped_grid(grid) for grid in grids)]
+    of_tables = (grid for table in tables for grid in (_grid(table), *map(_escaped_grid, table.after)))
+    every = [*of_tables, *map(_escaped_grid, grids)]
     return "\n".join(["% needs \\usepackage{booktabs}", *map(_set, every)])
 
 

@@ -14,7 +14,8 @@ MARKS = {"best": "**{}**", "second": "_{}_"}
 
 
 def write(tables: list[Table], grids: Iterable[Grid] = ()) -> str:
-    return "\n\n".join(_set(grid) for grid in [*map(_grid, tables), *grids]) + "\n"
+    of_tables = (grid for table in tables for grid in (_grid(table), *table.after))
+    return "\n\n".join(_set(grid) for grid in [*of_tables, *grids]) + "\n"
 
 
 def _set(grid: Grid) -> str:

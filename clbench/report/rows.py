@@ -22,7 +22,9 @@ def tables(loaded: list[tuple[Path, Result]], columns: list[Column]) -> list[Tab
         groups.setdefault(_comparable(result), []).append((path, result))
     found = [_table(group, columns) for _, group in sorted(groups.items())]
     for table in found:
-        table.heading = heading(table, [other for other in found if other.stream == table.stream])
+        namesakes = [other for other in found if other.stream == table.stream]
+        table.heading = heading(table, namesakes)
+        table.title = table.stream if len(namesakes) == 1 else table.heading
     return sorted(found, key=lambda table: table.heading)
 
 

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ..results import Result
 from .cells import Cell, Column, finished
+from .grid import Grid
 
 
 @dataclass
 class Row:
-    """A result in its table. `notes` say which of its seeds are left out of every mean, and why."""
+    """A result in its table. `notes` say which of its seeds are left out of every mean, and why; `more` are
+    further keys of its JSON object."""
 
     path: Path
     result: Result
     label: str
     cells: dict[str, Cell] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    more: dict[str, Any] = field(default_factory=dict)
 
     @property
     def method(self) -> str:
@@ -34,12 +38,17 @@ class Row:
 
 @dataclass
 class Table:
-    """Rows of one stream, data, scenario, network and scored split."""
+    """Rows of one stream, data, scenario, network and scored split; `after` are set below it.
+
+    `title` is the heading in short: the stream's name where no other table here has it.
+    """
 
     rows: list[Row]
     columns: list[Column]
     heading: str = ""
+    title: str = ""
     notes: list[str] = field(default_factory=list)
+    after: list[Grid] = field(default_factory=list)
 
     @property
     def first(self) -> Result:

@@ -1,0 +1,21 @@
+"""How sure a number is: intervals of a mean, paired tests over seeds, ranks over streams. Pure functions."""
+
+from .intervals import bootstrap_interval, t_interval
+from .paired import PairedTests, holm, paired_tests, seeds_needed, smallest_p
+from .ranks import Agreement, agreement, average_ranks, cliques, friedman, nemenyi_difference
+
+__all__ = [
+    "Agreement",
+    "PairedTests",
+    "agreement",
+    "average_ranks",
+    "bootstrap_interval",
+    "cliques",
+    "friedman",
+    "holm",
+    "nemenyi_difference",
+    "paired_tests",
+    "seeds_needed",
+    "smallest_p",
+    "t_interval",
+]
