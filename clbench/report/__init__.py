@@ -15,7 +15,7 @@ from .table import Row, Table
 
 __all__ = ["FORMATS", "Findings", "Row", "Table", "read", "report"]
 
-FORMATS = ("md", "csv", "latex", "json")
+FORMATS = ("md", "csv", "latex", "latex-tables", "json", "html")
 log = logging.getLogger(__name__)
 
 
@@ -53,17 +53,20 @@ def report(
 
 
 def written(found: Findings, fmt: str) -> str:
-    if not found.studies:
-        return {"md": markdown.write, "csv": csv.write, "latex": latex.write, "json": json.write}[fmt](
-            found.tables
-        )
-    if fmt == "csv":
+    if fmt == "html":
+        from . import html  # jinja2, which the other formats do without
+
+        return html.write(found.tables, found.studies)
+    if fmt == "json":
+        return json.write(found.tables, pruning.objects(found.studies))
+    if fmt == "csv" and found.studies:
         if found.tables:
             raise UserError("trainings and pruning studies have no columns in common; add --kind train or pruning")
         return pruning.csv(found.studies)
-    if fmt == "json":
-        return json.write(found.tables, pruning.objects(found.studies))
-    return (markdown if fmt == "md" else latex).write(found.tables, pruning.grids(found.studies))
+    if fmt == "csv":
+        return csv.write(found.tables)
+    set_as = {"md": markdown.write, "latex": latex.document, "latex-tables": latex.write}[fmt]
+    return set_as(found.tables, pruning.grids(found.studies))
 
 
 def drawn(found: Findings, folder: Path) -> list[Path]:

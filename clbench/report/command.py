@@ -58,6 +58,13 @@ def _common(config: dict[str, Any]) -> Iterator[str]:
 
 
 def as_yaml(value: Any) -> str:
-    """On one line, as --set reads it: 1e-05 as 1.0e-05, which YAML takes for a number, and 'null' in quotes."""
-    text = yaml.safe_dump(value, default_flow_style=True, width=float("inf"), allow_unicode=True)
+    """On one line, as --set reads it: 1e-05 as 1.0e-05, which YAML takes for a number, the word null quoted."""
+    text = _dumped(value)
+    return _dumped(value, '"') if text.startswith("'") else text  # a shell sets single quotes around it
+
+
+def _dumped(value: Any, quotes: str | None = None) -> str:
+    text = yaml.safe_dump(
+        value, default_flow_style=True, default_style=quotes, width=float("inf"), allow_unicode=True
+    )
     return text.removesuffix("\n").removesuffix("\n...")

@@ -12,8 +12,6 @@ from matplotlib.figure import Figure
 
 from ..errors import UserError
 
-# Paul Tol's muted scheme, safe for the colour-blind; further rows repeat the colours in dash-dot.
-COLOURS = ["#332288", "#CC6677", "#117733", "#DDCC77", "#88CCEE", "#882255", "#44AA99", "#999933", "#AA4499"]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h"]
 
 

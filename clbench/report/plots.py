@@ -10,11 +10,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ..metrics import Array, accuracy_per_stage
 from ..results import digest
-from .cells import accuracies, finished
-from .pictures import COLOURS, MARKERS, save, slug, styled
+from .colours import COLOURS
+from .pictures import MARKERS, save, slug, styled
 from .rows import group_key
+from .stages import curves, matrices, spread, stage_names
 from .table import Row, Table
 
 NUMBERED = 40  # tasks beyond which the numbers of a heat map would be too small to read
@@ -47,14 +47,13 @@ def _accuracy(table: Table) -> Figure:
     figure = Figure(figsize=(6.4, 4.0))
     axes = figure.add_subplot()
     for n, row in enumerate(row for row in table.rows if row.seeds):
-        curves = _curves(row)
-        stages, mean = np.arange(1, curves.shape[1] + 1), curves.mean(axis=0)
+        values = curves(row)
+        stages, mean, std = np.arange(1, values.shape[1] + 1), values.mean(axis=0), spread(values)
         colour, marker = COLOURS[n % len(COLOURS)], MARKERS[n % len(MARKERS)]
         line = "-" if n < len(COLOURS) else "-."
         colour, marker, line = ("black", "", "--") if row.joint else (colour, marker, line)
         axes.plot(stages, mean, line, marker=marker, color=colour, label=row.label, markersize=4.5)
-        if len(curves) > 1:
-            std = curves.std(axis=0, ddof=1)
+        if std is not None:
             axes.fill_between(stages, mean - std, mean + std, color=colour, alpha=0.15, linewidth=0)
     axes.set_xlabel("tasks learned")
     axes.set_ylabel("mean accuracy on the tasks learned (%)")
@@ -66,17 +65,9 @@ def _accuracy(table: Table) -> Figure:
     return figure
 
 
-def _curves(row: Row) -> Array:
-    """ACC after 1 .. T tasks of every finished seed; of a joint run, its last row over those tasks. [n, T]"""
-    matrices = [accuracies(run) for run in finished(row.result)]
-    if row.joint:
-        matrices = [np.tile(R[-1], (R.shape[1] + 1, 1)) for R in matrices]
-    return np.stack([accuracy_per_stage(R) for R in matrices])
-
-
 def _heat_map(table: Table, row: Row) -> Figure:
     """The mean matrix over the finished seeds, in percent."""
-    R = 100 * np.mean([accuracies(run) for run in finished(row.result)], axis=0)
+    R = matrices(row).mean(axis=0)
     stages, tasks = R.shape
     cell = min(0.44, 18 / tasks)  # inches
     width, height = cell * tasks, cell * stages
@@ -90,8 +81,7 @@ def _heat_map(table: Table, row: Row) -> Figure:
             axes.text(task, stage, number, ha="center", va="center", fontsize=8, color=ink)
     every = max(1, tasks // 20)
     axes.set_xticks(range(0, tasks, every), [str(n + 1) for n in range(0, tasks, every)])
-    stage_names = ["0", "all"] if stages == 2 < tasks + 1 else [str(n) for n in range(stages)]
-    axes.set_yticks(range(0, stages, every), stage_names[::every])
+    axes.set_yticks(range(0, stages, every), stage_names(stages, tasks)[::every])
     axes.set_xlabel("accuracy on task")
     axes.set_ylabel("tasks learned")
     axes.spines[:].set_visible(False)

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from ...results import digest
-from ..pictures import COLOURS, MARKERS, save, slug, styled
+from ..colours import COLOURS
+from ..pictures import MARKERS, save, slug, styled
 from .studies import TOTALS, Comparison, Study, table4
 
 CLOSE = 3.0  # points below the best accuracy that the close view shows
