@@ -350,6 +350,17 @@ def test_plots_are_written_as_png_and_svg_and_listed(folder, tmp_path):
             assert path.read_bytes().startswith(b"\x89PNG")
 
 
+def test_pictures_fit_a_column_of_a_paper(folder, tmp_path):
+    R = [[0.1] * 10] * 11
+    low = [[0.05] * 10] * 11
+    put(folder, *(result("ewc", [R, low], strategy={"lam": n}) for n in range(12)), result("joint", [R]))
+    report([folder, ROOT / "benchmarks" / "pruning"], plots=tmp_path / "plots")
+    pictures = sorted((tmp_path / "plots").glob("*.png"))
+    widths = {path.name: int.from_bytes(path.read_bytes()[16:20], "big") / 300 for path in pictures}
+    assert len(widths) > 15
+    assert {name: width for name, width in widths.items() if not 2.5 < width < 3.7} == {}  # 3.3 inches at 300 dpi
+
+
 def test_a_picture_of_equal_results_is_equal_and_named_plainly(folder, tmp_path):
     one = result("ewc", [[[0.1], [0.9]]])
     put(folder, one)
