@@ -13,6 +13,7 @@ function showTip(words, element) {
 
 function placeTip() {
   const box = owner.getBoundingClientRect(), own = tip.getBoundingClientRect(), page = document.documentElement;
+  if (box.bottom < 0 || box.top > page.clientHeight) return hideTip();
   const left = Math.min(box.left + box.width / 2 - own.width / 2, page.clientWidth - own.width - 4);
   const above = box.top - own.height - 8;
   const top = above > 4 ? above : Math.min(box.bottom + 8, page.clientHeight - own.height - 4);
