@@ -505,7 +505,13 @@ def report(
         list[Path] | None,
         typer.Argument(help="Result files or folders.  [default: runs]", show_default=False),
     ] = None,
-    format_: Annotated[str, typer.Option("--format", help="md, csv, latex or json.")] = "md",
+    format_: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="md, csv, json, html (one page), latex (a document) or latex-tables (for \\input).",
+        ),
+    ] = "md",
     metrics: Annotated[
         str | None, typer.Option(help="Columns, comma-separated (clbench list metrics).", show_default=False)
     ] = None,
@@ -526,12 +532,20 @@ def report(
         bool,
         typer.Option("--stats", help="Intervals, paired tests, ranks over streams; of ACC, or of --metrics."),
     ] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write to this file instead.", show_default=False)
+    ] = None,
 ) -> None:
     """Tables and plots from result files."""
+    from clbench.atomic import write_whole
     from clbench.report import report as make
 
     chosen = metrics.split(",") if metrics else None
-    typer.echo(make(files or [Path("runs")], format_, chosen, plots, kind, reference or (), stats))
+    text = make(files or [Path("runs")], format_, chosen, plots, kind, reference or (), stats)
+    if output is None:
+        typer.echo(text)
+    else:
+        write_whole(output, text.encode())
 
 
 @app.command("list")

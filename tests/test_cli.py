@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from command_line import ROOT, TINY, clbench, process, train
 
+from clbench.report import FORMATS
 from clbench.results import load
 
 
@@ -269,7 +270,7 @@ def test_a_truncated_or_binary_result_is_named(copy):
 
 def test_report_in_every_format_and_plots(trained):
     out, _ = trained
-    for form in ("md", "csv", "latex", "json"):
+    for form in FORMATS:
         ran = clbench("report", out, "--format", form, "--metrics", "ACC,parameters,seconds")
         assert (ran.code, ran.err) == (0, "")
         assert "ewc" in ran.out

@@ -174,7 +174,7 @@ def test_json_has_every_seed(tmp_path):
 def test_latex_is_a_table_each(tmp_path):
     text = report([written(tmp_path, study(), study("mas"))], "latex")
     assert text.count(r"\begin{table}") == 3
-    assert r"310550 $\pm$ 71 & 310500" in text
+    assert r"310550 & ${}\pm{}$ & \phantom{00}71 & 310500" in text
 
 
 def test_a_folder_may_hold_both_kinds(tmp_path):

@@ -10,6 +10,7 @@ import sys
 import xml.etree.ElementTree as ET
 
 import pytest
+from command_line import ROOT
 from results_by_hand import JOINT3, R3, result, run, shifted
 
 from clbench.errors import UserError
@@ -260,6 +261,12 @@ def test_markdown_tables_keep_their_columns(folder):
 ODD = {"name": "odd_100%&#{$}~^\\<[x]|", "tasks": 3}
 
 
+def columns_of(row: str) -> int:
+    """Of a line of a tabular: an entry over three columns counts as three."""
+    entries = re.split(r"(?<!\\)&", row)
+    return len(entries) + 2 * row.count(r"\multicolumn{3}")
+
+
 def test_latex_is_escaped_marked_and_closed(folder):
     put(
         folder,
@@ -267,29 +274,57 @@ def test_latex_is_escaped_marked_and_closed(folder):
         result("sgd-f", stream=ODD),
         result("joint", [JOINT3], stream=ODD),
     )
+    for fmt, around in (("latex", ["document"]), ("latex-tables", [])):
+        text = report([folder], fmt)
+        assert r"odd\_100\%\&\#\{\$\}\textasciitilde{}\textasciicircum{}\textbackslash{}" in text
+        assert r"\textbf{76.00} & ${}\pm{}$ & \textbf{1.41} &" in text
+        assert r"\underline{75.00} & &  &" in text
+        assert r"--\rlap{\textsuperscript{" in text
+        begun, ended = re.findall(r"\\begin\{(\w+)\}", text), re.findall(r"\\end\{(\w+)\}", text)
+        assert sorted(begun) == sorted(ended) == sorted([*around, "table", "tabular"])
+        assert all(rule in text for rule in (r"\toprule", r"\midrule", r"\bottomrule"))
+        rows = [line for line in text.splitlines() if line.endswith(r"\\")]
+        assert {columns_of(row) for row in rows} == {1 + 3 + 3 + 1 + 3 + 1}
+        unescaped = re.sub(r"\\[{}]", "", text)
+        assert unescaped.count("{") == unescaped.count("}")
+
+
+def test_deviations_of_different_length_align_in_latex(folder):
+    wild = [R3, shifted(R3, -0.4)]
+    put(folder, result("ewc", TWO_SEEDS), result("si", wild))
+    text = report([folder], "latex-tables")
+    assert r"${}\pm{}$ & \phantom{0}\textbf{1.41}" in text
+    assert r"${}\pm{}$ & \underline{28.28}" in text
+
+
+def test_a_long_table_is_cut_into_pages_in_latex(folder):
+    put(folder, *(result("ewc", strategy={"lam": n}) for n in range(61)))
     text = report([folder], "latex")
-    assert r"odd\_100\%\&\#\{\$\}\textasciitilde{}\textasciicircum{}\textbackslash{}" in text
-    assert r"\textbf{76.00 $\pm$ 1.41}" in text
-    assert r"\underline{75.00}" in text
-    assert r"--\textsuperscript{" in text
-    begun, ended = re.findall(r"\\begin\{(\w+)\}", text), re.findall(r"\\end\{(\w+)\}", text)
-    assert sorted(begun) == sorted(ended) == ["table", "tabular"]
-    assert all(rule in text for rule in (r"\toprule", r"\midrule", r"\bottomrule"))
-    rows = [line for line in text.splitlines() if line.endswith(r"\\")]
-    assert {len(re.findall(r"(?<!\\)&", row)) for row in rows} == {5}
-    unescaped = re.sub(r"\\[{}]", "", text)
-    assert unescaped.count("{") == unescaped.count("}")
+    assert text.count(r"\begin{table}") == 3
+    assert "(part 3 of 3)" in text
+    assert [text.count(f"ewc (lam={n})") for n in (0, 30, 60)] == [1, 1, 1]
+    assert text.count("Best of a column") == 1
 
 
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX here")
-def test_latex_compiles(folder, tmp_path):
-    put(folder, result("ewc", TWO_SEEDS, stream=ODD), result("sgd-f"), result("joint", [JOINT3]))
-    body = report([folder], "latex")
-    document = "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\n" + body + "\\end{document}\n"
-    (tmp_path / "t.tex").write_text(document)
+STRANGE = {"note": '\x00 tab\t new\n\nline λ é 中 \u202e "quoted" --x'}
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX on this machine")
+@pytest.mark.parametrize("fmt", ["latex", "latex-tables"])
+def test_latex_compiles(folder, tmp_path, fmt):
+    several = [result("ewc", strategy={"lam": n}) for n in range(31)]
+    put(folder, result("ewc", TWO_SEEDS, stream=ODD), result("sgd-f", strategy=STRANGE), result("sgd-f"), *several)
+    text = report([folder, ROOT / "benchmarks" / "pruning"], fmt)
+    if fmt == "latex-tables":
+        (tmp_path / "tables.tex").write_text(text, "utf-8")
+        packages = r"\usepackage[T1]{fontenc}\usepackage{booktabs}\usepackage{graphicx}"
+        text = rf"\documentclass{{article}}{packages}\begin{{document}}\input{{tables}}\end{{document}}"
+    (tmp_path / "t.tex").write_text(text, "utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
     assert done.returncode == 0, done.stdout[-2000:]
+    if fmt == "latex":
+        assert "too large" not in done.stdout
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
@@ -313,6 +348,17 @@ def test_plots_are_written_as_png_and_svg_and_listed(folder, tmp_path):
             assert ET.parse(path).getroot().tag.endswith("svg")
         else:
             assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_pictures_fit_a_column_of_a_paper(folder, tmp_path):
+    R = [[0.1] * 10] * 11
+    low = [[0.05] * 10] * 11
+    put(folder, *(result("ewc", [R, low], strategy={"lam": n}) for n in range(12)), result("joint", [R]))
+    report([folder, ROOT / "benchmarks" / "pruning"], plots=tmp_path / "plots")
+    pictures = sorted((tmp_path / "plots").glob("*.png"))
+    widths = {path.name: int.from_bytes(path.read_bytes()[16:20], "big") / 300 for path in pictures}
+    assert len(widths) > 15
+    assert {name: width for name, width in widths.items() if not 2.5 < width < 3.7} == {}  # 3.3 inches at 300 dpi
 
 
 def test_a_picture_of_equal_results_is_equal_and_named_plainly(folder, tmp_path):
@@ -342,7 +388,9 @@ def test_nothing_to_report_is_a_user_error(folder, tmp_path):
     with pytest.raises(UserError, match="no results in"):
         report([tmp_path])
     put(folder, result("ewc"))
-    with pytest.raises(UserError, match="no report format called 'pdf'; there are md, csv, latex, json"):
+    with pytest.raises(
+        UserError, match="no report format called 'pdf'; there are md, csv, latex, latex-tables, json, html"
+    ):
         report([folder], "pdf")
     (folder / "0-ewc.json").write_text('{"schema_version": 1, ')
     with pytest.raises(UserError, match=r"0-ewc\.json: not valid JSON"):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMATS", "Findings", "Row", "Table", "read", "report"]
 
-FORMATS = ("md", "csv", "latex", "json")
+FORMATS = ("md", "csv", "latex", "latex-tables", "json", "html")
 log = logging.getLogger(__name__)
 
 
@@ -94,19 +94,21 @@ def add_statistics(found: Findings, metrics: list[str]) -> None:
 
 
 def written(found: Findings, fmt: str) -> str:
-    if not found.studies and not found.rankings:
-        return {"md": markdown.write, "csv": csv.write, "latex": latex.write, "json": json.write}[fmt](
-            found.tables
-        )
-    if fmt == "csv":
+    ranks = found.rankings
+    if fmt == "html":
+        from . import html  # jinja2, which the other formats do without
+
+        return html.write(found.tables, found.studies, [ranking.grid() for ranking in ranks])
+    if fmt == "json":
+        return json.write(found.tables, [*(one.as_object() for one in ranks), *pruning.objects(found.studies)])
+    if fmt == "csv" and found.studies:
         if found.tables:
             raise UserError("trainings and pruning studies have no columns in common; add --kind train or pruning")
         return pruning.csv(found.studies)
-    if fmt == "json":
-        ranks = [ranking.as_object() for ranking in found.rankings]
-        return json.write(found.tables, [*ranks, *pruning.objects(found.studies)])
-    ranks_set = [ranking.grid() for ranking in found.rankings]
-    return (markdown if fmt == "md" else latex).write(found.tables, [*ranks_set, *pruning.grids(found.studies)])
+    if fmt == "csv":
+        return csv.write(found.tables)
+    set_as = {"md": markdown.write, "latex": latex.document, "latex-tables": latex.write}[fmt]
+    return set_as(found.tables, [*(ranking.grid() for ranking in ranks), *pruning.grids(found.studies)])
 
 
 def drawn(found: Findings, folder: Path) -> list[Path]:

@@ -1,8 +1,9 @@
-"""Tables as LaTeX for `\\input`; the document needs the package booktabs and nothing else."""
+"""Tables as LaTeX: a document that compiles as it is, or tables alone for `\\input`; numbers align at the ±."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from .cells import text
 from .grid import Grid
@@ -18,64 +19,163 @@ SPECIAL = {
     "|": r"\textbar{}",
     "[": "{[}",  # after \\ a bare one would open an optional argument
     "]": "{]}",
+    '"': r"\textquotedbl{}",
     "±": r"$\pm$",
     "–": "--",
     "²": r"\textsuperscript{2}",
+    "δ": r"$\delta$",
+    "λ": r"$\lambda$",
+    "β": r"$\beta$",
     **{character: "\\" + character for character in "{}$&#_%"},
 }
+ROWS = 30  # of a table that fits on a page
+PACKAGES = "booktabs and graphicx, with T1 as the font encoding"
+DOCUMENT = r"""\documentclass{article}
+\usepackage[T1]{fontenc}
+\IfFileExists{lmodern.sty}{\usepackage{lmodern}}{}
+\usepackage[%smargin=2cm]{geometry}
+\usepackage{booktabs}
+\usepackage{graphicx}
+\begin{document}
+
+%s
+\end{document}
+"""
+WIDE = 7  # columns from which a page lies on its side
+FITTED = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"  # shrinks what is too wide
 
 
-def write(tables: list[Table], grids: Iterable[Grid] = ()) -> str:
-    of_tables = (grid for table in tables for grid in (_grid(table), *map(_escaped_grid, table.after)))
-    every = [*of_tables, *map(_escaped_grid, grids)]
-    return "\n".join(["% needs \\usepackage{booktabs}", *map(_set, every)])
+@dataclass
+class Entry:
+    """A number in LaTeX, its deviation as plain text apart so that both align, its mark, numbers of its notes."""
+
+    mean: str
+    plain: str = ""
+    mark: str = "%s"
+    notes: str = ""
+
+
+@dataclass
+class Sheet:
+    """A table with a caption, header and entries that are LaTeX already."""
+
+    caption: str
+    header: list[str]
+    body: list[list[Entry]]
+    notes: list[str]
+
+
+def document(tables: Sequence[Table], grids: Iterable[Grid] = ()) -> str:
+    """A whole document; `--format latex-tables` prints what is between its \\begin and \\end."""
+    sheets = _sheets(tables, grids)
+    landscape = "landscape," if any(len(sheet.header) >= WIDE for sheet in sheets) else ""
+    says = "% Compiles as it is. `clbench report --format latex-tables` prints the tables alone, for \\input.\n"
+    return says + DOCUMENT % (landscape, "\n".join(_all(sheets)))
+
+
+def write(tables: Sequence[Table], grids: Iterable[Grid] = ()) -> str:
+    """The tables alone."""
+    return "\n".join([f"% For \\input; the document needs {PACKAGES}.", *_all(_sheets(tables, grids))])
 
 
 def escaped(words: str) -> str:
-    return "".join(SPECIAL.get(character, character) for character in words)
+    """Any text as LaTeX on one line; a character that pdfLaTeX does not know as its code point."""
+    return "".join(map(_character, " ".join(words.split())))
 
 
-def _set(grid: Grid) -> str:
-    """The environment; the entries of the grid are LaTeX already."""
+def _character(character: str) -> str:
+    if character in SPECIAL:
+        return SPECIAL[character]
+    known = " " <= character <= "~" or "À" <= character <= "ÿ"
+    return character if known else f"{{[}}U+{ord(character):04X}{{]}}"
+
+
+def _sheets(tables: Sequence[Table], grids: Iterable[Grid]) -> list[Sheet]:
+    of_tables = (one for table in tables for one in (_of_table(table), *map(_of_grid, table.after)))
+    return [*of_tables, *map(_of_grid, grids)]
+
+
+def _all(sheets: list[Sheet]) -> Iterator[str]:
+    """Every table; a long one in parts of a page each, with its notes, long as they may be, as text after."""
+    for sheet in sheets:
+        if len(sheet.body) <= ROWS:
+            yield _set(sheet)
+            continue
+        parts = -(-len(sheet.body) // ROWS)
+        for part in range(parts):
+            caption = f"{sheet.caption} (part {part + 1} of {parts})"
+            body = sheet.body[part * ROWS : (part + 1) * ROWS]
+            yield _set(replace(sheet, caption=caption, body=body, notes=[]))
+        yield "\n\n".join(map(_note, sheet.notes)) + "\n"
+
+
+def _note(note: str) -> str:
+    return rf"\par{{\footnotesize\sloppy {note}\par}}"
+
+
+def _set(sheet: Sheet) -> str:
+    longest = [max((len(line[n].plain) for line in sheet.body), default=0) for n in range(len(sheet.header))]
+    columns = "".join("r@{}c@{}l" if length else "r" for length in longest[1:])
+    heads = [
+        rf"\multicolumn{{3}}{{c}}{{{h}}}" if length else h for h, length in zip(sheet.header, longest, strict=True)
+    ]
     lines = [
-        r"\begin{table}[ht]",
+        r"\begin{table}[htbp]",
         r"\centering",
-        rf"\caption{{{grid.heading}}}",
-        rf"\begin{{tabular}}{{l{'r' * (len(grid.header) - 1)}}}",
+        rf"\caption{{{sheet.caption}}}",
+        r"\medskip",
+        FITTED,
+        rf"\begin{{tabular}}{{l{columns}}}",
         r"\toprule",
-        " & ".join(grid.header) + r" \\",
+        " & ".join(heads) + r" \\",
         r"\midrule",
-        *(" & ".join(line) + r" \\" for line in grid.body),
+        *(" & ".join(map(_entry, line, longest)) + r" \\" for line in sheet.body),
         r"\bottomrule",
-        r"\end{tabular}",
-        *(rf"\par{{\footnotesize {note}}}" for note in grid.notes),
+        r"\end{tabular}}",
+        r"\par\smallskip",
+        *map(_note, sheet.notes),
         r"\end{table}",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _escaped_grid(grid: Grid) -> Grid:
-    body = [[escaped(entry) for entry in line] for line in grid.body]
-    return Grid(escaped(grid.heading), [*map(escaped, grid.header)], body, [*map(escaped, grid.notes)])
+def _entry(entry: Entry, longest: int) -> str:
+    """One column, or three where any row has a deviation; shorter deviations are padded, so that digits align."""
+    notes = rf"\rlap{{\textsuperscript{{{entry.notes}}}}}" if entry.notes else ""
+    if not longest:
+        return entry.mean + notes
+    if not entry.plain:
+        return f"{entry.mean}{notes} & & "
+    missing = longest - len(entry.plain)
+    padding = rf"\phantom{{{'0' * missing}}}" if missing else ""
+    return rf"{entry.mean} & ${{}}\pm{{}}$ & {padding}{entry.mark % escaped(entry.plain)}{notes}"
 
 
-def _grid(table: Table) -> Grid:
+def _of_grid(grid: Grid) -> Sheet:
+    body = [[Entry(escaped(line[0])), *map(_number, line[1:])] for line in grid.body]
+    return Sheet(escaped(grid.heading), [*map(escaped, grid.header)], body, [*map(escaped, grid.notes)])
+
+
+def _of_table(table: Table) -> Sheet:
     header = ["method", *(f"{column.name} ({column.unit})" for column in table.columns), "n seeds"]
     footnotes = table.footnotes()
-    general = table.general_notes("bold", "underlined")
-    notes = [escaped(note) for note in general]
+    notes = [escaped(note) for note in table.general_notes("bold", "underlined")]
     notes += [rf"\textsuperscript{{{n}}}{escaped(note)}" for n, note in enumerate(footnotes, 1)]
     body = [_row(table, n, row, footnotes) for n, row in enumerate(table.rows)]
-    return Grid(escaped(table.heading), [*map(escaped, header)], body, notes)
+    return Sheet(escaped(table.heading), [*map(escaped, header)], body, notes)
 
 
-def _row(table: Table, n: int, row: Row, footnotes: list[str]) -> list[str]:
-    def noted(words: str, notes: list[str]) -> str:
-        numbers = ",".join(str(footnotes.index(note) + 1) for note in notes)
-        return words + (rf"\textsuperscript{{{numbers}}}" if numbers else "")
+def _row(table: Table, n: int, row: Row, footnotes: list[str]) -> list[Entry]:
+    def numbers(notes: list[str]) -> str:
+        return ",".join(str(footnotes.index(note) + 1) for note in notes)
 
     cells = []
     for column in table.columns:
         cell, mark = row.cells[column.name], table.marks(column).get(n, "")
-        cells.append(noted(MARKS.get(mark, "%s") % escaped(text(cell, column)), cell.notes))
-    return [escaped(row.label), *cells, noted(str(len(row.seeds)), row.notes)]
+        cells.append(_number(text(cell, column), MARKS.get(mark, "%s"), numbers(cell.notes)))
+    return [Entry(escaped(row.label)), *cells, _number(str(len(row.seeds)), notes=numbers(row.notes))]
+
+
+def _number(words: str, mark: str = "%s", notes: str = "") -> Entry:
+    mean, _, deviation = words.partition(" ± ")
+    return Entry(mark % escaped(mean), deviation, mark, notes)

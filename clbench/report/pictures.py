@@ -3,18 +3,39 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
 
 from ..errors import UserError
 
-# Paul Tol's muted scheme, safe for the colour-blind; further rows repeat the colours in dash-dot.
-COLOURS = ["#332288", "#CC6677", "#117733", "#DDCC77", "#88CCEE", "#882255", "#44AA99", "#999933", "#AA4499"]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h"]
+
+
+COLUMN = 3.3  # inches: what a column of a paper is wide; words are set to be read at that size
+STYLE: dict[Any, Any] = {
+    "svg.hashsalt": "clbench",
+    "text.parse_math": False,
+    "font.size": 7.5,
+    "axes.titlesize": 7,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "grid.linewidth": 0.5,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "lines.linewidth": 1.1,
+    "lines.markersize": 3.2,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+}
 
 
 @contextmanager
@@ -22,10 +43,23 @@ def styled(folder: Path) -> Iterator[None]:
     """One style for what is drawn in here; the folder is made, and a UserError says where writing fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with matplotlib.rc_context({"svg.hashsalt": "clbench", "font.size": 9, "text.parse_math": False}):
+        with matplotlib.rc_context(STYLE):
             yield
     except OSError as error:
         raise UserError(f"{folder}: cannot write the plots: {error.strerror or error}") from None
+
+
+def entitled(figure: Figure, words: str) -> None:
+    """The words over a figure that is a column wide."""
+    figure.suptitle(textwrap.fill(words, 66), fontsize=6.5, x=0.01, ha="left")
+
+
+def legend_below(figure: Figure, handles: list[Any], labels: list[str]) -> None:
+    """One legend for the whole figure, in as many columns as its labels leave room for; it makes its own room."""
+    columns = max(1, min(4, 58 // (max(map(len, labels)) + 8)))
+    rows = -(-len(labels) // columns)
+    figure.set_figheight(figure.get_figheight() + 0.15 * rows)
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, columnspacing=1.2, handlelength=2.6)
 
 
 def slug(name: str) -> str:
@@ -37,5 +71,5 @@ def save(figure: Figure, path: Path) -> list[Path]:
     pictures = [path.with_name(f"{path.name}.{kind}") for kind in ("png", "svg")]
     for picture in pictures:
         dated = {"Date": None} if picture.suffix == ".svg" else {}  # equal results give equal files
-        figure.savefig(picture, dpi=150, bbox_inches="tight", metadata=dated)
+        figure.savefig(picture, dpi=300, bbox_inches="tight", pad_inches=0.02, metadata=dated)
     return pictures

@@ -7,17 +7,22 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ..metrics import Array, accuracy_per_stage
+from ..metrics import Array
 from ..results import digest
-from .cells import accuracies, finished
-from .pictures import COLOURS, MARKERS, save, slug, styled
+from .colours import COLOURS
+from .pictures import COLUMN, MARKERS, entitled, legend_below, save, slug, styled
 from .rows import group_key
+from .stages import curves, matrices, spread, stage_names
 from .table import Row, Table
 
-NUMBERED = 40  # tasks beyond which the numbers of a heat map would be too small to read
+PAGE = 6.8  # inches
+COLUMN_TASKS, NUMBERED = 12, 26  # tasks beyond which numbers need the page's width, and are too small on it
+DARK = 47  # percent: where black on cividis begins to contrast more than white does
+LINES = ["-", "-.", ":"]
 
 
 def draw(tables: list[Table], folder: Path) -> list[Path]:
@@ -43,64 +48,79 @@ def _stem(table: Table) -> str:
 
 
 def _accuracy(table: Table) -> Figure:
-    """ACC after each stage, mean over seeds ± standard deviation; joint as a dashed ceiling."""
-    figure = Figure(figsize=(6.4, 4.0))
-    axes = figure.add_subplot()
-    for n, row in enumerate(row for row in table.rows if row.seeds):
-        curves = _curves(row)
-        stages, mean = np.arange(1, curves.shape[1] + 1), curves.mean(axis=0)
-        colour, marker = COLOURS[n % len(COLOURS)], MARKERS[n % len(MARKERS)]
-        line = "-" if n < len(COLOURS) else "-."
-        colour, marker, line = ("black", "", "--") if row.joint else (colour, marker, line)
-        axes.plot(stages, mean, line, marker=marker, color=colour, label=row.label, markersize=4.5)
-        if len(curves) > 1:
-            std = curves.std(axis=0, ddof=1)
-            axes.fill_between(stages, mean - std, mean + std, color=colour, alpha=0.15, linewidth=0)
-    axes.set_xlabel("tasks learned")
-    axes.set_ylabel("mean accuracy on the tasks learned (%)")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10, min_n_ticks=1))
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.25, linewidth=0.6)
-    axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False)
-    axes.set_title(textwrap.fill(table.heading, 80), fontsize=8, loc="left")
+    """ACC after each stage, mean over seeds ± standard deviation; joint as a dashed ceiling.
+
+    Where a few rows fall far below the others, a second view shows the better half of them alone.
+    """
+    lines = [(n, row, *_line(row)) for n, row in enumerate(row for row in table.rows if row.seeds)]
+    better = sorted(lines, key=lambda line: -line[2][-1])[: (len(lines) + 1) // 2]
+    crowded = len(lines) > 2 and _height(lines) > 3 * _height(better)
+    views = [lines, sorted(better, key=lambda line: line[0])] if crowded else [lines]
+    figure = Figure(figsize=(COLUMN, 0.5 + 1.75 * len(views)), layout="constrained")
+    panels = figure.subplots(len(views), sharex=True, squeeze=False)[:, 0]
+    for axes, view in zip(panels, views, strict=True):
+        for line in view:
+            _draw(axes, *line)
+        axes.set_ylabel("mean accuracy (%)")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10, min_n_ticks=1))
+    if crowded:
+        panels[1].set_title("the better half", loc="left")
+    panels[-1].set_xlabel("tasks learned")
+    entitled(figure, table.heading)
+    legend_below(figure, *panels[0].get_legend_handles_labels())
     return figure
 
 
-def _curves(row: Row) -> Array:
-    """ACC after 1 .. T tasks of every finished seed; of a joint run, its last row over those tasks. [n, T]"""
-    matrices = [accuracies(run) for run in finished(row.result)]
-    if row.joint:
-        matrices = [np.tile(R[-1], (R.shape[1] + 1, 1)) for R in matrices]
-    return np.stack([accuracy_per_stage(R) for R in matrices])
+def _line(row: Row) -> tuple[Array, Array]:
+    """Mean and standard deviation over seeds after 1 .. T tasks; zeros for one seed."""
+    values = curves(row)
+    std = spread(values)
+    return values.mean(axis=0), np.zeros(values.shape[1]) if std is None else std
+
+
+def _height(lines: list[tuple[int, Row, Array, Array]]) -> float:
+    """Points between the lowest and the highest that is drawn."""
+    low = min(np.min(mean - std) for _, _, mean, std in lines)
+    return max(np.max(mean + std) for _, _, mean, std in lines) - low
+
+
+def _draw(axes: Axes, n: int, row: Row, mean: Array, std: Array) -> None:
+    stages = np.arange(1, len(mean) + 1)
+    colour, marker = COLOURS[n % len(COLOURS)], MARKERS[n % len(MARKERS)]
+    line = LINES[n // len(COLOURS) % len(LINES)]
+    colour, marker, line = ("black", "", "--") if row.joint else (colour, marker, line)
+    axes.plot(stages, mean, linestyle=line, marker=marker, color=colour, label=row.label)
+    if std.any():
+        axes.fill_between(stages, mean - std, mean + std, color=colour, alpha=0.13, linewidth=0)
 
 
 def _heat_map(table: Table, row: Row) -> Figure:
-    """The mean matrix over the finished seeds, in percent."""
-    R = 100 * np.mean([accuracies(run) for run in finished(row.result)], axis=0)
+    """The mean matrix over the finished seeds, in percent: a column wide, or for many tasks a page."""
+    R = matrices(row).mean(axis=0)
     stages, tasks = R.shape
-    cell = min(0.44, 18 / tasks)  # inches
+    room = COLUMN - 1.1 if tasks <= COLUMN_TASKS else PAGE - 1.1  # beside labels and scale
+    cell = min(0.34, room / tasks)  # inches
     width, height = cell * tasks, cell * stages
     figure = Figure(figsize=(width, height))
     axes = figure.add_axes((0, 0, 1, 1))  # the labels around it are made room for when saving
+    axes.grid(False)
     image = axes.imshow(R, cmap="cividis", vmin=0, vmax=100)
     if tasks <= NUMBERED:
         for (stage, task), value in np.ndenumerate(R):
             number = "" if np.isnan(value) else f"{value:.0f}"
-            ink = "black" if value > 55 else "white"
-            axes.text(task, stage, number, ha="center", va="center", fontsize=8, color=ink)
+            ink = "black" if value > DARK else "white"
+            axes.text(task, stage, number, ha="center", va="center", fontsize=6.5, color=ink)
     every = max(1, tasks // 20)
     axes.set_xticks(range(0, tasks, every), [str(n + 1) for n in range(0, tasks, every)])
-    stage_names = ["0", "all"] if stages == 2 < tasks + 1 else [str(n) for n in range(stages)]
-    axes.set_yticks(range(0, stages, every), stage_names[::every])
+    axes.set_yticks(range(0, stages, every), stage_names(stages, tasks)[::every])
     axes.set_xlabel("accuracy on task")
     axes.set_ylabel("tasks learned")
     axes.spines[:].set_visible(False)
-    beside = axes.inset_axes((1 + 0.15 / width, 0, 0.15 / width, 1))
-    figure.colorbar(image, cax=beside, label="accuracy (%)", ticks=range(0, 101, 20 if height > 2 else 50))
+    beside = axes.inset_axes((1 + 0.1 / width, 0, 0.1 / width, 1))
+    beside.grid(False)
+    figure.colorbar(image, cax=beside, label="accuracy (%)", ticks=range(0, 101, 20 if height > 1.2 else 50))
     seeds = f"mean of {len(row.seeds)} seeds" if len(row.seeds) > 1 else "one seed"
-    words = [
-        *textwrap.wrap(f"{row.label}, {seeds}", 60),
-        *textwrap.wrap(table.heading, max(60, int(13 * width))),
-    ]
-    axes.set_title("\n".join(words), fontsize=8, loc="left")
+    wide = max(40, int(18 * (width + 0.5)))
+    words = [*textwrap.wrap(f"{row.label}, {seeds}", wide), *textwrap.wrap(table.heading, wide)]
+    axes.set_title("\n".join(words), fontsize=6.5, loc="left", x=-0.35 / width)
     return figure

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from ...results import digest
-from ..pictures import COLOURS, MARKERS, save, slug, styled
+from ..colours import COLOURS
+from ..pictures import COLUMN, MARKERS, entitled, legend_below, save, slug, styled
 from .studies import TOTALS, Comparison, Study, table4
 
 CLOSE = 3.0  # points below the best accuracy that the close view shows
@@ -36,34 +36,31 @@ def draw(found: list[Comparison], folder: Path) -> list[Path]:
 
 def over_compression(one: Comparison, studies: list[Study]) -> Figure:
     """Test accuracy over compression, mean ± standard deviation: the whole range, and the last points of it."""
-    figure = Figure(figsize=(7.6, 3.6), layout="constrained")
-    whole, close = figure.subplots(1, 2)
+    figure = Figure(figsize=(COLUMN, 4.2), layout="constrained")
+    whole, close = figure.subplots(2, sharex=True)
     best = max(study.cell(ACCURACY, 0).mean or 0.0 for study in studies)
     for n, study in enumerate(studies):
         x, y, spread = curve(study)
-        look = {"color": COLOURS[n % len(COLOURS)], "marker": MARKERS[n % len(MARKERS)], "markersize": 4.5}
+        look = {"color": COLOURS[n % len(COLOURS)], "marker": MARKERS[n % len(MARKERS)]}
         for axes in (whole, close):
-            axes.errorbar(x, y, spread, label=study.label, capsize=2.5, linewidth=1.3, elinewidth=0.9, **look)
+            axes.errorbar(x, y, spread, label=study.label, capsize=2, elinewidth=0.8, **look)
     paper = next((study for study in studies if study.paper("accuracy", 0) is not None), None)
     if paper:
         table = table4()
         x = [factor or 1.0 for factor in table["compression"]]
         for axes in (whole, close):
-            axes.plot(x, table["accuracy"], "--", color="black", marker="x", markersize=5, label="entropy (paper)")
+            axes.plot(x, table["accuracy"], "--", color="black", marker="x", markersize=4, label="entropy (paper)")
     for axes in (whole, close):
         axes.set_xscale("log")
-        axes.set_xlabel("compression (times)")
+        axes.set_ylabel("test accuracy (%)")
         factors(axes)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(alpha=0.25, linewidth=0.6)
-    whole.set_ylabel("test accuracy (%)")
+    close.set_xlabel("compression (times)")
     lowest = min(y for study in studies for y in curve(study)[1])
     whole.set_ylim(max(lowest - 5, 0), 101)
     close.set_ylim(best - CLOSE, best + 0.15 * CLOSE)
-    close.set_title(f"the last {CLOSE:g} points", fontsize=8, loc="left")
-    handles, labels = whole.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right center", frameon=False)
-    figure.suptitle(textwrap.fill(one.heading, 100), fontsize=8, x=0.01, ha="left")
+    close.set_title(f"the last {CLOSE:g} points", loc="left")
+    legend_below(figure, *whole.get_legend_handles_labels())
+    entitled(figure, one.heading)
     return figure
 
 
@@ -86,7 +83,7 @@ def factors(axes) -> None:
 
 def by_layer(study: Study) -> Figure:
     """The share of each layer's weights and of its biases that is alive after each round; the paper's dotted."""
-    figure = Figure(figsize=(7.2, 3.4), layout="constrained")
+    figure = Figure(figsize=(COLUMN, 2.3), layout="constrained")
     both = figure.subplots(1, 2, sharey=True)
     stages = list(range(study.rounds + 1))
     for axes, kind, title in zip(both, ("W", "b"), ("weights", "biases"), strict=True):
@@ -103,30 +100,26 @@ def by_layer(study: Study) -> Figure:
                 spread[share > 0],
                 color=COLOURS[n],
                 marker=MARKERS[n],
-                markersize=4.5,
-                linewidth=1.3,
-                capsize=2.5,
+                capsize=2,
                 label=f"{name} ({kind_of(n, len(layers))})",
             )
             if study.paper(layer.name, 0) is not None:
                 printed = [100 * (study.paper(layer.name, stage) or 0.0) / size for stage in stages]
-                axes.plot(stages, printed, ":", color=COLOURS[n], linewidth=1.3)
+                axes.plot(stages, printed, ":", color=COLOURS[n])
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.set_xticks(stages, ["trained", *map(str, stages[1:])])
-        axes.set_xlabel("round")
-        axes.set_title(title, fontsize=8, loc="left")
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(alpha=0.25, linewidth=0.6)
+        axes.set_xticks(stages[:: max(1, len(stages) // 6)])
+        axes.set_xlabel("rounds of pruning")
+        axes.set_title(title, loc="left")
     both[0].set_ylabel("weights alive (%)")
     handles, labels = both[0].get_legend_handles_labels()
     if study.paper("total", 0) is not None:
         handles.append(both[0].plot([], [], ":", color="black")[0])
         labels.append("the paper's")
-    figure.legend(handles, labels, loc="outside right center", frameon=False)
+    legend_below(figure, handles, labels)
     seeds = f"mean of {len(study.seeds)} seeds" if len(study.seeds) > 1 else "one seed"
     words = f"prune-lenet on {study.result.config['dataset']} by {study.label}, {seeds}"
-    figure.suptitle(textwrap.fill(words, 100), fontsize=8, x=0.01, ha="left")
+    entitled(figure, words)
     return figure
 
 

@@ -1,0 +1,70 @@
+"""The command that made a result, written out of its configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from ..results import AnyResult
+
+SECTIONS = ("strategy", "stream", "network", "train")
+NAMED = ("dataset", "limit")  # of a pruning study, beside its sections pruning and train
+
+
+def words(result: AnyResult) -> list[str] | None:
+    """The words of a command line that leads to the same digest under any clbench.toml: it gives every option that
+    is stored. None where they could not be pasted safely, as with control characters in a name.
+    """
+    found = list(_study(result.config) if result.kind == "pruning" else _training(result.config))
+    plugins = result.environment.get("plugins")
+    for name in plugins if isinstance(plugins, dict) else ():
+        found += ["--plugin", str(name)]
+    return ["clbench", *found] if all(word.isprintable() for word in found) else None
+
+
+def _training(config: dict[str, Any]) -> Iterator[str]:
+    network = config.get("network", {})
+    yield from ("train", "--method", config["method"], "--stream", config["stream"]["name"])
+    if "name" in network:
+        yield from ("--network", network["name"])
+    yield from ("--scenario", config["scenario"], "--score", config["score"])
+    yield from _common(config)
+    for section in SECTIONS:
+        for name, value in config.get(section, {}).items():
+            if name != "name" or section not in ("stream", "network"):
+                yield from ("--set", f"{section}.{name}={as_yaml(value)}")
+
+
+def _study(config: dict[str, Any]) -> Iterator[str]:
+    yield "prune-lenet"
+    yield from _common(config)
+    options = {name: config.get(name) for name in NAMED} | config["pruning"] | config["train"]
+    for name, value in options.items():
+        if value is not None:
+            listed = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+            yield from ("--" + name.replace("_", "-"), listed)
+
+
+def _common(config: dict[str, Any]) -> Iterator[str]:
+    seeds, preset = config["seeds"], config.get("preset")
+    if seeds == list(range(len(seeds))):
+        yield from ("--seeds", str(len(seeds)))
+    else:
+        yield from ("--seed-list", ",".join(map(str, seeds)))
+    if preset is not None:
+        yield from ("--preset", preset)
+
+
+def as_yaml(value: Any) -> str:
+    """On one line, as --set reads it: 1e-05 as 1.0e-05, which YAML takes for a number, the word null quoted."""
+    text = _dumped(value)
+    return _dumped(value, '"') if text.startswith("'") else text  # a shell sets single quotes around it
+
+
+def _dumped(value: Any, quotes: str | None = None) -> str:
+    text = yaml.safe_dump(
+        value, default_flow_style=True, default_style=quotes, width=float("inf"), allow_unicode=True
+    )
+    return text.removesuffix("\n").removesuffix("\n...")
