@@ -2,10 +2,12 @@
 
 import json
 import re
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
-from command_line import clbench
+from command_line import ROOT, clbench
 from results_by_hand import JOINT3, R3, result, run, shifted
 
 from clbench import statistics
@@ -139,3 +141,21 @@ def test_statistics_have_no_place_in_csv(tmp_path):
     put(tmp_path)
     assert "no place for --reference or --stats" in clbench("report", tmp_path, "--format", "csv", "--stats").line
     assert "every two methods over equal seeds" in clbench("report", tmp_path, "--stats").out
+
+
+def test_pruning_studies_alone_have_nothing_to_compare():
+    for option in (["--stats"], ["--reference", "paper"]):
+        line = clbench("report", ROOT / "benchmarks" / "pruning", *option).line
+        assert "--reference and --stats are about trainings" in line
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX here")
+def test_statistics_and_references_compile_as_latex(tmp_path):
+    committed = ROOT / "benchmarks" / "results" / "permuted-mnist"
+    put(tmp_path / "runs", stream=STREAM)
+    body = report([committed, put(tmp_path / "runs")], "latex", references=["paper"], stats=True)
+    document = "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\n" + body + "\\end{document}\n"
+    (tmp_path / "t.tex").write_text(document)
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-2000:]
