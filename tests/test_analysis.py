@@ -323,6 +323,13 @@ def test_without_what_all_that_the_runs_allow(kept, tmp_path):
         assert 2.5 < width < 3.6, path  # one column
 
 
+def test_a_stage_that_one_analysis_cannot_use_does_not_stop_the_others(kept):
+    ran = clbench("analyze", kept, "--stage", 1)
+    assert ran.code == 0
+    assert "- parameters is left out: " in ran.out
+    assert "Importance of the shared parameters" in ran.out
+
+
 def test_widths_are_drawn(tmp_path):
     pictures = over_width(put(tmp_path / "runs", *wide([8], [16], [4, 4]))).draw(tmp_path / "plots")
     assert [path.name for path in pictures] == [f"width-split-toy-task.{kind}" for kind in ("png", "svg")]

@@ -65,13 +65,35 @@ def look(n: int, joint: bool = False) -> dict[str, Any]:
     return {"color": COLOURS[n % len(COLOURS)], "marker": MARKERS[n % len(MARKERS)], "linestyle": line}
 
 
+def entries(labels: Sequence[str]) -> tuple[list[str], int, float]:
+    """Labels as a legend sets them, in how many columns, and its height in inches."""
+    longest = max(map(len, labels))
+    columns = min(len(labels), next((n for n, most in ((4, 9), (3, 15), (2, 26)) if longest <= most), 1))
+    words = [textwrap.fill(label, 52, break_long_words=False, break_on_hyphens=False) for label in labels]
+    lines = sum(text.count("\n") + 1 for text in words)
+    return words, columns, 0.14 * -(-lines // columns)
+
+
 def legend(figure: Figure, axes: Axes) -> None:
     """Below all panels, in as many columns as the longest name allows."""
     handles, labels = axes.get_legend_handles_labels()
-    longest = max(map(len, labels))
-    columns = next((n for n, most in ((4, 9), (3, 15), (2, 26)) if longest <= most), 1)
-    words = [textwrap.fill(label, 58, break_long_words=False) for label in labels]
-    figure.legend(handles, words, loc="outside lower center", ncols=min(columns, len(labels)), columnspacing=1.2)
+    words, columns, _ = entries(labels)
+    figure.legend(handles, words, loc="outside lower center", ncols=columns, columnspacing=1.2)
+
+
+def legend_below(axes: Axes) -> None:
+    """The same for one panel of several, under the label of its axis."""
+    handles, labels = axes.get_legend_handles_labels()
+    words, columns, _ = entries(labels)
+    axes.legend(
+        handles,
+        words,
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0),
+        borderaxespad=4.3,  # in letters: past the label
+        ncols=columns,
+        columnspacing=1.2,
+    )
 
 
 def band(axes: Axes, x: Array, each: Sequence[Cell], label: str, **style) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,7 +12,7 @@ from ..report.cells import Cell
 from ..report.pictures import COLOURS
 from ..report.table import Row
 from ..results import digest
-from .panels import band, bars, column, legend, logarithmic, look, names, numbers, stages
+from .panels import band, bars, column, entries, legend, legend_below, logarithmic, look, names, numbers, stages
 
 
 def densities(rows: Sequence[Row], edges: Array, each: Sequence[Array]) -> Figure:
@@ -21,7 +20,7 @@ def densities(rows: Sequence[Row], edges: Array, each: Sequence[Array]) -> Figur
 
     Rows of one measure have one colour.
     """
-    figure, (axes,) = column(2.5 + 0.14 * len(rows))
+    figure, (axes,) = column(2.3 + entries(names(rows))[2])
     for row, percent, colour, label in zip(rows, each, by_measure(rows), names(rows), strict=True):
         line = "-" if prunes(row) else "--"
         axes.stairs(percent, edges, baseline=None, color=colour, linestyle=line, linewidth=1.2, label=label)
@@ -61,7 +60,7 @@ def moments(rows: Sequence[Row], each: dict[str, list[Cell]]) -> Figure:
 
 def by_layer(rows: Sequence[Row], each: dict[str, list[dict[str, Cell]]]) -> Figure:
     """A panel a quantity, logarithmic: its cell of every layer, rows side by side within a layer."""
-    figure, panels = column(3.6 + 0.14 * len(rows), len(each))
+    figure, panels = column(1.8 * len(each) + entries(names(rows))[2], len(each))
     step = 0.12 * min(1.0, 6 / len(rows))
     for axes, (words, found) in zip(panels, each.items(), strict=True):
         for n, (label, layers) in enumerate(zip(names(rows), found, strict=True)):
@@ -79,23 +78,32 @@ def by_layer(rows: Sequence[Row], each: dict[str, list[dict[str, Cell]]]) -> Fig
 
 def growth(rows: Sequence[Row], each: dict[str, tuple[float, list[list[Cell]]]]) -> Figure:
     """A panel a quantity, in its unit, after 1 .. T tasks; rows with the same curve share a line."""
-    figure, panels = column(2.2 * len(each), len(each))
-    for axes, (words, (unit, found)) in zip(panels, each.items(), strict=True):
-        curves: dict[tuple[float, ...], list[int]] = {}
-        for n, cells in enumerate(found):
-            curves.setdefault(tuple(numbers(cells)[0] / unit), []).append(n)
-        for n, (counts, who) in enumerate(curves.items()):
-            label = textwrap.fill(", ".join(names(rows)[w] for w in who), 28, break_long_words=False)
-            axes.plot(range(1, len(counts) + 1), counts, label=label, **look(n, all(rows[w].joint for w in who)))
+    curves = {words: merged(rows, unit, found) for words, (unit, found) in each.items()}
+    figure, panels = column(sum(1.7 + entries(list(found))[2] for found in curves.values()), len(each))
+    for axes, (words, found) in zip(panels, curves.items(), strict=True):
+        for n, (label, (counts, joint)) in enumerate(found.items()):
+            axes.plot(range(1, len(counts) + 1), counts, label=label, **look(n, joint))
         axes.set_ylabel(words)
         stages(axes)
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.24), ncols=2, columnspacing=1.2)
+        legend_below(axes)
     return figure
+
+
+def merged(rows: Sequence[Row], unit: float, each: Sequence[list[Cell]]) -> dict[str, tuple[Array, bool]]:
+    """The different curves, each under the names of all its rows, and whether joint alone has it."""
+    found: dict[tuple[float, ...], list[int]] = {}
+    for n, cells in enumerate(each):
+        found.setdefault(tuple(numbers(cells)[0]), []).append(n)
+    labels = names(rows)
+    return {
+        ", ".join(labels[n] for n in who): (np.array(counts) / unit, all(rows[n].joint for n in who))
+        for counts, who in found.items()
+    }
 
 
 def over_tasks(rows: Sequence[Row], each: Sequence[list[Cell]]) -> Figure:
     """ACC after 1 .. T tasks of every row."""
-    figure, (axes,) = column(2.2 + 0.14 * len(rows))
+    figure, (axes,) = column(2.1 + entries(names(rows))[2])
     for n, (row, label, cells) in enumerate(zip(rows, names(rows), each, strict=True)):
         band(axes, np.arange(1.0, len(cells) + 1), cells, label, **look(n, row.joint))
     axes.set_ylabel("ACC (%)")
@@ -106,7 +114,7 @@ def over_tasks(rows: Sequence[Row], each: Sequence[list[Cell]]) -> Figure:
 
 def over_width(rows: Sequence[Row], widths: Sequence[str], each: Sequence[list[Cell]]) -> Figure:
     """ACC of every row at each width; they stand at equal distances."""
-    figure, (axes,) = column(2.3 + 0.14 * len(rows))
+    figure, (axes,) = column(2.2 + entries(names(rows))[2])
     for n, (row, label, cells) in enumerate(zip(rows, names(rows), each, strict=True)):
         band(axes, np.arange(float(len(widths))), cells, label, **look(n, row.joint))
     crowded = sum(len(width) + 2 for width in widths) > 45

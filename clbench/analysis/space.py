@@ -110,7 +110,7 @@ def _of_row(row: Row, stage: int | None, of: str, weights: str) -> tuple[int, Se
     _, first = arrays(row, 1, "model/")
     at, last = arrays(row, stage, "model/")
     if at < 2:
-        raise UserError(f"{row.path}: stage {at} has no earlier task to compare with; --stage 2 or later")
+        raise Lacking(f"{row.path}: stage {at} has no earlier task to compare with; --stage 2 or later")
     omegas = arrays(row, 1, "method/omega/")[1] if weights == "importance" else {}
     return at, {seed: _of_seed(row, first[seed], last[seed], omegas.get(seed), of, weights) for seed in first}
 
