@@ -548,6 +548,44 @@ def report(
         write_whole(output, text.encode())
 
 
+@app.command()
+def analyze(
+    files: Annotated[list[Path], typer.Argument(help="Result files or folders of `clbench train`.")],
+    what: Annotated[
+        str | None,
+        typer.Option(
+            help="importance (its distribution; needs checkpoints), parameters (how layers move from the first "
+            "task to the last; needs --checkpoints all), growth (parameters over tasks), tasks, width (ACC over "
+            "either) or pruning (ACC by strategy); several, comma-separated.  [default: all that the runs allow]",
+            show_default=False,
+        ),
+    ] = None,
+    stage: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="importance: after how many tasks; parameters: compared with task 1.  [default: the last]",
+            show_default=False,
+        ),
+    ] = None,
+    frechet: Annotated[
+        str,
+        typer.Option(help="parameters: distance of units (rows of weights), single weights, or exact of these."),
+    ] = "units",
+    weights: Annotated[
+        str, typer.Option(help="parameters: absolute changes as mean, sum or weighted by importance.")
+    ] = "mean",
+    format_: Annotated[str, typer.Option("--format", help="md, csv, json or latex.")] = "md",
+    plots: Annotated[
+        Path | None, typer.Option(help="Folder to write PNG and SVG plots to.", show_default=False)
+    ] = None,
+) -> None:
+    """Importance, parameter change and growth, ablations (paper, figures 7 to 10) from runs."""
+    from clbench.analysis import analyze as make
+
+    typer.echo(make(files, what.split(",") if what else None, format_, plots, stage, frechet, weights))
+
+
 @app.command("list")
 def list_(
     what: Annotated[

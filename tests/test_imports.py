@@ -28,7 +28,7 @@ ROWS = [
     ["workers", "listing", "progress"],
     ["runner"],
     ["prune_lenet", "sweep", "cluster"],
-    ["evaluation"],
+    ["evaluation", "analysis"],
     ["cli"],
     ["__main__"],
 ]
@@ -96,7 +96,18 @@ def test_report_reads_results_alone():
         assert {name.split(".")[1] for name in GRAPH[module] if "." in name} <= REPORT_NEEDS
 
 
-@pytest.mark.parametrize("words", [["--help"], ["--version"], ["train", "--help"], ["data", "--help"], ["report"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--help"],
+        ["--version"],
+        ["train", "--help"],
+        ["data", "--help"],
+        ["report"],
+        ["analyze", "--help"],
+        ["analyze", "runs", "--what", "growth,tasks"],
+    ],
+)
 def test_without_torch(words, tmp_path):
     save(result(), tmp_path / "runs" / "ewc.json")
     code = f"""

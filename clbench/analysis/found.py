@@ -1,0 +1,104 @@
+"""What analyses start from and end in: finished trainings in comparable tables; grids, numbers, pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ..errors import UserError
+from ..report.cells import Cell, Column, left_out, text
+from ..report.grid import Grid
+from ..report.rows import tables
+from ..report.table import Row, Table
+from ..results import Result, find, load
+
+Loaded = list[tuple[Path, Result]]
+SPREAD = "Mean ± sample standard deviation over seeds."
+
+
+class Lacking(UserError):
+    """The runs are sound, but have not what this analysis reads."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A function of `plots` by its name, since matplotlib is slow to import, and what it draws of a table."""
+
+    table: Table
+    figure: str
+    arguments: tuple[Any, ...]
+    suffix: str = ""  # of the file's name
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """The answer to one question: `grids` as words, `rows` the unrounded numbers behind them, a line a seed."""
+
+    what: str
+    grids: list[Grid]
+    rows: list[dict[str, Any]]
+    pictures: list[Picture]
+
+    def draw(self, folder: Path) -> list[Path]:
+        """Write the pictures as PNG and SVG into the folder, made if missing; their paths."""
+        from . import panels, plots
+
+        stems = panels.stems([picture.table for picture in self.pictures])
+        return panels.written(
+            folder,
+            [
+                (f"{self.what}-{stem}{one.suffix}", partial(getattr(plots, one.figure), *one.arguments))
+                for stem, one in zip(stems, self.pictures, strict=True)
+            ],
+        )
+
+
+def read(paths: Sequence[Path]) -> Loaded:
+    """The results of `clbench train` in files and folders; UserError if there are none or one is damaged."""
+    loaded = [(path, load(path)) for path in find(list(paths))]
+    trained = [(path, result) for path, result in loaded if result.kind == "train"]
+    if not trained:
+        raise UserError(f"no results in {', '.join(map(str, paths))}; `clbench train` writes them")
+    return trained
+
+
+def comparable(loaded: Loaded) -> list[Table]:
+    """Tables of what may be compared, rows without a finished seed left out; Lacking where none is left."""
+    found = tables(loaded, [])
+    for table in found:
+        idle = [row for row in table.rows if not row.seeds]
+        table.notes += [f"{row.path} is left out: {left_out(row.result) or row.result.status}" for row in idle]
+        table.rows = [row for row in table.rows if row.seeds]
+    found = [table for table in found if table.rows]
+    if not found:
+        raise Lacking("no run has a finished seed; the command that began it goes on with it")
+    return found
+
+
+def grid(table: Table, about: str, header: list[str], body: list[list[str]], notes: Iterable[str] = ()) -> Grid:
+    """Words, headed by what they are about and on what; notes end with what the rows do not share."""
+    spread = [SPREAD] if any("±" in entry for line in body for entry in line) else []
+    missing = [f"{row.label}: {note}" for row in table.rows for note in row.notes]
+    return Grid(f"{about}, {table.heading}", header, body, [*spread, *notes, *table.notes, *missing])
+
+
+def fixed(cell: Cell, digits: int = 2) -> str:
+    """`93.10 ± 0.20`."""
+    return text(cell, Column("", "", None, digits))
+
+
+def significant(cell: Cell) -> str:
+    """`0.00123 ± 0.00021`: numbers of any size, three and two digits of them."""
+    if cell.mean is None:
+        return "–"
+    return f"{cell.mean:.3g}" if cell.std is None else f"{cell.mean:.3g} ± {cell.std:.2g}"
+
+
+def identity(table: Table, row: Row, seed: int) -> dict[str, Any]:
+    """What a line of numbers says of where it is from."""
+    result = row.result
+    named = {"table": table.heading, "method": row.method, "label": row.label, "digest": result.digest}
+    return {**named, "file": str(row.path), "seed": seed}

@@ -1,0 +1,52 @@
+"""How many numbers a method keeps as tasks come: the network's and its own (Fig. 7a)."""
+
+from __future__ import annotations
+
+from ..report.cells import Cell, finished
+from ..report.grid import Grid
+from ..report.table import Row, Table
+from .found import Analysis, Loaded, Picture, comparable, fixed, grid, identity
+
+PARTS = {
+    "network_parameters": "Numbers of the network, with the heads of the tasks seen",
+    "state_parameters": "Numbers that the method keeps beside the network",
+}
+
+
+def parameter_growth(loaded: Loaded) -> Analysis:
+    """Parameters after 1 .. T tasks, of the network and of the method's state apart; from result files alone."""
+    found = comparable(loaded)
+    lines = [
+        {**identity(table, row, run.seed), "stage": stage, **{p: by_stage(row, p, run)[stage - 1] for p in PARTS}}
+        for table in found
+        for row in table.rows
+        for run in finished(row.result)
+        for stage in range(1, len(row.result.tasks) + 1)
+    ]
+    grids = [_grid(table, part) for table in found for part in PARTS]
+    pictures = [Picture(table, "growth", (table.rows, _axes(table))) for table in found]
+    return Analysis("growth", grids, lines, pictures)
+
+
+def by_stage(row: Row, part: str, run) -> list[int]:
+    """After 1 .. T tasks; what learns all at once has the parameters of all from the beginning."""
+    counts = getattr(run, part)
+    return [counts[-1]] * len(row.result.tasks) if row.joint else counts[1:]
+
+
+def cells(row: Row, part: str) -> list[Cell]:
+    runs = finished(row.result)
+    each = [by_stage(row, part, run) for run in runs]
+    return [Cell(row.seeds, [float(counts[t]) for counts in each]) for t in range(len(row.result.tasks))]
+
+
+def _axes(table: Table) -> dict[str, tuple[float, list[list[Cell]]]]:
+    """What stands at each axis of the picture, its unit, and the curve of every row."""
+    network, state = ([cells(row, part) for row in table.rows] for part in PARTS)
+    return {"network (thousand numbers)": (1e3, network), "state (million numbers)": (1e6, state)}
+
+
+def _grid(table: Table, part: str) -> Grid:
+    stages = [str(t) for t in range(1, len(table.first.tasks) + 1)]
+    body = [[row.label, *(fixed(cell, 0) for cell in cells(row, part)), str(len(row.seeds))] for row in table.rows]
+    return grid(table, f"{PARTS[part]}, after n tasks", ["method", *stages, "n seeds"], body)
