@@ -586,6 +586,90 @@ def analyze(
     typer.echo(make(files, what.split(",") if what else None, format_, plots, stage, frechet, weights))
 
 
+@app.command()
+def reproduce(
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="table1, table2, fig7a, fig7b, fig7c, fig8a, fig9, fig10, table4, all; or such a YAML file.",
+            show_default=False,
+        ),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="quick: fewer images, epochs and seeds; paper: the paper's settings as printed.  "
+            "[default: values tuned on validation data]",
+            show_default=False,
+        ),
+    ] = None,
+    seeds: Seeds = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="SECTION.OPTION=VALUE of every training.", show_default=False),
+    ] = None,
+    format_: Annotated[str, typer.Option("--format", help="md, json, html, latex or latex-tables.")] = "md",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write to this file instead.", show_default=False)
+    ] = None,
+    plots: Annotated[
+        Path | None, typer.Option(help="Folder to write PNG and SVG plots to.", show_default=False)
+    ] = None,
+    reference: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Numbers to set beside ours: paper, or JSON files.  [default: paper]", show_default=False
+        ),
+    ] = None,
+    stats: Annotated[bool, typer.Option("--stats", help="Intervals and paired tests of ACC.")] = False,
+    out: Out = Path("runs"),
+    resume: Resume = True,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that share the seeds and methods.")] = 1,
+    ray: Annotated[
+        str | None,
+        typer.Option(help="Run on a Ray cluster: its address, auto, or local.", show_default=False),
+    ] = None,
+    cpus: Annotated[float, typer.Option(min=0.01, help="With --ray: cores a group of seeds.")] = 1.0,
+    gpus: Annotated[float, typer.Option(min=0.0, help="With --ray: GPUs, or a share of one.")] = 0.0,
+    threads: Threads = 1,
+    device: Device = "auto",
+    data_root: DataRoot = None,
+    allow_modified_data: AllowModified = False,
+    quiet: Quiet = False,
+) -> None:
+    """The paper's tables and figures: run what is missing, then set it beside what the paper prints."""
+    from clbench.options import did_you_mean
+
+    formats = ("md", "json", "html", "latex", "latex-tables")
+    if format_ not in formats:
+        raise UserError(f"--format {format_!r}: {did_you_mean(format_, formats)}")
+    if preset not in (None, "quick", "paper"):
+        raise UserError(f"--preset {preset!r}: {did_you_mean(str(preset), ('quick', 'paper'))}")
+    machine = machine_of(device, threads, data_root, allow_modified_data, None)
+    from clbench.atomic import write_whole
+    from clbench.layers import parse_sets
+    from clbench.progress import watcher
+    from clbench.reproduce.command import How, text
+    from clbench.reproduce.command import reproduce as make
+    from clbench.reproduce.experiments import chosen
+    from clbench.runner import Silent
+    from clbench.sweep.command import Where
+
+    wanted = chosen(what or [])
+    watch = Silent() if quiet or format_ == "json" else watcher()
+    showing = watch if not isinstance(watch, Silent) else contextlib.nullcontext()
+    overlay = parse_sets(tuple(set_ or ()))
+    with Where(str(out), workers, ray, cpus, gpus).spread() as spread, showing:
+        beside = ("paper",) if reference is None else tuple(reference)
+        how = How(out, machine, preset, seeds, overlay, workers, not resume, watch, spread, plots, beside, stats)
+        found = make(wanted, how)
+    words = text(found, format_)
+    if output is not None:
+        write_whole(output, words.encode())
+    elif not quiet:
+        typer.echo(words)
+
+
 @app.command("list")
 def list_(
     what: Annotated[

@@ -29,6 +29,7 @@ ROWS = [
     ["runner"],
     ["prune_lenet", "sweep", "cluster"],
     ["evaluation", "analysis"],
+    ["reproduce"],
     ["cli"],
     ["__main__"],
 ]

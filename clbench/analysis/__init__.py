@@ -14,7 +14,7 @@ from pathlib import Path
 from ..errors import UserError
 from .ablation import over_tasks, over_width, pruning_strategies
 from .density import importance_distribution
-from .found import Analysis, Lacking, read
+from .found import Analysis, Lacking, Loaded, read
 from .growth import parameter_growth
 from .space import parameter_space
 from .text import FORMATS, text
@@ -24,6 +24,7 @@ __all__ = [
     "FORMATS",
     "Analysis",
     "Lacking",
+    "Loaded",
     "analyze",
     "importance_distribution",
     "over_tasks",

@@ -15,7 +15,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from ..metrics import Array
 from ..report.cells import Cell
-from ..report.pictures import COLOURS, MARKERS, save, slug, styled
+from ..report.colours import COLOURS
+from ..report.pictures import MARKERS, save, slug, styled
 from ..report.rows import group_key
 from ..report.table import Row, Table
 from ..results import digest

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from ..metrics import Array
 from ..report.cells import Cell
-from ..report.pictures import COLOURS
+from ..report.colours import COLOURS
 from ..report.table import Row
 from ..results import digest
 from .panels import band, bars, column, entries, legend, legend_below, logarithmic, look, names, numbers, stages

@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 from clbench import results
 from clbench.errors import UserError
 from clbench.metrics import METRICS, Unavailable
-from clbench.report.pictures import COLOURS, MARKERS, save, styled
+from clbench.report.colours import COLOURS
+from clbench.report.pictures import MARKERS, save, styled
 from clbench.sweep.record import Record, Trial
 from clbench.sweep.space import spoken
 
@@ -115,6 +116,7 @@ def heat_map(across: str, up: str, trials: list[Trial]) -> Figure:
     axes.set_xlabel(across)
     axes.set_ylabel(up)
     axes.spines[:].set_visible(False)
+    axes.grid(False)
     figure.colorbar(image, ax=axes, label=SCORE)
     return figure
 
@@ -139,6 +141,7 @@ def parallel(names: list[str], trials: list[Trial]) -> Figure:
     axes.set_yticks([])
     axes.set_xlim(-0.2, len(names) - 0.6)
     axes.spines[:].set_visible(False)
+    axes.grid(False)
     figure.colorbar(colours, ax=axes, label=SCORE)
     return figure
 

@@ -1,0 +1,1 @@
+"""`clbench reproduce`: the paper's tables and figures, each from one committed configuration."""

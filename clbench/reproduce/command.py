@@ -1,0 +1,164 @@
+"""What `clbench reproduce` does: run what is missing of a table or figure, then show it beside the paper."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from clbench import analysis
+from clbench.groups import Machine
+from clbench.jsonfile import dumps
+from clbench.report import Findings, add_references, add_statistics, drawn, html, latex, markdown, pruning, read
+from clbench.report.differences import flatten
+from clbench.report.grid import Grid
+from clbench.report.pruning import Comparison
+from clbench.report.table import Table
+from clbench.reproduce import claims
+from clbench.reproduce.experiments import Reproduction
+from clbench.results import load
+from clbench.runner import Silent, Spread, Watcher, conduct
+
+FORMATS = ("md", "json", "html", "latex", "latex-tables")
+METRICS = ["ACC", "BWT", "FWT"]  # what the tables of the paper print
+ANALYSES: dict[str, Callable[[analysis.Loaded], analysis.Analysis]] = {
+    "growth": analysis.parameter_growth,
+    "tasks": analysis.over_tasks,
+    "width": analysis.over_width,
+    "pruning": analysis.pruning_strategies,
+    "importance": analysis.importance_distribution,
+    "parameters": analysis.parameter_space,
+}
+
+
+@dataclass
+class Shown:
+    """A table or figure, ready to be written."""
+
+    name: str
+    title: str
+    tables: list[Table] = field(default_factory=list)
+    studies: list[Comparison] = field(default_factory=list)
+    grids: list[Grid] = field(default_factory=list)
+    pictures: list[Path] = field(default_factory=list)
+    lines: list[claims.Line] = field(default_factory=list)
+    lacking: str | None = None  # why a figure cannot be made of the runs that there are
+
+    def objects(self) -> dict[str, Any]:
+        judged = next((grid for grid in self.grids if grid.header[:2] == ["claim", "here it"]), None)
+        return {
+            "name": self.name,
+            "title": self.title,
+            "lines": self.lines,
+            "claims": [dict(zip(judged.header, line, strict=True)) for line in judged.body] if judged else [],
+            "pictures": [str(picture) for picture in self.pictures],
+            "lacking": self.lacking,
+        }
+
+
+@dataclass(frozen=True)
+class How:
+    """Where and how things are run, and what is shown of them."""
+
+    out: Path
+    machine: Machine
+    preset: str | None = None
+    seeds: int | None = None
+    overlay: dict[str, Any] = field(default_factory=dict)  # options that win over the files'
+    workers: int = 1
+    force: bool = False
+    watch: Watcher = field(default_factory=Silent)
+    spread: Spread | None = None
+    plots: Path | None = None
+    references: tuple[str, ...] = ("paper",)
+    stats: bool = False
+
+
+def reproduce(wanted: Sequence[Reproduction], how: How) -> list[Shown]:
+    """Run what is missing of each, one after the other, then show it."""
+    return [shown(one, run(one, how), how) for one in wanted]
+
+
+def run(one: Reproduction, how: How) -> list[Path]:
+    """The result files of a table or figure; finished ones are not run again."""
+    experiments = one.experiments(how.preset, how.seeds, how.overlay)
+    machine = replace(how.machine, keep=one.checkpoints)
+    done = conduct(experiments, how.out, machine, how.workers, how.force, how.watch, how.spread)
+    return [path for path, _ in done]
+
+
+def shown(one: Reproduction, paths: list[Path], how: How) -> Shown:
+    found = Shown(one.name, one.title)
+    if one.show in ("report", "study"):
+        add_report(found, one, paths, how)
+    for name in (one.show, one.also):
+        if name in ANALYSES:
+            add_analysis(found, name, paths, how)
+    if one.claims:
+        found.grids.append(claims.grid(one.claims, found.lines, one.title))
+    return found
+
+
+def add_report(found: Shown, one: Reproduction, paths: list[Path], how: How) -> None:
+    """Tables of methods beside the paper's, or a pruning study's."""
+    of_methods = one.show == "report"
+    findings: Findings = read(paths, METRICS if of_methods else None)
+    if of_methods:
+        add_references(findings, how.references)
+    if how.stats and of_methods:
+        add_statistics(findings, ["ACC"])
+    found.tables, found.studies = findings.tables, findings.studies
+    found.lines += [
+        {**flatten(row.result.config), "method": row.method, "label": row.label, **row_means(row)}
+        for table in findings.tables
+        for row in table.rows
+    ]
+    if how.plots:
+        found.pictures += drawn(findings, how.plots)
+
+
+def row_means(row: Any) -> dict[str, Any]:
+    return {name: cell.mean for name, cell in row.cells.items()}
+
+
+def add_analysis(found: Shown, name: str, paths: list[Path], how: How) -> None:
+    """A figure's numbers and picture; what the runs lack for it is said in its place."""
+    try:
+        done = ANALYSES[name](analysis.read(paths))
+    except analysis.Lacking as why:
+        found.lacking = str(why)
+        return
+    options = {(result := load(path)).digest: flatten(result.config) for path in paths}
+    found.grids += done.grids
+    found.lines += [{**options[line["digest"]], **line} for line in done.rows]
+    if how.plots:
+        found.pictures += done.draw(how.plots)
+
+
+# -- as text --------------------------------------------------------------------------------------------------
+
+
+def text(found: Sequence[Shown], fmt: str) -> str:
+    """In one of FORMATS."""
+    if fmt == "md":
+        return "\n".join(map(as_markdown, found))
+    if fmt == "json":
+        return dumps([one.objects() for one in found])
+    tables = [table for one in found for table in one.tables]
+    studies = [study for one in found for study in one.studies]
+    grids = [grid for one in found for grid in one.grids]
+    if fmt == "html":
+        return html.write(tables, studies, grids)
+    return (latex.document if fmt == "latex" else latex.write)(tables, [*pruning.grids(studies), *grids])
+
+
+def as_markdown(one: Shown) -> str:
+    words = [f"## {one.title}", ""]
+    if one.tables or one.studies or one.grids:
+        words.append(markdown.write(one.tables, [*pruning.grids(one.studies), *one.grids]))
+    if one.lacking:
+        words.append(f"Not shown: {one.lacking}\n")
+    if one.pictures:
+        words += [*(f"- {picture}" for picture in one.pictures), ""]
+    return "\n".join(words)

@@ -1,0 +1,123 @@
+"""The configurations of the paper's tables and figures, benchmarks/paper/NAME.yaml."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from clbench import config as configuration
+from clbench.errors import UserError
+from clbench.groups import Keep
+from clbench.layers import SECTIONS, Layer, Lines, Table, read_yaml
+from clbench.learning import Learning
+from clbench.options import did_you_mean, shown
+from clbench.prune_lenet import settings as pruning
+from clbench.prune_lenet.study import PruneLenet
+from clbench.reproduce.claims import Claim
+from clbench.runner import Experiment
+
+ORDER = ("table1", "table2", "fig7a", "fig7b", "fig7c", "fig8a", "fig9", "fig10", "table4")
+SHOWS = ("report", "growth", "tasks", "width", "pruning", "importance", "parameters", "study")
+KEYS = ("title", "show", "also", "seeds", "checkpoints", "runs", "study", "claims", "quick", "paper")
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """One table or figure. `runs`: experiments as --config takes them; `quick`, `paper`: what a preset changes."""
+
+    name: str
+    title: str
+    show: str
+    seeds: int
+    also: str | None = None  # a second analysis of the same runs
+    checkpoints: Keep = "last"
+    runs: tuple[Table, ...] = ()
+    study: Table = field(default_factory=dict)  # of prune-lenet: its options
+    claims: tuple[Claim, ...] = ()
+    quick: Table = field(default_factory=dict)
+    paper: Table = field(default_factory=dict)
+    origin: str = ""
+    lines: Lines = field(default_factory=dict)
+
+    def experiments(self, preset: str | None, seeds: int | None, overlay: Table) -> list[Experiment]:
+        """Everything that is to be run; `overlay` are options that win over those of the file."""
+        changed = {"quick": self.quick, "paper": self.paper}.get(preset or "", {})
+        count = seeds or changed.get("seeds", self.seeds)
+        every = configuration.first_seeds(count, f"{self.origin}: seeds")
+        if self.show == "study":
+            options = {**self.study, **{k: v for k, v in changed.items() if k != "seeds"}}
+            measures = options.pop("importance")
+            return [PruneLenet(pruning.resolve(preset, every, importance=one, **options)) for one in measures]
+        return [
+            Learning(
+                configuration.resolve(method, preset=preset, seeds=every, file=self.layer(run, changed, overlay))
+            )
+            for run in self.runs
+            for method in listed(run["method"])
+        ]
+
+    def layer(self, run: Table, *changes: Table) -> Layer:
+        values = {key: value for key, value in run.items() if key != "method"}
+        for change in changes:
+            for section in SECTIONS:
+                if section in change:
+                    values[section] = {**named(values.get(section, {})), **change[section]}
+        return Layer(self.origin, values)
+
+
+def named(value: Any) -> Table:
+    """`stream: split-mnist` is short for `stream: {name: split-mnist}`."""
+    return {"name": value} if isinstance(value, str) else value
+
+
+def listed(value: Any) -> list[str]:
+    return value if isinstance(value, list) else [value]
+
+
+def folder() -> Path:
+    """Where the configurations lie: in the source tree, or in the installed package."""
+    here = Path(__file__).parent.parent
+    return next(p for p in (here / "paper", here.parent / "benchmarks" / "paper") if p.is_dir())
+
+
+def chosen(names: Sequence[str]) -> list[Reproduction]:
+    """By name, `all` for every one; or a YAML file of the user's own of the same form."""
+    found: list[Reproduction] = []
+    for name in names or ["all"]:
+        if name.endswith((".yaml", ".yml")):
+            found.append(read(Path(name)))
+            continue
+        if name not in (*ORDER, "all"):
+            raise UserError(f"nothing to reproduce called {name!r}; {did_you_mean(name, (*ORDER, 'all'))}")
+        found += [read(folder() / f"{each}.yaml") for each in (ORDER if name == "all" else (name,))]
+    return list({one.name: one for one in found}.values())
+
+
+def read(path: Path) -> Reproduction:
+    """UserError names the file, the line and what is wrong there."""
+    values, lines = read_yaml(path)
+    layer = Layer(str(path), values, lines)
+    for key in values:
+        if key not in KEYS:
+            raise UserError(f"{layer.at(key)}unknown key {key!r}; {did_you_mean(key, KEYS)}")
+    show = values.get("show", "report")
+    if show not in SHOWS:
+        raise UserError(f"{layer.at('show')}show is {shown(show)}; {did_you_mean(str(show), SHOWS)}")
+    runs = values.get("runs", [])
+    if not isinstance(runs, list) or not all(isinstance(run, dict) and "method" in run for run in runs):
+        raise UserError(f"{layer.at('runs')}runs must be a list of experiments, each with a method")
+    if bool(runs) == (show == "study"):
+        raise UserError(
+            f"{layer.at('show')}show {show} needs {'study' if show == 'study' else 'runs'}, and that alone"
+        )
+    for key in ("study", "quick", "paper"):
+        if not isinstance(values.get(key, {}), dict):
+            raise UserError(f"{layer.at(key)}{key} must be a table, got {shown(values[key])}")
+    claims = tuple(
+        Claim.read(raw, f"{layer.at('claims')}claims[{n}]") for n, raw in enumerate(values.get("claims", []))
+    )
+    found = Reproduction(path.stem, str(values.get("title", path.stem)), show, values.get("seeds", 1))
+    rest = {key: values[key] for key in ("also", "checkpoints", "study", "quick", "paper") if key in values}
+    return replace(found, runs=tuple(runs), claims=claims, origin=str(path), lines=lines, **rest)
