@@ -40,6 +40,9 @@ class Claim:
         for key in raw:
             if key not in KEYS:
                 raise UserError(f"{where}: no key {key!r} in a claim; {did_you_mean(str(key), KEYS)}")
+        for key in ("by", "at_least"):
+            if not isinstance(raw.get(key, 0), int | float):
+                raise UserError(f"{where}: {key} must be a number, got {shown(raw[key])}")
         return cls(**{**raw, "above": tuple(raw.get("above", ())), "below": tuple(raw.get("below", ()))})
 
     def judged(self, lines: Sequence[Line]) -> list[str]:

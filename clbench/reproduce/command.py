@@ -10,10 +10,11 @@ from typing import Any
 from clbench import analysis
 from clbench.groups import Machine
 from clbench.jsonfile import dumps
-from clbench.report import Findings, add_references, add_statistics, drawn, html, latex, markdown, pruning, read
+from clbench.report import Findings, add_statistics, beside, drawn, html, latex, markdown, pruning, read
 from clbench.report.differences import flatten
 from clbench.report.grid import Grid
 from clbench.report.pruning import Comparison
+from clbench.report.references import reference_tables
 from clbench.report.table import Table
 from clbench.reproduce import claims
 from clbench.reproduce.experiments import Reproduction
@@ -76,7 +77,9 @@ class How:
 
 
 def reproduce(wanted: Sequence[Reproduction], how: How) -> list[Shown]:
-    """Run what is missing of each, one after the other, then show it."""
+    """Run what is missing of each, then show it; printed numbers are read before anything is run."""
+    for name in how.references:
+        reference_tables(name)
     return [shown(one, run(one, how), how) for one in wanted]
 
 
@@ -105,7 +108,8 @@ def add_report(found: Shown, one: Reproduction, paths: list[Path], how: How) -> 
     of_methods = one.show == "report"
     findings: Findings = read(paths, METRICS if of_methods else None)
     if of_methods:
-        add_references(findings, how.references)
+        printed = [table for name in how.references for table in reference_tables(name)]
+        beside.add(findings.tables, [one for one in printed if any(map(one.matches, findings.tables))])
     if how.stats and of_methods:
         add_statistics(findings, ["ACC"])
     found.tables, found.studies = findings.tables, findings.studies

@@ -108,10 +108,10 @@ def read(path: Path) -> Reproduction:
     runs = values.get("runs", [])
     if not isinstance(runs, list) or not all(isinstance(run, dict) and "method" in run for run in runs):
         raise UserError(f"{layer.at('runs')}runs must be a list of experiments, each with a method")
-    if bool(runs) == (show == "study"):
-        raise UserError(
-            f"{layer.at('show')}show {show} needs {'study' if show == 'study' else 'runs'}, and that alone"
-        )
+    if show == "study" and (runs or not values.get("study")):
+        raise UserError(f"{layer.at('show')}show study needs study, the options of prune-lenet, and no runs")
+    if show != "study" and not runs:
+        raise UserError(f"{layer.at('show')}show {show} needs runs")
     for key in ("study", "quick", "paper"):
         if not isinstance(values.get(key, {}), dict):
             raise UserError(f"{layer.at(key)}{key} must be a table, got {shown(values[key])}")

@@ -1,0 +1,211 @@
+"""clbench reproduce: committed configurations make the paper's runs, and claims are judged by their numbers."""
+
+import json
+from pathlib import Path
+
+import pytest
+from command_line import clbench
+
+from clbench.errors import UserError
+from clbench.reproduce.claims import Claim, grid
+from clbench.reproduce.experiments import ORDER, chosen, folder, read
+from clbench.results import find, load
+
+TEN = {"sgd", "sgd-f", "finetuning", "ewc", "si", "mas", "lwf", "hat", "anpyc", "joint"}
+SMALL = "train: {epochs: 1}, network: {hidden: [8]}"
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+# -- the configurations ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("preset", [None, "quick", "paper"])
+@pytest.mark.parametrize("name", ORDER)
+def test_every_table_and_figure_is_a_configuration_that_can_be_run(name, preset):
+    [one] = chosen([name])
+    experiments = one.experiments(preset, None, {})
+    assert len({experiment.config.digest for experiment in experiments}) == len(experiments) >= 1
+    assert all(len(experiment.config.seeds) >= (1 if preset == "quick" else 3) for experiment in experiments)
+    assert {experiment.config.preset for experiment in experiments} == {preset}
+
+
+def test_there_is_no_configuration_that_nobody_can_name():
+    assert {path.stem for path in folder().glob("*.yaml")} == set(ORDER)
+    assert [one.name for one in chosen(["all"])] == list(ORDER)
+    assert [one.name for one in chosen(["fig9", "fig9"])] == ["fig9"]
+
+
+@pytest.mark.parametrize("name", ["table1", "table2"])
+def test_the_tables_have_the_papers_ten_methods(name):
+    experiments = chosen([name])[0].experiments(None, None, {})
+    assert {experiment.config.method for experiment in experiments} == TEN
+
+
+def test_figure_7a_is_made_of_the_runs_of_table_2():
+    of = {name: {e.config.digest for e in chosen([name])[0].experiments(None, None, {})} for name in ORDER[:3]}
+    assert of["fig7a"] < of["table2"]
+
+
+def test_printed_settings_are_those_of_the_paper():
+    [anpyc] = [e.config for e in chosen(["table1"])[0].experiments("paper", 1, {}) if e.config.method == "anpyc"]
+    assert (anpyc.train.lr, anpyc.train.momentum, anpyc.train.batch_size) == (0.01, 0.9, 128)
+    assert (anpyc.strategy_options["lam"], anpyc.strategy_options["beta"]) == (4, 15)
+    assert anpyc.network_options["dropout"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("title: x\nrun: []", "bad.yaml:2: unknown key 'run'; did you mean 'runs'"),
+        ("show: reprot\nruns: [{method: ewc}]", "bad.yaml:1: show is 'reprot'; did you mean 'report'"),
+        ("runs: [{stream: split-digits}]", "each with a method"),
+        ("show: study", "needs study"),
+        ("runs: [{method: ewc}]\nquick: 3", "bad.yaml:2: quick must be a table"),
+        ("runs: [{method: ewc}]\nclaims: [{says: x}]", "claims[0]: a claim has says, value and of"),
+        ("runs: [{method: ewc}]\nclaims: [{says: x, value: ACC, of: {}, abov: []}]", "did you mean 'above'"),
+        ("runs: [{method: ewc}]\nclaims: [{says: x, value: ACC, of: {}, by: 1e9}]", "by must be a number"),
+    ],
+)
+def test_a_fault_in_a_configuration_is_one_line(text, words):
+    Path("bad.yaml").write_text(text)
+    with pytest.raises(UserError) as error:
+        read(Path("bad.yaml"))
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("table3",), "did you mean"),
+        (("table1", "--preset", "quik"), "did you mean 'quick'"),
+        (("table1", "--format", "pdf"), "--format 'pdf'"),
+        (("nowhere.yaml",), "No such file"),
+    ],
+)
+def test_a_mistake_is_one_line(words, expected):
+    assert expected in clbench("reproduce", *words).line
+
+
+# -- claims ---------------------------------------------------------------------------------------------------
+
+LINES = [
+    {"method": "a", "width": 1, "ACC": 90.0},
+    {"method": "a", "width": 1, "ACC": 92.0},
+    {"method": "b", "width": 1, "ACC": 90.5},
+    {"method": "a", "width": 2, "ACC": 80.0},
+    {"method": "b", "width": 2, "ACC": 83.0},
+]
+
+
+@pytest.mark.parametrize(
+    ("claim", "verdict", "by"),
+    [
+        ({"above": [{"method": "b", "width": 1}], "of": {"method": "a", "width": 1}}, "holds", "+0.5"),
+        ({"below": [{"method": "b", "width": 1}], "of": {"method": "a", "width": 1}}, "does not hold", "-0.5"),
+        ({"above": [{"method": "b"}], "of": {"method": "a"}, "each": "width"}, "does not hold", "-3"),
+        ({"above": [{"method": "b"}], "of": {"method": "a"}, "each": "width", "by": -3}, "holds", "-3"),
+        ({"at_least": 87, "of": {"method": "a"}}, "holds", "+0.333"),
+        ({"at_least": 88, "of": {"method": "a"}}, "does not hold", "-0.667"),
+        ({"above": [{"method": "c"}], "of": {"method": "a"}}, "not tested", "–"),
+        ({"above": [{"method": "a"}], "of": {"method": "c"}}, "not tested", "–"),
+        ({"above": [{"method": "a"}], "of": {"method": "a"}}, "does not hold", "+0"),
+    ],
+)
+def test_a_claim_holds_where_the_means_bear_it_out(claim, verdict, by):
+    said = Claim.read({"says": "x", "value": "ACC", **claim}, "here").judged(LINES)
+    assert said[:3] == ["x", verdict, by]
+
+
+def test_of_several_the_nearest_decides_and_is_named():
+    claim = Claim(
+        "x", "ACC", {"method": "a", "width": 1}, above=({"method": "b", "width": 2}, {"method": "b", "width": 1})
+    )
+    [line] = grid([claim], LINES, "t").body
+    assert line[2:] == ["+0.5", "b, 1"]
+
+
+# -- the whole ------------------------------------------------------------------------------------------------
+
+
+def test_what_is_missing_is_run_and_set_beside_printed_numbers():
+    Path("mine.yaml").write_text(
+        f"title: My table\nseeds: 2\nruns:\n  - {{method: [finetuning, ewc, sgd, joint], stream: split-digits, "
+        f"{SMALL}}}\n"
+        "claims:\n  - {says: ewc is best, value: ACC, of: {method: ewc}, above: [{method: finetuning}]}\n"
+    )
+    numbers = {m: {"ACC": [90.0 + n, 1.0]} for n, m in enumerate(("finetuning", "ewc", "sgd"))}
+    table = {"name": "t", "title": "table 9", "stream": "split-digits", "runs": 3, "rows": numbers}
+    Path("theirs.json").write_text(json.dumps({"source": "Somebody 2020", "tables": [table]}))
+    words = ("reproduce", "mine.yaml", "--set", "stream.limit=60", "--reference", "theirs.json", "--stats")
+    done = clbench(*words, "--plots", "plots")
+    assert done.code == 0, done
+    for expected in (
+        "## My table",
+        "beside table 9",
+        "90.00 ± 1.00 (3)",
+        "Kendall",
+        "| ewc is best",
+        "t interval",
+    ):
+        assert expected.lower() in done.out.lower(), expected
+    assert len(list(Path("plots").glob("*.png"))) >= 5
+    before = {path: path.stat().st_mtime_ns for path in find([Path("runs")])}
+    assert len(before) == 4
+    assert all(load(path).config["stream"]["limit"] == 60 for path in before)
+    again = clbench(*words, "--format", "json")
+    [found] = json.loads(again.out)
+    assert [claim["claim"] for claim in found["claims"]] == ["ewc is best"]
+    assert {path: path.stat().st_mtime_ns for path in find([Path("runs")])} == before
+    page = clbench(*words, "--format", "html", "--output", "page.html")
+    assert page.code == 0
+    assert "ewc is best" in Path("page.html").read_text()
+    document = clbench(*words, "--format", "latex")
+    assert r"\begin{document}" in document.out
+
+
+@pytest.mark.parametrize(
+    ("show", "run", "value"),
+    [
+        ("importance", "strategy: {pruning: none}", "kurtosis"),
+        ("parameters", "train: {epochs: 1}", "frechet"),
+        ("growth", "train: {epochs: 1}", "state_parameters"),
+        ("tasks", "train: {epochs: 1}", "ACC"),
+    ],
+)
+def test_a_figure_is_its_analysis(show, run, value):
+    Path("fig.yaml").write_text(
+        f"title: A figure\nshow: {show}\nseeds: 2\ncheckpoints: all\nruns:\n"
+        f"  - {{method: anpyc, stream: {{name: split-digits, limit: 40}}, network: {{hidden: [8]}}, {run}}}\n"
+        f"claims: [{{says: a number, value: {value}, of: {{method: anpyc}}, at_least: -1000}}]\n"
+    )
+    done = clbench("reproduce", "fig.yaml", "--plots", "plots", "--quiet", "--set", "train.epochs=1")
+    assert done.code == 0, done
+    assert list(Path("plots").glob(f"{show}*.png"))
+    [found] = json.loads(clbench("reproduce", "fig.yaml", "--format", "json", "--set", "train.epochs=1").out)
+    assert found["claims"][0]["here it"] == "holds"
+    assert all(value in line for line in found["lines"])
+
+
+def test_a_figure_without_its_checkpoints_says_how_to_get_them():
+    Path("fig.yaml").write_text(
+        "title: A figure\nshow: importance\ncheckpoints: none\nruns:\n"
+        f"  - {{method: anpyc, stream: {{name: split-digits, limit: 40}}, {SMALL}}}\n"
+    )
+    done = clbench("reproduce", "fig.yaml")
+    assert done.code == 0, done
+    assert "Not shown: " in done.out
+    assert "checkpoint" in done.out
+
+
+def test_a_study_is_reproduced_too():
+    Path("study.yaml").write_text(
+        "title: A study\nshow: study\n"
+        "study: {importance: [magnitude], dataset: digits, epochs: 1, retrain_epochs: 1, rates: 0.5, limit: 60}\n"
+    )
+    done = clbench("reproduce", "study.yaml")
+    assert done.code == 0, done
+    assert "prune-lenet on digits" in done.out
