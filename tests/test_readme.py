@@ -58,6 +58,8 @@ def test_commands_run(command, folder, monkeypatch):
     """As printed but smaller: one seed, few tasks and images, and digits where MNIST is not at hand."""
     monkeypatch.chdir(folder)
     words = shlex.split(command)[1:]
+    if words[0] == "reproduce" and "CLBENCH_DATA" not in os.environ:
+        pytest.skip("the paper's configurations are of MNIST, which is not here")
     if words[0] == "train":
         words += SMALL.format(root=os.environ.get("CLBENCH_DATA", folder)).split()
     if words[0] == "sweep":
@@ -65,6 +67,13 @@ def test_commands_run(command, folder, monkeypatch):
         fewer = {"0:10:5": "0:10:10", "0:20:10": "0:20:20", "0:10:1": "0:10:10", "0:20:5": "0:20:20"}
         words = [word.replace(grid := word.partition("=")[2], fewer.get(grid, grid)) for word in words]
         words = [word.replace("benchmarks/sweeps", "runs") for word in words]
+    if words[0] == "reproduce":
+        more = ["--seeds", "2"] if "fig7b" in words else ["--seeds", "1"]
+        words += [*more, "--data-root", os.environ.get("CLBENCH_DATA", str(folder))]
+        words += [word for value in SETS for word in ("--set", value)]
+        words = [word.replace("benchmarks/results", "reproduced") for word in words]
+    if words[0] == "report":
+        words = ["report", "runs"] if "benchmarks/results/split-mnist" in words else words
     if words[0] == "prune-lenet":
         words += PRUNE.split()
     if "CLBENCH_DATA" not in os.environ:
@@ -80,7 +89,19 @@ def test_the_method_example_fits_on_thirty_lines():
 def test_the_table_of_results_is_the_report_of_the_committed_runs():
     printed = re.search(r"<!-- results -->\n(.*)<!-- /results -->", README, flags=re.DOTALL)
     assert printed is not None
-    assert printed[1].strip() == report([ROOT / "benchmarks" / "results"], "md").strip()
+    folders = [ROOT / "benchmarks" / "results" / stream for stream in ("split-mnist", "permuted-mnist")]
+    assert printed[1].strip() == report(folders, "md").strip()
+
+
+def test_what_stands_beside_the_paper_is_what_reproduce_prints():
+    printed = re.search(r"<!-- paper -->\n(.*)<!-- /paper -->", README, flags=re.DOTALL)
+    assert printed is not None
+    out = str(ROOT / "benchmarks" / "results")
+    done = CliRunner().invoke(app, ["reproduce", "table1", "table2", "--out", out])
+    blocks = re.split(r"(?m)^(?=##+ )", done.stdout)
+    shown = [b.strip() for b in blocks if re.match(r"### .*(: ACC \(%\) beside|the paper's claims)", b)]
+    assert len(shown) == 4
+    assert printed[1].strip() == "\n\n".join(shown)
 
 
 def test_the_pruning_tables_are_from_the_report_of_the_committed_runs():
