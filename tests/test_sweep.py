@@ -55,6 +55,7 @@ def plan_of(*grids: str, method="ewc", stream="permuted-digits", seeds=1, sets=S
         ("proximal, gradient", ("proximal", "gradient")),
         ("[[512, 256], [64, 32]]", ([512, 256], [64, 32])),
         ([1e-3, 1e4], (1e-3, 1e4)),
+        ("1e5,1e4", (1e5, 1e4)),
     ],
 )
 def test_values_are_read_as_written(text, values):

@@ -97,11 +97,17 @@ def axis_of(name: str, text: Any, where: str) -> Axis:
 
 
 def listed(name: str, values: list[Any], place: str) -> Axis:
+    values = [meant(value) for value in values]
     if not values or any(isinstance(value, dict) or value is None for value in values):
         raise UserError(f"{place}: expected {FORMS}, got {shown(values)}")
     if any(value in values[:n] for n, value in enumerate(values)):
         raise UserError(f"{place}: a value occurs twice in {shown(values)}")
     return Axis(name, tuple(values))
+
+
+def meant(value: Any) -> Any:
+    """YAML 1.1 takes 1e5 for text, for want of a dot."""
+    return float(value) if isinstance(value, str) and re.fullmatch(NUMBER, value) else value
 
 
 def ranged(name: str, low: float, high: float, words: str, place: str) -> Axis:
