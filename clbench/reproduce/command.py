@@ -153,7 +153,7 @@ def text(found: Sequence[Shown], fmt: str) -> str:
     studies = [study for one in found for study in one.studies]
     grids = [grid for one in found for grid in one.grids]
     if fmt == "html":
-        return html.write(tables, studies, grids)
+        return html.write(tables, studies, [(one.title, one.grids) for one in found])
     return (latex.document if fmt == "latex" else latex.write)(tables, [*pruning.grids(studies), *grids])
 
 

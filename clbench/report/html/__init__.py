@@ -14,19 +14,23 @@ from ..grid import Grid
 from ..pruning import Comparison
 from ..table import Table
 from .charts import Charts
-from .views import Section, of_comparison, of_ranks, of_table
+from .views import Section, of_comparison, of_grids, of_table
 
 __all__ = ["write"]
 
 SCRIPTS = ("tooltip.js", "sorting.js", "curves.js", "matrices.js", "start.js")
 
 
-def write(tables: Iterable[Table], studies: Iterable[Comparison] = (), ranks: Iterable[Grid] = ()) -> str:
-    """The page. Whatever comes from a result file is escaped, and no script but the page's own may run."""
+def write(
+    tables: Iterable[Table],
+    studies: Iterable[Comparison] = (),
+    more: Iterable[tuple[str, Iterable[Grid]]] = (),
+) -> str:
+    """The page; `more`: further tables under a title. Whatever comes from a result file is escaped, and no script but the page's own may run."""
     charts = Charts()
     sections: list[Section] = [of_table(table, charts) for table in tables]
     sections += [of_comparison(study, charts) for study in studies]
-    sections += of_ranks(ranks)
+    sections += [section for title, grids in more for section in of_grids(title, grids)]
     style, script = _asset("page.css"), "".join(map(_asset, SCRIPTS))
     return (
         _environment()

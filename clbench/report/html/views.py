@@ -79,10 +79,10 @@ def of_comparison(one: Comparison, charts: Charts) -> Section:
     return Section(*_divided(one.heading), sheets, charts.add_pruning(one), [], 0, runs)
 
 
-def of_ranks(grids: Iterable[Grid]) -> list[Section]:
-    """Ranks over several tables, which belong to none of them."""
+def of_grids(title: str, grids: Iterable[Grid]) -> list[Section]:
+    """Tables that belong to no table of methods, such as ranks over several of them."""
     sheets = [of_grid(grid) for grid in grids]
-    return [Section("ranks over streams", "", sheets, None, [], 0, [])] if sheets else []
+    return [Section(title, "", sheets, None, [], 0, [])] if sheets else []
 
 
 def _divided(heading: str) -> tuple[str, str]:
