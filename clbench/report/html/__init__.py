@@ -26,7 +26,10 @@ def write(
     studies: Iterable[Comparison] = (),
     more: Iterable[tuple[str, Iterable[Grid]]] = (),
 ) -> str:
-    """The page; `more`: further tables under a title. Whatever comes from a result file is escaped, and no script but the page's own may run."""
+    """The page; `more`: further tables under a title.
+
+    Whatever comes from a result file is escaped, and no script but the page's own may run.
+    """
     charts = Charts()
     sections: list[Section] = [of_table(table, charts) for table in tables]
     sections += [of_comparison(study, charts) for study in studies]
