@@ -150,7 +150,7 @@ class Group(SeedGroup):
         """A row of the matrix of every seed, and what the stage cost."""
         joint, seeds = trainer.strategy.protocol == "joint", len(self.seeds)
         parameters = trainer.model.parameters_at(len(trainer.stream.tasks) if joint else stage)
-        state = sum(t[0].numel() for t in trainer.strategy.state().values())
+        state = trainer.strategy.numbers(stage)
         self.record(
             trainer,
             runs,

@@ -82,6 +82,10 @@ class Strategy:
         """How many samples `learn` will train on, `epochs` passes a fit: for the progress estimate alone."""
         return epochs * len(task.train)
 
+    def numbers(self, seen: int) -> int:
+        """How many numbers of one seed it keeps beside the network after `seen` tasks."""
+        return sum(t[0].numel() for t in self.state().values())
+
     def state(self) -> Params:
         """Everything remembered, flat: 'importance/network.blocks.0.weight' -> tensor [S, ...]."""
         flat: Params = {}

@@ -33,3 +33,10 @@ def test_the_stated_bytes_are_those_of_the_state(method: str) -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_names_its_paper(method: str) -> None:
     assert strategies[method].paper
+
+
+def test_what_hat_keeps_grows_with_the_tasks() -> None:
+    trainer = tiny.train("hat", "stream.tasks=3", seeds=(0, 1))
+    units = sum(trainer.model.units)
+    assert [trainer.strategy.numbers(seen) for seen in range(4)] == [units * (1 + seen) for seen in range(4)]
+    assert trainer.strategy.numbers(3) == sum(t[0].numel() for t in trainer.strategy.state().values())
