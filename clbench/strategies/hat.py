@@ -72,7 +72,7 @@ class HAT(Strategy):
         self.taken = {str(k): torch.zeros(seeds, units, device=model.device) for k, units in layers}
 
     def numbers(self, seen: int) -> int:
-        """Embeddings of tasks to come are drawn at the start, so that they are the seed's; they are not kept yet."""
+        """Those of tasks to come are drawn at the start, so that they are the seed's, and are not kept yet."""
         to_come = sum(e[0].numel() for name, e in self.embeddings.items() if int(name.partition("/")[0]) >= seen)
         return super().numbers(seen) - to_come
 
