@@ -153,8 +153,7 @@ def test_pruning_studies_alone_have_nothing_to_compare():
 def test_statistics_and_references_compile_as_latex(tmp_path):
     committed = ROOT / "benchmarks" / "results" / "permuted-mnist"
     put(tmp_path / "runs", stream=STREAM)
-    body = report([committed, put(tmp_path / "runs")], "latex", references=["paper"], stats=True)
-    document = "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\n" + body + "\\end{document}\n"
+    document = report([committed, put(tmp_path / "runs")], "latex", references=["paper"], stats=True)
     (tmp_path / "t.tex").write_text(document)
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)

@@ -61,13 +61,22 @@ def test_printed_settings_are_those_of_the_paper():
     ("text", "words"),
     [
         ("title: x\nrun: []", "bad.yaml:2: unknown key 'run'; did you mean 'runs'"),
-        ("show: reprot\nruns: [{method: ewc}]", "bad.yaml:1: show is 'reprot'; did you mean 'report'"),
-        ("runs: [{stream: split-digits}]", "each with a method"),
+        ("title: x\nshow: reprot\nruns: [{method: ewc}]", "bad.yaml:2: show: 'reprot' is not one of"),
+        ("also: report\nruns: [{method: ewc}]", "bad.yaml:1: also: 'report' is not one of"),
+        ("checkpoints: most\nruns: [{method: ewc}]", "bad.yaml:1: checkpoints: 'most' is not one of"),
+        ("title: x\nruns: [{stream: split-digits}]", "bad.yaml:2: runs[0]: 'method' is a required property"),
+        ("runs: []", "show report needs runs"),
         ("show: study", "needs study"),
-        ("runs: [{method: ewc}]\nquick: 3", "bad.yaml:2: quick must be a table"),
-        ("runs: [{method: ewc}]\nclaims: [{says: x}]", "claims[0]: a claim has says, value and of"),
-        ("runs: [{method: ewc}]\nclaims: [{says: x, value: ACC, of: {}, abov: []}]", "did you mean 'above'"),
-        ("runs: [{method: ewc}]\nclaims: [{says: x, value: ACC, of: {}, by: 1e9}]", "by must be a number"),
+        (
+            "show: study\nstudy: {importance: magnitude}",
+            "bad.yaml:2: study.importance: 'magnitude' is not of type",
+        ),
+        ("runs: [{method: ewc}]\nseeds: many", "bad.yaml:2: seeds: 'many' is not of type"),
+        ("runs: [{method: ewc}]\nquick: 3", "bad.yaml:2: quick: 3 is not of type"),
+        ("runs: [{method: ewc}]\nclaims: [{says: x}]", "bad.yaml:2: claims[0]: 'value' is a required property"),
+        ("runs: [{method: ewc}]\nclaims: [{says: x, value: ACC, of: {}, abov: []}]", "'abov' was unexpected"),
+        ("runs: [{method: ewc}]\nclaims: [{says: x, value: ACC, of: {}, by: 1e9}]", "claims[0].by: '1e9' is not"),
+        ("runs: [{method: ewc}]\nclaims: [{says: x, value: ACC, of: ewc}]", "claims[0].of: 'ewc' is not of type"),
     ],
 )
 def test_a_fault_in_a_configuration_is_one_line(text, words):
@@ -116,7 +125,7 @@ LINES = [
     ],
 )
 def test_a_claim_holds_where_the_means_bear_it_out(claim, verdict, by):
-    said = Claim.read({"says": "x", "value": "ACC", **claim}, "here").judged(LINES)
+    said = Claim.read({"says": "x", "value": "ACC", **claim}).judged(LINES)
     assert said[:3] == ["x", verdict, by]
 
 

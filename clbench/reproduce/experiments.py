@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from clbench import config as configuration
+from clbench import result_checks
 from clbench.errors import UserError
 from clbench.groups import Keep
 from clbench.layers import SECTIONS, Layer, Lines, Table, read_yaml
 from clbench.learning import Learning
-from clbench.options import did_you_mean, shown
+from clbench.options import did_you_mean
 from clbench.prune_lenet import settings as pruning
 from clbench.prune_lenet.study import PruneLenet
 from clbench.reproduce.claims import Claim
 from clbench.runner import Experiment
 
 ORDER = ("table1", "table2", "fig7a", "fig7b", "fig7c", "fig8a", "fig9", "fig10", "table4")
-SHOWS = ("report", "growth", "tasks", "width", "pruning", "importance", "parameters", "study")
 KEYS = ("title", "show", "also", "seeds", "checkpoints", "runs", "study", "claims", "quick", "paper")
 
 
@@ -102,22 +103,19 @@ def read(path: Path) -> Reproduction:
     for key in values:
         if key not in KEYS:
             raise UserError(f"{layer.at(key)}unknown key {key!r}; {did_you_mean(key, KEYS)}")
-    show = values.get("show", "report")
-    if show not in SHOWS:
-        raise UserError(f"{layer.at('show')}show is {shown(show)}; {did_you_mean(str(show), SHOWS)}")
-    runs = values.get("runs", [])
-    if not isinstance(runs, list) or not all(isinstance(run, dict) and "method" in run for run in runs):
-        raise UserError(f"{layer.at('runs')}runs must be a list of experiments, each with a method")
-    if show == "study" and (runs or not values.get("study")):
+    if fault := result_checks.schema_fault(values, "reproduction.json"):
+        raise UserError(f"{place(layer, fault)}{fault}; clbench/schema/reproduction.json says what belongs there")
+    show, runs = values.get("show", "report"), values.get("runs", [])
+    if show == "study" and (runs or "study" not in values):
         raise UserError(f"{layer.at('show')}show study needs study, the options of prune-lenet, and no runs")
     if show != "study" and not runs:
         raise UserError(f"{layer.at('show')}show {show} needs runs")
-    for key in ("study", "quick", "paper"):
-        if not isinstance(values.get(key, {}), dict):
-            raise UserError(f"{layer.at(key)}{key} must be a table, got {shown(values[key])}")
-    claims = tuple(
-        Claim.read(raw, f"{layer.at('claims')}claims[{n}]") for n, raw in enumerate(values.get("claims", []))
-    )
+    claims = tuple(map(Claim.read, values.get("claims", [])))
     found = Reproduction(path.stem, str(values.get("title", path.stem)), show, values.get("seeds", 1))
     rest = {key: values[key] for key in ("also", "checkpoints", "study", "quick", "paper") if key in values}
     return replace(found, runs=tuple(runs), claims=claims, origin=str(path), lines=lines, **rest)
+
+
+def place(layer: Layer, fault: str) -> str:
+    """Where the top-level key stands that `key[0].inner: what` is about."""
+    return layer.at(re.split(r"[.\[:]", fault)[0])
