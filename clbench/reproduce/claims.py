@@ -47,7 +47,7 @@ class Claim:
             return [self.says, "not tested", "–", "the runs are missing"]
         least, beside = min(margins)
         holds = least > 0 if self.by is None else least >= self.by
-        return [self.says, "holds" if holds else "does not hold", f"{least:+.3g}", beside]
+        return [self.says, "holds" if holds else "does not hold", f"{least + 0.0:+.3g}", beside]  # -0.0 + 0.0 is 0.0
 
     def margins(self, lines: Sequence[Line]) -> Iterable[tuple[float, str]]:
         mine = mean(lines, self.of, self.value)
