@@ -102,8 +102,8 @@ def test_a_mistake_is_one_line(words, expected):
 # -- claims ---------------------------------------------------------------------------------------------------
 
 LINES = [
-    {"method": "a", "width": 1, "ACC": 90.0},
-    {"method": "a", "width": 1, "ACC": 92.0},
+    {"method": "a", "width": 1, "ACC": 90.0, "seed": 0},
+    {"method": "a", "width": 1, "ACC": 92.0, "seed": 1},
     {"method": "b", "width": 1, "ACC": 90.5},
     {"method": "a", "width": 2, "ACC": 80.0},
     {"method": "b", "width": 2, "ACC": 83.0},
@@ -117,24 +117,48 @@ LINES = [
         ({"below": [{"method": "b", "width": 1}], "of": {"method": "a", "width": 1}}, "does not hold", "-0.5"),
         ({"above": [{"method": "b"}], "of": {"method": "a"}, "each": "width"}, "does not hold", "-3"),
         ({"above": [{"method": "b"}], "of": {"method": "a"}, "each": "width", "by": -3}, "holds", "-3"),
-        ({"at_least": 87, "of": {"method": "a"}}, "holds", "+0.333"),
-        ({"at_least": 88, "of": {"method": "a"}}, "does not hold", "-0.667"),
+        ({"at_least": 87, "of": {"method": "a"}}, "holds", "+0.3"),
+        ({"at_least": 88, "of": {"method": "a"}}, "does not hold", "-0.7"),
         ({"above": [{"method": "c"}], "of": {"method": "a"}}, "not tested", "–"),
         ({"above": [{"method": "a"}], "of": {"method": "c"}}, "not tested", "–"),
         ({"above": [{"method": "a"}], "of": {"method": "a"}}, "does not hold", "+0"),
     ],
 )
 def test_a_claim_holds_where_the_means_bear_it_out(claim, verdict, by):
-    said = Claim.read({"says": "x", "value": "ACC", **claim}).judged(LINES)
-    assert said[:3] == ["x", verdict, by]
+    said = Claim.read({"says": "x", "value": "ACC", **claim}).judged(LINES).words()
+    assert [*said[:2], said[2].split(" ±")[0]] == ["x", verdict, by]
 
 
 def test_of_several_the_nearest_decides_and_is_named():
     claim = Claim(
         "x", "ACC", {"method": "a", "width": 1}, above=({"method": "b", "width": 2}, {"method": "b", "width": 1})
     )
-    [line] = grid([claim], LINES, "t").body
+    [line] = grid([claim.judged(LINES)], "t").body
     assert line[2:] == ["+0.5", "b, 1"]
+
+
+def test_a_difference_comes_with_its_standard_error():
+    def lines(method, *numbers):
+        return [{"method": method, "seed": seed, "ACC": number} for seed, number in enumerate(numbers)]
+
+    claim = Claim("x", "ACC", {"method": "a"}, above=({"method": "b"},))
+    paired = claim.judged(lines("a", 90, 92, 95) + lines("b", 89, 90, 92))
+    assert paired.margin.by == pytest.approx(2)
+    assert paired.margin.standard_error == pytest.approx(1 / 3**0.5)  # the pairs differ by 1, 2, 3
+    assert paired.words()[1:3] == ["holds", "+2.00 ± 0.58"]
+    unpaired = claim.judged(lines("a", 90, 92, 95) + lines("b", 89, 91))
+    assert unpaired.margin.standard_error == pytest.approx((19 / 9 + 1) ** 0.5)
+    alone = claim.judged(lines("a", 90) + lines("b", 89))
+    assert alone.margin.standard_error is None
+    level = Claim("x", "ACC", {"method": "a"}, at_least=91).judged(lines("a", 90, 92, 95))
+    assert level.margin.standard_error == pytest.approx((19 / 3 / 3) ** 0.5)
+    assert level.object() == {
+        "claim": "x",
+        "holds": True,
+        "by": pytest.approx(4 / 3),
+        "standard_error": pytest.approx((19 / 9) ** 0.5),
+        "nearest": "91",
+    }
 
 
 # -- the whole ------------------------------------------------------------------------------------------------
@@ -195,7 +219,7 @@ def test_a_figure_is_its_analysis(show, run, value):
     assert done.code == 0, done
     assert list(Path("plots").glob(f"{show}*.png"))
     [found] = json.loads(clbench("reproduce", "fig.yaml", "--format", "json", "--set", "train.epochs=1").out)
-    assert found["claims"][0]["here it"] == "holds"
+    assert found["claims"][0]["holds"] is True
     assert all(value in line for line in found["lines"])
 
 

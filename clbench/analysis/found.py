@@ -90,13 +90,6 @@ def fixed(cell: Cell, digits: int = 2) -> str:
     return text(cell, Column("", "", None, digits))
 
 
-def significant(cell: Cell) -> str:
-    """`0.00123 ± 0.00021`: numbers of any size, three and two digits of them."""
-    if cell.mean is None:
-        return "–"
-    return f"{cell.mean:.3g}" if cell.std is None else f"{cell.mean:.3g} ± {cell.std:.2g}"
-
-
 def identity(table: Table, row: Row, seed: int) -> dict[str, Any]:
     """What a line of numbers says of where it is from."""
     result = row.result

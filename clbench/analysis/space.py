@@ -13,9 +13,9 @@ import numpy as np
 
 from ..errors import UserError
 from ..metrics import Array
-from ..report.cells import Cell
+from ..report.cells import Cell, significant
 from ..report.table import Row, Table
-from .found import Analysis, Lacking, Loaded, Picture, comparable, grid, identity, significant
+from .found import Analysis, Lacking, Loaded, Picture, comparable, grid, identity
 from .kept import Arrays, arrays, layers
 
 FRECHET = {
@@ -139,6 +139,7 @@ def cells(seeds: Seeds, name: str) -> dict[str, Cell]:
 def _grid(table: Table, rows, name: str, about: str):
     names = list(cells(rows[0][2], name))
     header = ["method", *(f"layer {n} ({layer})" for n, layer in enumerate(names, 1)), "n seeds"]
-    body = [[row.label, *map(significant, cells(seeds, name).values()), str(len(seeds))] for row, _, seeds in rows]
+    numbers = [[significant(cell.mean, cell.std) for cell in cells(seeds, name).values()] for _, _, seeds in rows]
+    body = [[row.label, *entry, str(len(seeds))] for (row, _, seeds), entry in zip(rows, numbers, strict=True)]
     notes = [f"Between the parameters after task 1 and after task {rows[0][1]}; biases count, heads do not."]
     return grid(table, about, header, body, notes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -69,6 +70,16 @@ def spread(mean: float | None, std: float | None, digits: int) -> str:
     return (
         fixed(mean, digits) if std is None or constant_count else f"{fixed(mean, digits)} ± {fixed(std, digits)}"
     )
+
+
+def significant(mean: float | None, error: float | None, sign: str = "") -> str:
+    """`0.00123 ± 0.00021`: numbers of any size, to the second digit of the error; three digits without one."""
+    if mean is None:
+        return "–"
+    if not error:
+        return f"{mean + 0.0:{sign}.3g}" + ("" if error is None else " ± 0")
+    digits = max(0, 1 - math.floor(math.log10(error)))
+    return f"{fixed(mean, digits, sign)} ± {fixed(error, digits)}"
 
 
 def fixed(number: float, digits: int, sign: str = "") -> str:

@@ -2,15 +2,48 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from statistics import fmean
+from dataclasses import dataclass, field
+from statistics import fmean, stdev
 from typing import Any
 
+from clbench.report.cells import significant
 from clbench.report.grid import Grid
 
 Line = dict[str, Any]  # numbers of one seed or configuration, with its options as 'strategy.lam'
 Match = dict[str, Any]  # what a line must agree with
+Values = list[tuple[Any, float]]  # seed, value
+ERROR = "± standard error over seeds, of the pairs where both have the same seeds; a group's mean decides."
+
+
+@dataclass(frozen=True, order=True)
+class Margin:
+    """By how much a claim holds against one group, its standard error over seeds, and that group's name."""
+
+    by: float
+    standard_error: float | None = field(compare=False)
+    beside: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """On one claim; `holds` is None where the runs that it is about are missing."""
+
+    claim: str
+    holds: bool | None = None
+    margin: Margin | None = None
+
+    def words(self) -> list[str]:
+        if self.margin is None:
+            return [self.claim, "not tested", "–", "the runs are missing"]
+        by = significant(self.margin.by, self.margin.standard_error, "+")
+        return [self.claim, "holds" if self.holds else "does not hold", by, self.margin.beside]
+
+    def object(self) -> dict[str, Any]:
+        margin = self.margin and {"by": self.margin.by, "standard_error": self.margin.standard_error}
+        beside = self.margin and self.margin.beside
+        return {"claim": self.claim, "holds": self.holds, **(margin or {}), "nearest": beside}
 
 
 @dataclass(frozen=True)
@@ -35,8 +68,7 @@ class Claim:
         """Of an entry of `claims` as clbench/schema/reproduction.json describes it."""
         return cls(**{**raw, "above": tuple(raw.get("above", ())), "below": tuple(raw.get("below", ()))})
 
-    def judged(self, lines: Sequence[Line]) -> list[str]:
-        """[what is said, whether it holds, by how much, beside which]."""
+    def judged(self, lines: Sequence[Line]) -> Verdict:
         margins = [
             margin
             for part in parts(lines, self.each)
@@ -44,23 +76,26 @@ class Claim:
             for margin in self.margins(part)
         ]
         if not margins:
-            return [self.says, "not tested", "–", "the runs are missing"]
-        least, beside = min(margins)
-        holds = least > 0 if self.by is None else least >= self.by
-        return [self.says, "holds" if holds else "does not hold", f"{least + 0.0:+.3g}", beside]  # -0.0 + 0.0 is 0.0
+            return Verdict(self.says)
+        least = min(margins)
+        holds = least.by > 0 if self.by is None else least.by >= self.by
+        return Verdict(self.says, holds, least)
 
-    def margins(self, lines: Sequence[Line]) -> Iterable[tuple[float, str]]:
-        mine = mean(lines, self.of, self.value)
-        if mine is None:
+    def margins(self, lines: Sequence[Line]) -> Iterable[Margin]:
+        mine = values(lines, self.of, self.value)
+        if not mine:
             return
         place = f" at {self.each.removeprefix('strategy.')} {spoken(lines[0].get(self.each))}" if self.each else ""
         if self.at_least is not None:
-            yield mine - self.at_least, f"{self.at_least:g}{place}"
+            numbers = [value for _, value in mine]
+            yield Margin(fmean(numbers) - self.at_least, standard_error(numbers), f"{self.at_least:g}{place}")
         for sign, others in ((1, self.above), (-1, self.below)):
             for other in others:
-                theirs = mean(lines, other, self.value)
-                if theirs is not None:
-                    yield sign * (mine - theirs), f"{', '.join(map(spoken, other.values()))}{place}"
+                theirs = values(lines, other, self.value)
+                if theirs:
+                    name = ", ".join(map(spoken, other.values())) + place
+                    by, error = difference(mine, theirs)
+                    yield Margin(sign * by, error, name)
 
 
 def parts(lines: Sequence[Line], key: str | None) -> list[list[Line]]:
@@ -75,16 +110,33 @@ def matches(line: Line, match: Match) -> bool:
     return all(line.get(key) == value for key, value in match.items())
 
 
-def mean(lines: Sequence[Line], match: Match, value: str) -> float | None:
-    found = [line[value] for line in lines if matches(line, match) and line.get(value) is not None]
-    return fmean(found) if found else None
+def values(lines: Sequence[Line], match: Match, value: str) -> Values:
+    return [
+        (line.get("seed"), line[value]) for line in lines if matches(line, match) and line.get(value) is not None
+    ]
+
+
+def difference(mine: Values, theirs: Values) -> tuple[float, float | None]:
+    """Of the means, and its standard error: of the pairs where each seed stands once in both, else Welch's."""
+    ours, others = [value for _, value in mine], [value for _, value in theirs]
+    by = fmean(ours) - fmean(others)
+    paired, with_them = dict(mine), dict(theirs)
+    if paired.keys() == with_them.keys() and len(paired) == len(ours) == len(others):
+        return by, standard_error([paired[seed] - with_them[seed] for seed in paired])
+    errors = [standard_error(group) for group in (ours, others)]
+    return by, None if None in errors else math.hypot(*(error or 0.0 for error in errors))
+
+
+def standard_error(numbers: Sequence[float]) -> float | None:
+    """Of the mean; None for fewer than two."""
+    return stdev(numbers) / math.sqrt(len(numbers)) if len(numbers) > 1 else None
 
 
 def spoken(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def grid(claims: Sequence[Claim], lines: Sequence[Line], title: str) -> Grid:
+def grid(verdicts: Sequence[Verdict], title: str) -> Grid:
     """A line a claim, and the group that comes nearest to refuting it (or refutes it most)."""
     header = ["claim", "here it", "by (in its unit)", "nearest"]
-    return Grid(f"{title}: the paper's claims", header, [claim.judged(lines) for claim in claims])
+    return Grid(f"{title}: the paper's claims", header, [verdict.words() for verdict in verdicts], [ERROR])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from clbench.report.differences import flatten
 from clbench.report.grid import Grid
 from clbench.report.pruning import Comparison
 from clbench.report.references import reference_tables
-from clbench.report.table import Table
+from clbench.report.table import Row, Table
 from clbench.reproduce import claims
 from clbench.reproduce.experiments import Reproduction
 from clbench.results import load
@@ -44,15 +44,15 @@ class Shown:
     grids: list[Grid] = field(default_factory=list)
     pictures: list[Path] = field(default_factory=list)
     lines: list[claims.Line] = field(default_factory=list)
+    verdicts: list[claims.Verdict] = field(default_factory=list)
     lacking: str | None = None  # why a figure cannot be made of the runs that there are
 
     def objects(self) -> dict[str, Any]:
-        judged = next((grid for grid in self.grids if grid.header[:2] == ["claim", "here it"]), None)
         return {
             "name": self.name,
             "title": self.title,
             "lines": self.lines,
-            "claims": [dict(zip(judged.header, line, strict=True)) for line in judged.body] if judged else [],
+            "claims": [verdict.object() for verdict in self.verdicts],
             "pictures": [str(picture) for picture in self.pictures],
             "lacking": self.lacking,
         }
@@ -99,7 +99,8 @@ def shown(one: Reproduction, paths: list[Path], how: How) -> Shown:
         if name in ANALYSES:
             add_analysis(found, name, paths, how)
     if one.claims:
-        found.grids.append(claims.grid(one.claims, found.lines, one.title))
+        found.verdicts = [claim.judged(found.lines) for claim in one.claims]
+        found.grids.append(claims.grid(found.verdicts, one.title))
     return found
 
 
@@ -113,17 +114,17 @@ def add_report(found: Shown, one: Reproduction, paths: list[Path], how: How) -> 
     if how.stats and of_methods:
         add_statistics(findings, ["ACC"])
     found.tables, found.studies = findings.tables, findings.studies
-    found.lines += [
-        {**flatten(row.result.config), "method": row.method, "label": row.label, **row_means(row)}
-        for table in findings.tables
-        for row in table.rows
-    ]
+    found.lines += [line for table in findings.tables for row in table.rows for line in seed_lines(row)]
     if how.plots:
         found.pictures += drawn(findings, how.plots)
 
 
-def row_means(row: Any) -> dict[str, Any]:
-    return {name: cell.mean for name, cell in row.cells.items()}
+def seed_lines(row: Row) -> Iterator[claims.Line]:
+    """What a row says of each seed."""
+    values = {name: dict(zip(cell.seeds, cell.values, strict=True)) for name, cell in row.cells.items()}
+    for seed in row.seeds:
+        named = {**flatten(row.result.config), "method": row.method, "label": row.label, "seed": seed}
+        yield {**named, **{name: found.get(seed) for name, found in values.items()}}
 
 
 def add_analysis(found: Shown, name: str, paths: list[Path], how: How) -> None:
