@@ -1,6 +1,7 @@
 """clbench reproduce: committed configurations make the paper's runs, and claims are judged by their numbers."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,7 @@ def test_printed_settings_are_those_of_the_paper():
         ("runs: [{method: ewc}]\nclaims: [{says: x}]", "bad.yaml:2: claims[0]: 'value' is a required property"),
         ("runs: [{method: ewc}]\nclaims: [{says: x, value: ACC, of: {}, abov: []}]", "'abov' was unexpected"),
         ("runs: [{method: ewc}]\nclaims: [{says: x, value: ACC, of: {}, by: 1e9}]", "claims[0].by: '1e9' is not"),
+        ("runs: [{method: ewc}]\nclaims: [{says: x, value: ACC, of: {}, gap: {to: {}}}]", "'from' is a required"),
         ("runs: [{method: ewc}]\nclaims: [{says: x, value: ACC, of: ewc}]", "claims[0].of: 'ewc' is not of type"),
     ],
 )
@@ -161,6 +163,19 @@ def test_a_difference_comes_with_its_standard_error():
     }
 
 
+def test_a_gap_that_grows_is_taken_seed_by_seed():
+    numbers = {("a", 2): (90, 91), ("b", 2): (89, 89), ("a", 10): (85, 86), ("b", 10): (80, 82)}
+    lines = [
+        {"method": method, "tasks_learned": tasks, "seed": seed, "ACC": number}
+        for (method, tasks), found in numbers.items()
+        for seed, number in enumerate(found)
+    ]
+    raw = {"gap": {"to": {"method": "b"}, "from": {"tasks_learned": 2}, "until": {"tasks_learned": 10}}}
+    claim = Claim.read({"says": "x", "value": "ACC", "of": {"method": "a"}, **raw})
+    assert claim.judged(lines).words() == ["x", "holds", "+3.0 ± 1.0", "b, from 2 to 10"]  # 5 - 1 and 4 - 2
+    assert claim.judged(lines[:-2]).holds is None
+
+
 # -- the whole ------------------------------------------------------------------------------------------------
 
 
@@ -238,7 +253,9 @@ def test_a_study_is_reproduced_too():
     Path("study.yaml").write_text(
         "title: A study\nshow: study\n"
         "study: {importance: [magnitude], dataset: digits, epochs: 1, retrain_epochs: 1, rates: 0.5, limit: 60}\n"
+        "claims: [{says: half is left, value: compression, of: {importance: magnitude, round: 1}, at_least: 1.99}]\n"
     )
     done = clbench("reproduce", "study.yaml")
     assert done.code == 0, done
     assert "prune-lenet on digits" in done.out
+    assert re.search(r"half is left +\| +holds", done.out)

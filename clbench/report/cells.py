@@ -77,7 +77,8 @@ def significant(mean: float | None, error: float | None, sign: str = "") -> str:
     if mean is None:
         return "–"
     if not error:
-        return f"{mean + 0.0:{sign}.3g}" + ("" if error is None else " ± 0")
+        number = f"{mean + 0.0:{sign}.0f}" if float(mean).is_integer() else f"{mean:{sign}.3g}"
+        return number if error is None else f"{number} ± 0"
     digits = max(0, 1 - math.floor(math.log10(error)))
     return f"{fixed(mean, digits, sign)} ± {fixed(error, digits)}"
 

@@ -47,8 +47,19 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Gap:
+    """From the group `to` up to a claim's own, among the lines that match `start`, and of `end`."""
+
+    to: Match
+    start: Match
+    end: Match
+
+
+@dataclass(frozen=True)
 class Claim:
     """The mean of `value` over the lines that match `of` lies above (below) that of every other group.
+
+    gap: instead, how far it lies above another group grows from one place to another.
 
     by: by at least so much, which may be negative; None: by more than 0. each: among the lines of every value of
     this key. at_least: above this number instead.
@@ -62,11 +73,14 @@ class Claim:
     by: float | None = None
     at_least: float | None = None
     each: str | None = None
+    gap: Gap | None = None
 
     @classmethod
     def read(cls, raw: dict[str, Any]) -> Claim:
         """Of an entry of `claims` as clbench/schema/reproduction.json describes it."""
-        return cls(**{**raw, "above": tuple(raw.get("above", ())), "below": tuple(raw.get("below", ()))})
+        groups = {key: tuple(raw.get(key, ())) for key in ("above", "below")}
+        gap = Gap(raw["gap"]["to"], raw["gap"]["from"], raw["gap"]["until"]) if "gap" in raw else None
+        return cls(**{**raw, **groups, "gap": gap})
 
     def judged(self, lines: Sequence[Line]) -> Verdict:
         margins = [
@@ -89,6 +103,8 @@ class Claim:
         if self.at_least is not None:
             numbers = [value for _, value in mine]
             yield Margin(fmean(numbers) - self.at_least, standard_error(numbers), f"{self.at_least:g}{place}")
+        if self.gap:
+            yield from growth(lines, self.of, self.gap, self.value)
         for sign, others in ((1, self.above), (-1, self.below)):
             for other in others:
                 theirs = values(lines, other, self.value)
@@ -125,6 +141,17 @@ def difference(mine: Values, theirs: Values) -> tuple[float, float | None]:
         return by, standard_error([paired[seed] - with_them[seed] for seed in paired])
     errors = [standard_error(group) for group in (ours, others)]
     return by, None if None in errors else math.hypot(*(error or 0.0 for error in errors))
+
+
+def growth(lines: Sequence[Line], of: Match, gap: Gap, value: str) -> Iterable[Margin]:
+    """By how much the gap, seed by seed, is wider at its end than at its start; nothing if runs are missing."""
+    gaps = []
+    for place in (gap.end, gap.start):
+        upper, lower = (dict(values(lines, {**group, **place}, value)) for group in (of, gap.to))
+        gaps.append([(seed, upper[seed] - lower[seed]) for seed in upper if seed in lower])
+    if all(gaps):
+        end, start = ", ".join(map(spoken, gap.end.values())), ", ".join(map(spoken, gap.start.values()))
+        yield Margin(*difference(*gaps), f"{', '.join(map(spoken, gap.to.values()))}, from {start} to {end}")
 
 
 def standard_error(numbers: Sequence[float]) -> float | None:

@@ -14,6 +14,7 @@ from clbench.report import Findings, add_statistics, beside, drawn, html, latex,
 from clbench.report.differences import flatten
 from clbench.report.grid import Grid
 from clbench.report.pruning import Comparison
+from clbench.report.pruning.studies import Study
 from clbench.report.references import reference_tables
 from clbench.report.table import Row, Table
 from clbench.reproduce import claims
@@ -115,6 +116,9 @@ def add_report(found: Shown, one: Reproduction, paths: list[Path], how: How) -> 
         add_statistics(findings, ["ACC"])
     found.tables, found.studies = findings.tables, findings.studies
     found.lines += [line for table in findings.tables for row in table.rows for line in seed_lines(row)]
+    found.lines += [
+        line for comparison in findings.studies for study in comparison.studies for line in round_lines(study)
+    ]
     if how.plots:
         found.pictures += drawn(findings, how.plots)
 
@@ -125,6 +129,15 @@ def seed_lines(row: Row) -> Iterator[claims.Line]:
     for seed in row.seeds:
         named = {**flatten(row.result.config), "method": row.method, "label": row.label, "seed": seed}
         yield {**named, **{name: found.get(seed) for name, found in values.items()}}
+
+
+def round_lines(study: Study) -> Iterator[claims.Line]:
+    """What a study says of each seed after each round; round 0 is the trained network."""
+    named = {**study.pruning, "importance": study.importance}
+    for run in study.finished:
+        for stage in range(study.rounds + 1):
+            numbers = {column.name: study.value(run, column.name, stage) for column in study.quantities}
+            yield {**named, "seed": run.seed, "round": stage, **numbers}
 
 
 def add_analysis(found: Shown, name: str, paths: list[Path], how: How) -> None:
