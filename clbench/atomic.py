@@ -27,6 +27,18 @@ def write_whole(path: Path, content: bytes) -> None:
     _sync_folder(path.parent)
 
 
+def make_ready(path: Path) -> None:
+    """Before long work whose end is to be written to this file: UserError if that could not be done."""
+    if path.is_dir():
+        raise UserError(f"{path}: cannot write: it is a folder")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{path}: cannot write: {error.strerror or error}") from None
+    if not os.access(path.parent, os.W_OK):
+        raise UserError(f"{path}: cannot write: {path.parent} is read-only to you")
+
+
 def forget_temporaries(folder: Path, name: str = "*") -> None:
     """Remove what killed writers of files called `name` left; only for who alone may write them."""
     for temporary in folder.glob(f".{name}.*.tmp"):

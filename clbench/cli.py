@@ -646,7 +646,7 @@ def reproduce(
     if preset not in (None, "quick", "paper"):
         raise UserError(f"--preset {preset!r}: {did_you_mean(str(preset), ('quick', 'paper'))}")
     machine = machine_of(device, threads, data_root, allow_modified_data, None)
-    from clbench.atomic import write_whole
+    from clbench.atomic import make_ready, write_whole
     from clbench.layers import parse_sets
     from clbench.progress import watcher
     from clbench.reproduce.command import How, text
@@ -656,6 +656,9 @@ def reproduce(
     from clbench.sweep.command import Where
 
     wanted = chosen(what or [])
+    for path in (output, plots and plots / "picture.png"):
+        if path is not None:
+            make_ready(path)
     watch = Silent() if quiet or format_ == "json" else watcher()
     showing = watch if not isinstance(watch, Silent) else contextlib.nullcontext()
     overlay = parse_sets(tuple(set_ or ()))
@@ -663,7 +666,7 @@ def reproduce(
         beside = ("paper",) if reference is None else tuple(reference)
         how = How(out, machine, preset, seeds, overlay, workers, not resume, watch, spread, plots, beside, stats)
         found = make(wanted, how)
-    words = text(found, format_)
+    words = text(found, format_, output and output.parent)
     if output is not None:
         write_whole(output, words.encode())
     elif not quiet:

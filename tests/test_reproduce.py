@@ -95,6 +95,9 @@ def test_a_fault_in_a_configuration_is_one_line(text, words):
         (("table1", "--preset", "quik"), "did you mean 'quick'"),
         (("table1", "--format", "pdf"), "--format 'pdf'"),
         (("nowhere.yaml",), "No such file"),
+        (("table1", "--output", "."), ".: cannot write: it is a folder"),
+        (("table1", "--output", "/dev/null/table.md"), "table.md: cannot write: "),
+        (("table1", "--plots", "/dev/null/plots"), "cannot write: "),
     ],
 )
 def test_a_mistake_is_one_line(words, expected):
@@ -211,6 +214,10 @@ def test_what_is_missing_is_run_and_set_beside_printed_numbers():
     page = clbench(*words, "--format", "html", "--output", "page.html")
     assert page.code == 0
     assert "ewc is best" in Path("page.html").read_text()
+    assert clbench(*words, "--plots", "plots", "--output", "pages/mine.md").code == 0
+    shown = re.findall(r"!\[My table: .*?\]\(<(\.\./plots/.*?\.png)>\)", Path("pages/mine.md").read_text())
+    assert len(shown) == len(list(Path("plots").glob("*.png")))
+    assert all((Path("pages") / picture).is_file() for picture in shown)
     document = clbench(*words, "--format", "latex")
     assert r"\begin{document}" in document.out
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -157,10 +158,10 @@ def add_analysis(found: Shown, name: str, paths: list[Path], how: How) -> None:
 # -- as text --------------------------------------------------------------------------------------------------
 
 
-def text(found: Sequence[Shown], fmt: str) -> str:
-    """In one of FORMATS."""
+def text(found: Sequence[Shown], fmt: str, folder: Path | None = None) -> str:
+    """In one of FORMATS; markdown for a file in `folder` shows its pictures, and lists them without one."""
     if fmt == "md":
-        return "\n".join(map(as_markdown, found))
+        return "\n".join(as_markdown(one, folder) for one in found)
     if fmt == "json":
         return dumps([one.objects() for one in found])
     tables = [table for one in found for table in one.tables]
@@ -171,12 +172,15 @@ def text(found: Sequence[Shown], fmt: str) -> str:
     return (latex.document if fmt == "latex" else latex.write)(tables, [*pruning.grids(studies), *grids])
 
 
-def as_markdown(one: Shown) -> str:
+def as_markdown(one: Shown, folder: Path | None) -> str:
     words = [f"## {one.title}", ""]
     if one.tables or one.studies or one.grids:
         words.append(markdown.write(one.tables, [*pruning.grids(one.studies), *one.grids]))
     if one.lacking:
         words.append(f"Not shown: {one.lacking}\n")
-    if one.pictures:
+    if one.pictures and folder is None:
         words += [*(f"- {picture}" for picture in one.pictures), ""]
+    elif folder is not None:
+        drawn = [os.path.relpath(picture, folder) for picture in one.pictures if picture.suffix == ".png"]
+        words += [f"![{one.title}: {Path(picture).stem}](<{picture}>)\n" for picture in drawn]
     return "\n".join(words)
