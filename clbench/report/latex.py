@@ -29,6 +29,7 @@ SPECIAL = {
     **{character: "\\" + character for character in "{}$&#_%"},
 }
 ROWS = 30  # of a table that fits on a page
+NOTES = 1200  # characters that fit under the rows of a last part
 PACKAGES = "booktabs and graphicx, with T1 as the font encoding"
 DOCUMENT = r"""\documentclass{article}
 \usepackage[T1]{fontenc}
@@ -63,6 +64,7 @@ class Sheet:
     header: list[str]
     body: list[list[Entry]]
     notes: list[str]
+    left: list[bool]  # columns of words
 
 
 def document(tables: Sequence[Table], grids: Iterable[Grid] = ()) -> str:
@@ -96,17 +98,19 @@ def _sheets(tables: Sequence[Table], grids: Iterable[Grid]) -> list[Sheet]:
 
 
 def _all(sheets: list[Sheet]) -> Iterator[str]:
-    """Every table; a long one in parts of a page each, with its notes, long as they may be, as text after."""
+    """Every table; a long one in parts of a page each, its notes under the last, or, many, as text after."""
     for sheet in sheets:
         if len(sheet.body) <= ROWS:
             yield _set(sheet)
             continue
-        parts = -(-len(sheet.body) // ROWS)
+        parts, long = -(-len(sheet.body) // ROWS), sum(map(len, sheet.notes)) > NOTES
         for part in range(parts):
             caption = f"{sheet.caption} (part {part + 1} of {parts})"
             body = sheet.body[part * ROWS : (part + 1) * ROWS]
-            yield _set(replace(sheet, caption=caption, body=body, notes=[]))
-        yield "\n\n".join(map(_note, sheet.notes)) + "\n"
+            notes = sheet.notes if part == parts - 1 and not long else []
+            yield _set(replace(sheet, caption=caption, body=body, notes=notes))
+        if long:
+            yield "\n\n".join(map(_note, sheet.notes)) + "\n"
 
 
 def _note(note: str) -> str:
@@ -115,7 +119,9 @@ def _note(note: str) -> str:
 
 def _set(sheet: Sheet) -> str:
     longest = [max((len(line[n].plain) for line in sheet.body), default=0) for n in range(len(sheet.header))]
-    columns = "".join("r@{}c@{}l" if length else "r" for length in longest[1:])
+    columns = "".join(
+        "r@{}c@{}l" if length else "l" if left else "r" for length, left in zip(longest, sheet.left, strict=True)
+    )
     heads = [
         rf"\multicolumn{{3}}{{c}}{{{h}}}" if length else h for h, length in zip(sheet.header, longest, strict=True)
     ]
@@ -125,7 +131,7 @@ def _set(sheet: Sheet) -> str:
         rf"\caption{{{sheet.caption}}}",
         r"\medskip",
         FITTED,
-        rf"\begin{{tabular}}{{l{columns}}}",
+        rf"\begin{{tabular}}{{{columns}}}",
         r"\toprule",
         " & ".join(heads) + r" \\",
         r"\midrule",
@@ -153,7 +159,8 @@ def _entry(entry: Entry, longest: int) -> str:
 
 def _of_grid(grid: Grid) -> Sheet:
     body = [[Entry(escaped(line[0])), *map(_number, line[1:])] for line in grid.body]
-    return Sheet(escaped(grid.heading), [*map(escaped, grid.header)], body, [*map(escaped, grid.notes)])
+    left = [grid.to_the_left(n) for n in range(len(grid.header))]
+    return Sheet(escaped(grid.heading), [*map(escaped, grid.header)], body, [*map(escaped, grid.notes)], left)
 
 
 def _of_table(table: Table) -> Sheet:
@@ -162,7 +169,8 @@ def _of_table(table: Table) -> Sheet:
     notes = [escaped(note) for note in table.general_notes("bold", "underlined")]
     notes += [rf"\textsuperscript{{{n}}}{escaped(note)}" for n, note in enumerate(footnotes, 1)]
     body = [_row(table, n, row, footnotes) for n, row in enumerate(table.rows)]
-    return Sheet(escaped(table.heading), [*map(escaped, header)], body, notes)
+    left = [n == 0 for n in range(len(header))]
+    return Sheet(escaped(table.heading), [*map(escaped, header)], body, notes, left)
 
 
 def _row(table: Table, n: int, row: Row, footnotes: list[str]) -> list[Entry]:

@@ -24,7 +24,9 @@ def _set(grid: Grid) -> str:
         headers=grid.header,
         tablefmt="pipe",
         disable_numparse=True,
-        colalign=["left"] + ["right"] * (len(grid.header) - 1) if grid.body else None,
+        colalign=["left" if grid.to_the_left(n) else "right" for n in range(len(grid.header))]
+        if grid.body
+        else None,
     )
     return "\n".join([f"### {grid.heading}", "", lines, "", *(f"- {note}" for note in grid.notes)]).rstrip()
 

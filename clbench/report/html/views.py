@@ -95,9 +95,9 @@ def sheet(table: Table) -> Sheet:
     footnotes = table.footnotes()
     marks = {column.name: table.marks(column) for column in table.columns}
     header = [
-        {"words": "method", "first": "ascending"},
-        *({"words": f"{c.name} ({c.unit})", "first": _first(c)} for c in table.columns),
-        {"words": "n seeds", "first": "descending"},
+        head("method", "ascending"),
+        *(head(f"{c.name} ({c.unit})", _first(c)) for c in table.columns),
+        head("n seeds", "descending"),
     ]
 
     def numbers(notes: list[str]) -> list[int]:
@@ -116,12 +116,16 @@ def sheet(table: Table) -> Sheet:
     return Sheet(table.heading, header, body, notes, footnotes, list(range(len(body))))
 
 
+def head(words: str, first: str, left: bool = False) -> dict[str, str]:
+    return {"words": words, "first": first, "side": "left" if left else ""}
+
+
 def _first(column: Column) -> str:
     return "descending" if column.better == "higher" else "ascending"
 
 
 def of_grid(grid: Grid) -> Sheet:
-    header = [{"words": words, "first": "ascending"} for words in grid.header]
+    header = [head(words, "ascending", grid.to_the_left(n)) for n, words in enumerate(grid.header)]
     return Sheet(grid.heading, header, [[Entry(words) for words in line] for line in grid.body], grid.notes)
 
 
