@@ -664,7 +664,13 @@ def reproduce(
     overlay = parse_sets(tuple(set_ or ()))
     with Where(str(out), workers, ray, cpus, gpus).spread() as spread, showing:
         beside = ("paper",) if reference is None else tuple(reference)
-        how = How(out, machine, preset, seeds, overlay, workers, not resume, watch, spread, plots, beside, stats)
+        shown: dict[str, Any] = {
+            "plots": plots,
+            "references": beside,
+            "stats": stats,
+            "illustrated": format_ == "html",
+        }
+        how = How(out, machine, preset, seeds, overlay, workers, not resume, watch, spread, **shown)
         found = make(wanted, how)
     words = text(found, format_, output and output.parent)
     if output is not None:

@@ -1,5 +1,6 @@
 """The README is true: its commands run, its examples work, its table is what `clbench report` prints."""
 
+import json
 import os
 import re
 import shlex
@@ -9,7 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from clbench.cli import app
-from clbench.report import report
+from clbench.report import markdown, report
+from clbench.reproduce.claims import grid
+from clbench.reproduce.experiments import chosen
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -102,6 +105,45 @@ def test_what_stands_beside_the_paper_is_what_reproduce_prints():
     shown = [b.strip() for b in blocks if re.match(r"### .*(: ACC \(%\) beside|the paper's claims)", b)]
     assert len(shown) == 4
     assert printed[1].strip() == "\n\n".join(shown)
+
+
+FIGURES = ROOT / "benchmarks" / "results" / "figures"
+PAGES = {
+    "fig7a": FIGURES.parent,
+    **dict.fromkeys(("fig7b", "fig7c", "fig8a"), FIGURES),
+    "table4": ROOT / "benchmarks" / "pruning",
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_page_of_a_figure_is_what_reproduce_prints(name):
+    done = CliRunner().invoke(app, ["reproduce", name, "--out", str(PAGES[name])])
+    assert done.exit_code == 0, done.output
+    page = (FIGURES / f"{name}.md").read_text()
+    assert re.sub(r"!\[.*\n?", "", page).strip() == done.stdout.strip()
+    assert all((FIGURES / picture).is_file() for picture in re.findall(r"\(<(.*?)>\)", page))
+
+
+@pytest.mark.parametrize("name", ["fig9", "fig10"])
+def test_the_claims_about_parameters_are_judged_by_the_committed_numbers(name):
+    """The checkpoints behind these numbers are too large to commit."""
+    [figure] = chosen([name])
+    [numbers] = json.loads((FIGURES / f"{name}.json").read_text())
+    verdicts = [claim.judged(numbers["lines"]) for claim in figure.claims]
+    assert len({line["seed"] for line in numbers["lines"]}) >= 3
+    assert markdown.write([], [grid(verdicts, figure.title)]).strip() in (FIGURES / f"{name}.md").read_text()
+
+
+def test_the_readme_counts_the_claims_that_hold():
+    listed = re.search(r"<!-- figures -->\n(.*)<!-- /figures -->", README, flags=re.DOTALL)
+    assert listed is not None
+    lines = []
+    for name in ("fig7a", "fig7b", "fig7c", "fig8a", "fig9", "fig10", "table4"):
+        page = (FIGURES / f"{name}.md").read_text()
+        title = page.partition("\n")[0].removeprefix("## ")
+        hold, not_ = (len(re.findall(rf"\| {words} +\|", page)) for words in ("holds", "does not hold"))
+        lines.append(f"- [{title}](benchmarks/results/figures/{name}.md): {hold} of {hold + not_} claims hold")
+    assert listed[1].strip() == "\n".join(lines)
 
 
 def test_the_pruning_tables_are_from_the_report_of_the_committed_runs():

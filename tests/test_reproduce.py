@@ -242,6 +242,9 @@ def test_a_figure_is_its_analysis(show, run, value):
     assert list(Path("plots").glob(f"{show}*.png"))
     [found] = json.loads(clbench("reproduce", "fig.yaml", "--format", "json", "--set", "train.epochs=1").out)
     assert found["claims"][0]["holds"] is True
+    page = clbench("reproduce", "fig.yaml", "--format", "html", "--set", "train.epochs=1").out
+    assert re.search(rf'<img src="data:image/png;base64,[^"]+" alt="A figure: {show}', page)
+    assert "How it was made (1)" in page
     assert all(value in line for line in found["lines"])
 
 

@@ -98,7 +98,9 @@ def written(found: Findings, fmt: str) -> str:
     if fmt == "html":
         from . import html  # jinja2, which the other formats do without
 
-        return html.write(found.tables, found.studies, [("ranks over streams", [one.grid() for one in ranks])])
+        return html.write(
+            found.tables, found.studies, [html.Further("ranks over streams", [one.grid() for one in ranks])]
+        )
     if fmt == "json":
         return json.write(found.tables, [*(one.as_object() for one in ranks), *pruning.objects(found.studies)])
     if fmt == "csv" and found.studies:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -47,6 +49,8 @@ class Shown:
     pictures: list[Path] = field(default_factory=list)
     lines: list[claims.Line] = field(default_factory=list)
     verdicts: list[claims.Verdict] = field(default_factory=list)
+    paths: list[Path] = field(default_factory=list)  # of the results behind it
+    images: dict[str, bytes] = field(default_factory=dict)  # the figure's pictures as PNG, by what they show
     lacking: str | None = None  # why a figure cannot be made of the runs that there are
 
     def objects(self) -> dict[str, Any]:
@@ -76,6 +80,7 @@ class How:
     plots: Path | None = None
     references: tuple[str, ...] = ("paper",)
     stats: bool = False
+    illustrated: bool = False  # figures are drawn, whether or not there is a folder for them
 
 
 def reproduce(wanted: Sequence[Reproduction], how: How) -> list[Shown]:
@@ -94,12 +99,12 @@ def run(one: Reproduction, how: How) -> list[Path]:
 
 
 def shown(one: Reproduction, paths: list[Path], how: How) -> Shown:
-    found = Shown(one.name, one.title)
+    found = Shown(one.name, one.title, paths=paths)
     if one.show in ("report", "study"):
         add_report(found, one, paths, how)
     for name in (one.show, one.also):
         if name in ANALYSES:
-            add_analysis(found, name, paths, how)
+            add_analysis(found, name, how)
     if one.claims:
         found.verdicts = [claim.judged(found.lines) for claim in one.claims]
         found.grids.append(claims.grid(found.verdicts, one.title))
@@ -141,18 +146,21 @@ def round_lines(study: Study) -> Iterator[claims.Line]:
             yield {**named, "seed": run.seed, "round": stage, **numbers}
 
 
-def add_analysis(found: Shown, name: str, paths: list[Path], how: How) -> None:
+def add_analysis(found: Shown, name: str, how: How) -> None:
     """A figure's numbers and picture; what the runs lack for it is said in its place."""
     try:
-        done = ANALYSES[name](analysis.read(paths))
+        done = ANALYSES[name](analysis.read(found.paths))
     except analysis.Lacking as why:
         found.lacking = str(why)
         return
-    options = {(result := load(path)).digest: flatten(result.config) for path in paths}
+    options = {(result := load(path)).digest: flatten(result.config) for path in found.paths}
     found.grids += done.grids
     found.lines += [{**options[line["digest"]], **line} for line in done.rows]
-    if how.plots:
-        found.pictures += done.draw(how.plots)
+    with contextlib.nullcontext(how.plots) if how.plots else tempfile.TemporaryDirectory() as folder:
+        drawn = done.draw(Path(folder)) if how.plots or how.illustrated else []
+        images = {path.stem: path.read_bytes() for path in drawn if path.suffix == ".png"}
+    found.images |= {f"{found.title}: {stem}": image for stem, image in images.items()}
+    found.pictures += drawn if how.plots else []
 
 
 # -- as text --------------------------------------------------------------------------------------------------
@@ -168,8 +176,16 @@ def text(found: Sequence[Shown], fmt: str, folder: Path | None = None) -> str:
     studies = [study for one in found for study in one.studies]
     grids = [grid for one in found for grid in one.grids]
     if fmt == "html":
-        return html.write(tables, studies, [(one.title, one.grids) for one in found])
+        return html.write(tables, studies, map(as_further, found))
     return (latex.document if fmt == "latex" else latex.write)(tables, [*pruning.grids(studies), *grids])
+
+
+def as_further(one: Shown) -> html.Further:
+    """The runs of a figure; those of a table stand beside it already."""
+    labels = {line["digest"]: line["label"] for line in one.lines if "digest" in line}
+    loaded = [(path, load(path)) for path in one.paths] if not (one.tables or one.studies) else []
+    runs = [(labels.get(result.digest, path.stem), path, result) for path, result in loaded]
+    return html.Further(one.title, one.grids, one.images, runs)
 
 
 def as_markdown(one: Shown, folder: Path | None) -> str:

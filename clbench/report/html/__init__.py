@@ -10,13 +10,12 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ..grid import Grid
 from ..pruning import Comparison
 from ..table import Table
 from .charts import Charts
-from .views import Section, of_comparison, of_grids, of_table
+from .views import Further, Section, of_comparison, of_further, of_table
 
-__all__ = ["write"]
+__all__ = ["Further", "write"]
 
 SCRIPTS = ("tooltip.js", "sorting.js", "curves.js", "matrices.js", "start.js")
 
@@ -24,16 +23,16 @@ SCRIPTS = ("tooltip.js", "sorting.js", "curves.js", "matrices.js", "start.js")
 def write(
     tables: Iterable[Table],
     studies: Iterable[Comparison] = (),
-    more: Iterable[tuple[str, Iterable[Grid]]] = (),
+    more: Iterable[Further] = (),
 ) -> str:
-    """The page; `more`: further tables under a title.
+    """The page; `more` comes after tables and studies.
 
     Whatever comes from a result file is escaped, and no script but the page's own may run.
     """
     charts = Charts()
     sections: list[Section] = [of_table(table, charts) for table in tables]
     sections += [of_comparison(study, charts) for study in studies]
-    sections += [section for title, grids in more for section in of_grids(title, grids)]
+    sections += [section for further in more for section in of_further(further)]
     style, script = _asset("page.css"), "".join(map(_asset, SCRIPTS))
     return (
         _environment()

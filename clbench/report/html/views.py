@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,17 @@ class Section:
     matrices: list[int]
     unseen: int  # rows with finished seeds whose matrix is left out
     runs: list[RunView]
+    pictures: list[dict[str, str]] = field(default_factory=list)  # source and words
+
+
+@dataclass
+class Further:
+    """Tables and PNG pictures (by what they show) under a title, and the runs behind them that no table has."""
+
+    title: str
+    grids: list[Grid] = field(default_factory=list)
+    pictures: dict[str, bytes] = field(default_factory=dict)
+    runs: list[tuple[str, Path, AnyResult]] = field(default_factory=list)
 
 
 def of_table(table: Table, charts: Charts) -> Section:
@@ -79,10 +91,15 @@ def of_comparison(one: Comparison, charts: Charts) -> Section:
     return Section(*_divided(one.heading), sheets, charts.add_pruning(one), [], 0, runs)
 
 
-def of_grids(title: str, grids: Iterable[Grid]) -> list[Section]:
-    """Tables that belong to no table of methods, such as ranks over several of them."""
-    sheets = [of_grid(grid) for grid in grids]
-    return [Section(title, "", sheets, None, [], 0, [])] if sheets else []
+def of_further(further: Further) -> list[Section]:
+    """What stands for itself; nothing where it is empty."""
+    sheets = [of_grid(grid) for grid in further.grids]
+    pictures = [
+        {"source": f"data:image/png;base64,{base64.b64encode(image).decode()}", "words": words}
+        for words, image in further.pictures.items()
+    ]
+    runs = [run(*one) for one in further.runs]
+    return [Section(further.title, "", sheets, None, [], 0, runs, pictures)] if sheets or pictures else []
 
 
 def _divided(heading: str) -> tuple[str, str]:
