@@ -131,7 +131,7 @@ LINES = [
 )
 def test_a_claim_holds_where_the_means_bear_it_out(claim, verdict, by):
     said = Claim.read({"says": "x", "value": "ACC", **claim}).judged(LINES).words()
-    assert [*said[:2], said[2].split(" ±")[0]] == ["x", verdict, by]
+    assert [said[0], said[1].removesuffix(" (close)"), said[2].split(" ±")[0]] == ["x", verdict, by]
 
 
 def test_of_several_the_nearest_decides_and_is_named():
@@ -151,13 +151,16 @@ def test_a_difference_comes_with_its_standard_error():
     assert paired.margin.by == pytest.approx(2)
     assert paired.margin.standard_error == pytest.approx(1 / 3**0.5)  # the pairs differ by 1, 2, 3
     assert paired.words()[1:3] == ["holds", "+2.00 ± 0.58"]
+    assert not paired.close
     unpaired = claim.judged(lines("a", 90, 92, 95) + lines("b", 89, 91))
     assert unpaired.margin.standard_error == pytest.approx((19 / 9 + 1) ** 0.5)
     alone = claim.judged(lines("a", 90) + lines("b", 89))
     assert alone.margin.standard_error is None
     level = Claim("x", "ACC", {"method": "a"}, at_least=91).judged(lines("a", 90, 92, 95))
     assert level.margin.standard_error == pytest.approx((19 / 3 / 3) ** 0.5)
+    assert level.close
     assert level.object() == {
+        "close": True,
         "claim": "x",
         "holds": True,
         "by": pytest.approx(4 / 3),
@@ -239,7 +242,7 @@ def test_a_figure_is_its_analysis(show, run, value):
     )
     done = clbench("reproduce", "fig.yaml", "--plots", "plots", "--quiet", "--set", "train.epochs=1")
     assert done.code == 0, done
-    assert list(Path("plots").glob(f"{show}*.png"))
+    assert list(Path("plots").glob(f"fig-{show}*.png"))
     [found] = json.loads(clbench("reproduce", "fig.yaml", "--format", "json", "--set", "train.epochs=1").out)
     assert found["claims"][0]["holds"] is True
     page = clbench("reproduce", "fig.yaml", "--format", "html", "--set", "train.epochs=1").out

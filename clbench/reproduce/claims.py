@@ -14,7 +14,10 @@ from clbench.report.grid import Grid
 Line = dict[str, Any]  # numbers of one seed or configuration, with its options as 'strategy.lam'
 Match = dict[str, Any]  # what a line must agree with
 Values = list[tuple[Any, float]]  # seed, value
-ERROR = "± standard error over seeds, of the pairs where both have the same seeds; a group's mean decides."
+ERROR = (
+    "± standard error over seeds, of the pairs where both have the same seeds; means decide, close: by less than "
+    "two standard errors."
+)
 
 
 @dataclass(frozen=True, order=True)
@@ -28,22 +31,27 @@ class Margin:
 
 @dataclass(frozen=True)
 class Verdict:
-    """On one claim; `holds` is None where the runs that it is about are missing."""
+    """On one claim; `holds` is None where the runs that it is about are missing.
+
+    close: less than two standard errors decide.
+    """
 
     claim: str
     holds: bool | None = None
     margin: Margin | None = None
+    close: bool = False
 
     def words(self) -> list[str]:
         if self.margin is None:
             return [self.claim, "not tested", "–", "the runs are missing"]
         by = significant(self.margin.by, self.margin.standard_error, "+")
-        return [self.claim, "holds" if self.holds else "does not hold", by, self.margin.beside]
+        verdict = ("holds" if self.holds else "does not hold") + (" (close)" if self.close else "")
+        return [self.claim, verdict, by, self.margin.beside]
 
     def object(self) -> dict[str, Any]:
         margin = self.margin and {"by": self.margin.by, "standard_error": self.margin.standard_error}
         beside = self.margin and self.margin.beside
-        return {"claim": self.claim, "holds": self.holds, **(margin or {}), "nearest": beside}
+        return {"claim": self.claim, "holds": self.holds, "close": self.close, **(margin or {}), "nearest": beside}
 
 
 @dataclass(frozen=True)
@@ -93,7 +101,8 @@ class Claim:
             return Verdict(self.says)
         least = min(margins)
         holds = least.by > 0 if self.by is None else least.by >= self.by
-        return Verdict(self.says, holds, least)
+        close = least.standard_error is not None and abs(least.by - (self.by or 0)) < 2 * least.standard_error
+        return Verdict(self.says, holds, least, close)
 
     def margins(self, lines: Sequence[Line]) -> Iterable[Margin]:
         mine = values(lines, self.of, self.value)

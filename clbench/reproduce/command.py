@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from clbench import analysis
+from clbench.atomic import write_whole
 from clbench.groups import Machine
 from clbench.jsonfile import dumps
 from clbench.report import Findings, add_statistics, beside, drawn, html, latex, markdown, pruning, read
@@ -156,11 +156,19 @@ def add_analysis(found: Shown, name: str, how: How) -> None:
     options = {(result := load(path)).digest: flatten(result.config) for path in found.paths}
     found.grids += done.grids
     found.lines += [{**options[line["digest"]], **line} for line in done.rows]
-    with contextlib.nullcontext(how.plots) if how.plots else tempfile.TemporaryDirectory() as folder:
-        drawn = done.draw(Path(folder)) if how.plots or how.illustrated else []
-        images = {path.stem: path.read_bytes() for path in drawn if path.suffix == ".png"}
-    found.images |= {f"{found.title}: {stem}": image for stem, image in images.items()}
-    found.pictures += drawn if how.plots else []
+    if how.plots or how.illustrated:
+        with tempfile.TemporaryDirectory() as folder:
+            drawn = {path.name: path.read_bytes() for path in done.draw(Path(folder))}
+        found.images |= {f"{found.title}: {Path(n).stem}": drawn[n] for n in drawn if n.endswith(".png")}
+        if how.plots:
+            found.pictures += keep(drawn, how.plots, found.name)
+
+
+def keep(drawn: dict[str, bytes], folder: Path, name: str) -> list[Path]:
+    """Write a figure's pictures, named after it: two figures may show the same analysis of the same stream."""
+    for picture, content in drawn.items():
+        write_whole(folder / f"{name}-{picture}", content)
+    return [folder / f"{name}-{picture}" for picture in drawn]
 
 
 # -- as text --------------------------------------------------------------------------------------------------
