@@ -43,7 +43,7 @@ class Verdict:
 
     def words(self) -> list[str]:
         if self.margin is None:
-            return [self.claim, "not tested", "–", "the runs are missing"]
+            return [self.claim, "not tested", "–", "the numbers are missing"]
         by = significant(self.margin.by, self.margin.standard_error, "+")
         verdict = ("holds" if self.holds else "does not hold") + (" (close)" if self.close else "")
         return [self.claim, verdict, by, self.margin.beside]
