@@ -124,6 +124,12 @@ def test_the_page_of_a_figure_is_what_reproduce_prints(name):
     assert all((FIGURES / picture).is_file() for picture in re.findall(r"\(<(.*?)>\)", page))
 
 
+def test_the_page_of_the_printed_settings_is_what_reproduce_prints():
+    folder = FIGURES.parent / "printed"
+    words = ["reproduce", "table1", "--preset", "paper", "--seeds", "3", "--out", str(folder)]
+    assert CliRunner().invoke(app, words).stdout.strip() == (folder / "table1.md").read_text().strip()
+
+
 @pytest.mark.parametrize("name", ["fig9", "fig10"])
 def test_the_claims_about_parameters_are_judged_by_the_committed_numbers(name):
     """The checkpoints behind these numbers are too large to commit."""
