@@ -142,6 +142,11 @@ def test_of_several_the_nearest_decides_and_is_named():
     assert line[2:] == ["+0.5", "b, 1"]
 
 
+def test_a_group_without_numbers_is_named():
+    claim = Claim("x", "ACC", {"method": "a", "width": 1}, above=({"method": "b", "width": 1}, {"method": "c"}))
+    assert claim.judged(LINES).words()[1:] == ["holds", "+0.5", "b, 1; no numbers of c"]
+
+
 def test_a_difference_comes_with_its_standard_error():
     def lines(method, *numbers):
         return [{"method": method, "seed": seed, "ACC": number} for seed, number in enumerate(numbers)]
@@ -161,6 +166,7 @@ def test_a_difference_comes_with_its_standard_error():
     assert level.close
     assert level.object() == {
         "close": True,
+        "without": [],
         "claim": "x",
         "holds": True,
         "by": pytest.approx(4 / 3),

@@ -33,25 +33,28 @@ class Margin:
 class Verdict:
     """On one claim; `holds` is None where the runs that it is about are missing.
 
-    close: less than two standard errors decide.
+    close: less than two standard errors decide. without: groups that it is about and that have no numbers.
     """
 
     claim: str
     holds: bool | None = None
     margin: Margin | None = None
     close: bool = False
+    without: tuple[str, ...] = ()
 
     def words(self) -> list[str]:
         if self.margin is None:
             return [self.claim, "not tested", "–", "the numbers are missing"]
         by = significant(self.margin.by, self.margin.standard_error, "+")
         verdict = ("holds" if self.holds else "does not hold") + (" (close)" if self.close else "")
-        return [self.claim, verdict, by, self.margin.beside]
+        without = f"; no numbers of {'; '.join(self.without)}" if self.without else ""
+        return [self.claim, verdict, by, self.margin.beside + without]
 
     def object(self) -> dict[str, Any]:
         margin = self.margin and {"by": self.margin.by, "standard_error": self.margin.standard_error}
         beside = self.margin and self.margin.beside
-        return {"claim": self.claim, "holds": self.holds, "close": self.close, **(margin or {}), "nearest": beside}
+        verdict = {"claim": self.claim, "holds": self.holds, "close": self.close, "without": list(self.without)}
+        return {**verdict, **(margin or {}), "nearest": beside}
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,13 @@ class Claim:
         least = min(margins)
         holds = least.by > 0 if self.by is None else least.by >= self.by
         close = least.standard_error is not None and abs(least.by - (self.by or 0)) < 2 * least.standard_error
-        return Verdict(self.says, holds, least, close)
+        return Verdict(self.says, holds, least, close, tuple(self.missing(lines)))
+
+    def missing(self, lines: Sequence[Line]) -> Iterable[str]:
+        """The groups that nothing is known of."""
+        for other in (*self.above, *self.below):
+            if not values(lines, other, self.value):
+                yield named(other)
 
     def margins(self, lines: Sequence[Line]) -> Iterable[Margin]:
         mine = values(lines, self.of, self.value)
@@ -118,9 +127,8 @@ class Claim:
             for other in others:
                 theirs = values(lines, other, self.value)
                 if theirs:
-                    name = ", ".join(map(spoken, other.values())) + place
                     by, error = difference(mine, theirs)
-                    yield Margin(sign * by, error, name)
+                    yield Margin(sign * by, error, named(other) + place)
 
 
 def parts(lines: Sequence[Line], key: str | None) -> list[list[Line]]:
@@ -159,13 +167,16 @@ def growth(lines: Sequence[Line], of: Match, gap: Gap, value: str) -> Iterable[M
         upper, lower = (dict(values(lines, {**group, **place}, value)) for group in (of, gap.to))
         gaps.append([(seed, upper[seed] - lower[seed]) for seed in upper if seed in lower])
     if all(gaps):
-        end, start = ", ".join(map(spoken, gap.end.values())), ", ".join(map(spoken, gap.start.values()))
-        yield Margin(*difference(*gaps), f"{', '.join(map(spoken, gap.to.values()))}, from {start} to {end}")
+        yield Margin(*difference(*gaps), f"{named(gap.to)}, from {named(gap.start)} to {named(gap.end)}")
 
 
 def standard_error(numbers: Sequence[float]) -> float | None:
     """Of the mean; None for fewer than two."""
     return stdev(numbers) / math.sqrt(len(numbers)) if len(numbers) > 1 else None
+
+
+def named(match: Match) -> str:
+    return ", ".join(map(spoken, match.values()))
 
 
 def spoken(value: Any) -> str:
