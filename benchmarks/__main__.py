@@ -127,6 +127,24 @@ def sweeps(
 
 
 @app.command()
+def page(
+    result: Annotated[Path, typer.Option(help="A result file; the pages are of copies of it.")] = Path(
+        "benchmarks/results/permuted-mnist/anpyc-b0075ade2638.json"
+    ),
+    runs: Annotated[str, typer.Option(help="Comma-separated: of how many runs.")] = "1,32,200",
+    repeats: Annotated[int, typer.Option(min=1, help="Medians are taken over these.")] = 3,
+    as_json: AsJson = False,
+) -> None:
+    """Size of the HTML page of many runs, and how soon Chromium can use it, at 1280 and 390 pixels."""
+    from benchmarks.page import measured, table
+
+    if not all(count.isdecimal() and int(count) for count in runs.split(",")):
+        raise UserError(f"--runs {runs!r}: whole numbers from 1 up, such as 1,200")
+    found = measured(result, [int(count) for count in runs.split(",")], repeats)
+    typer.echo(json.dumps(found, indent=1) if as_json else table(found))
+
+
+@app.command()
 def kills(
     kills: Annotated[int, typer.Option(min=1, help="How many.")] = 20,
     stream: Annotated[str, typer.Option()] = "permuted-digits",

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from benchmarks import chromium
+
 
 def benchmark(*arguments: str) -> str:
     command = [sys.executable, "-m", "benchmarks", *arguments]
@@ -51,6 +53,14 @@ def test_forms_of_the_seed_axis_agree(network):
 def test_help_imports_no_torch():
     code = "import sys, benchmarks.__main__; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.skipif(chromium.FOUND is None, reason="no Chromium on this machine")
+def test_page_says_how_large_a_page_is_and_how_soon_it_can_be_used():
+    one, more = json.loads(benchmark("page", "--runs", "1,20", "--repeats", "1", "--json"))
+    assert one["complaints"] == more["complaints"] == 0
+    assert one["bytes"] < more["bytes"]
+    assert min(more["usable at 1280 px (ms)"], more["usable at 390 px (ms)"]) > 0
 
 
 def test_sweeps_says_what_a_sweep_costs_and_how_its_memory_grows():

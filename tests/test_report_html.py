@@ -6,13 +6,13 @@ import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
-import chromium
 import pytest
 from command_line import ROOT
 from command_line import clbench as run_clbench
 from results_by_hand import JOINT3, R3, result, run, shifted
 from test_pruning_report import study
 
+from benchmarks import chromium
 from clbench.report import report
 from clbench.report.html import charts
 from clbench.results import save
@@ -244,11 +244,9 @@ def test_a_rows_name_leads_to_how_it_was_made(browser, tmp_path, folder):
 
 @browser_needed
 @pytest.mark.parametrize("width", [390, 1280])
-def test_two_hundred_runs_are_usable_within_two_seconds_and_never_wider_than_the_screen(
-    browser, tmp_path, two_hundred, width
-):
+def test_two_hundred_runs_can_be_used_and_are_never_wider_than_the_screen(browser, tmp_path, two_hundred, width):
     opened(browser, tmp_path, two_hundred, width)
-    assert browser.value("performance.getEntriesByName('usable')[0].startTime") < 2000
+    assert browser.value("performance.getEntriesByName('usable').length") == 1  # benchmarks/page.py says how soon
     assert browser.value("document.querySelectorAll('.matrix table').length") == 0  # drawn when they are looked at
     browser.value("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
     browser.painted()

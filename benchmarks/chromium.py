@@ -24,8 +24,8 @@ class Browser:
         (to_read, self.to), (self.of, to_write) = os.pipe(), os.pipe()
         command = f'exec "$0" "$@" 3<&{to_read} 4>&{to_write}'
         words = [str(FOUND), *FLAGS, f"--user-data-dir={profile}", "about:blank"]
-        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        self.process = subprocess.Popen(["bash", "-c", command, *words], pass_fds=(to_read, to_write), **silent)
+        pipes, null = (to_read, to_write), subprocess.DEVNULL
+        self.process = subprocess.Popen(["bash", "-c", command, *words], pass_fds=pipes, stdout=null, stderr=null)
         os.close(to_read)
         os.close(to_write)
         self.rest, self.asked, self.session = b"", 0, None
