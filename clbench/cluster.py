@@ -14,6 +14,7 @@ from clbench.errors import UserError
 from clbench.groups import Machine, News, SeedGroup, Stopped
 from clbench.learning import streams
 from clbench.registry import PluginWarning
+from clbench.runner import Spread
 from clbench.workers import STOP, Failure, Job, Outcome, Told, ended, outcome, reason
 
 TIMES = 4  # a group is begun, before one that loses its node again and again is given up
@@ -50,6 +51,16 @@ def connected(address: str, cpus: float, gpus: float) -> Iterator[Cluster]:
             yield Cluster(ray, cpus, gpus)
         finally:
             ray.shutdown()
+
+
+@contextmanager
+def spreading(address: str | None, cpus: float, gpus: float) -> Iterator[Spread | None]:
+    """How groups are spread over the cluster there; None without an address: over processes here."""
+    if address is None:
+        yield None
+    else:
+        with connected(address, cpus, gpus) as found:
+            yield found.spread
 
 
 def require_answer(address: str) -> None:

@@ -23,9 +23,8 @@ SCENARIOS = get_args(Scenario)
 SCORES = ("test", "validation")
 NAMED = {"method": "anpyc", "stream": "permuted-digits", "network": "mlp", "scenario": "task", "score": "test"}
 MOST_SEEDS = 1000
-YOUNGER: dict[
-    str, Table
-] = {  # options that came when results were there already: left out at these values, so that digests stay
+# options that came when results were there already: left out at these values, so that digests stay
+YOUNGER: dict[str, Table] = {
     "stream": {"pad": 0, "first": None},
     "train": {"keep_optimizer": False, "iterations": 0},
 }

@@ -53,11 +53,10 @@ class Streams:
         return self.last[1]
 
     def read(self, name: str, machine: Machine) -> Images:
-        if not self.keeping:
-            return load(name, machine.data_root, allow_modified=machine.allow_modified)
-        if name not in self.images:
-            self.images[name] = load(name, machine.data_root, allow_modified=machine.allow_modified)
-        return self.images[name]
+        found = self.images.get(name) or load(name, machine.data_root, allow_modified=machine.allow_modified)
+        if self.keeping:
+            self.images[name] = found
+        return found
 
 
 streams = Streams()

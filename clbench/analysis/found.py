@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
-from ..report.cells import Cell, Column, left_out, text
+from ..report.cells import Cell, left_out, spread
 from ..report.grid import Grid
 from ..report.rows import tables
 from ..report.table import Row, Table
@@ -44,14 +44,15 @@ class Analysis:
 
     def draw(self, folder: Path) -> list[Path]:
         """Write the pictures as PNG and SVG into the folder, made if missing; their paths."""
+        from ..report.pictures import stems
         from . import panels, plots
 
-        stems = panels.stems([picture.table for picture in self.pictures])
+        names = stems([picture.table for picture in self.pictures])
         return panels.written(
             folder,
             [
                 (f"{self.what}-{stem}{one.suffix}", partial(getattr(plots, one.figure), *one.arguments))
-                for stem, one in zip(stems, self.pictures, strict=True)
+                for stem, one in zip(names, self.pictures, strict=True)
             ],
         )
 
@@ -80,14 +81,14 @@ def comparable(loaded: Loaded) -> list[Table]:
 
 def grid(table: Table, about: str, header: list[str], body: list[list[str]], notes: Iterable[str] = ()) -> Grid:
     """Words, headed by what they are about and on what; notes end with what the rows do not share."""
-    spread = [SPREAD] if any("±" in entry for line in body for entry in line) else []
+    said = [SPREAD] if any("±" in entry for line in body for entry in line) else []
     missing = [f"{row.label}: {note}" for row in table.rows for note in row.notes]
-    return Grid(f"{about}, {table.heading}", header, body, [*spread, *notes, *table.notes, *missing])
+    return Grid(f"{about}, {table.heading}", header, body, [*said, *notes, *table.notes, *missing])
 
 
 def fixed(cell: Cell, digits: int = 2) -> str:
     """`93.10 ± 0.20`."""
-    return text(cell, Column("", "", None, digits))
+    return spread(cell.mean, cell.std, digits)
 
 
 def identity(table: Table, row: Row, seed: int) -> dict[str, Any]:

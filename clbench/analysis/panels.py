@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -16,40 +15,14 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from ..metrics import Array
 from ..report.cells import Cell
 from ..report.colours import COLOURS
-from ..report.pictures import MARKERS, save, slug, styled
-from ..report.rows import group_key
-from ..report.table import Row, Table
-from ..results import digest
-
-COLUMN = 3.3  # inches
-STYLE: Any = {
-    "font.size": 7.5,
-    "legend.fontsize": 7,
-    "axes.linewidth": 0.6,
-    "lines.linewidth": 1.2,
-    "lines.markersize": 3.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.alpha": 0.25,
-    "grid.linewidth": 0.5,
-    "legend.frameon": False,
-}
+from ..report.pictures import COLUMN, MARKERS, save, styled
+from ..report.table import Row
 
 
 def written(folder: Path, pictures: Iterable[tuple[str, Callable[[], Figure]]]) -> list[Path]:
     """Draw each and save it as PNG and SVG under its name; UserError if the folder cannot be written."""
-    with styled(folder), matplotlib.rc_context(STYLE):
+    with styled(folder):
         return [path for name, make in pictures for path in save(make(), folder / name)]
-
-
-def stems(tables: Sequence[Table]) -> list[str]:
-    """`permuted-mnist-task` of each; where several tables are called so, with what tells them apart."""
-    names = [f"{slug(table.stream)}-{table.first.config['scenario']}" for table in tables]
-    keys = [digest(group_key(table.first)) for table in tables]
-    different = {name: {k for n, k in zip(names, keys, strict=True) if n == name} for name in names}
-    return [n if len(different[n]) == 1 else f"{n}-{k}" for n, k in zip(names, keys, strict=True)]
 
 
 def column(height: float, panels: int = 1, beside: bool = False) -> tuple[Figure, list[Axes]]:
@@ -132,6 +105,7 @@ def bars(axes: Axes, labels: Sequence[str], each: Sequence[Cell], **style: Any) 
     axes.barh(places, mean, 0.68, **{"color": [COLOURS[n % len(COLOURS)] for n in places], **style}, **spread)
     axes.set_yticks(places, [textwrap.fill(label, 20, break_long_words=False) for label in labels])
     axes.invert_yaxis()
+    axes.set_axisbelow(True)
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
 

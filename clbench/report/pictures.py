@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,11 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from ..errors import UserError
+from ..results import digest
+from .rows import group_key
+from .table import Table
 
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h"]
-
-
 COLUMN = 3.3  # inches: what a column of a paper is wide; words are set to be read at that size
 STYLE: dict[Any, Any] = {
     "svg.hashsalt": "clbench",
@@ -60,6 +61,14 @@ def legend_below(figure: Figure, handles: list[Any], labels: list[str]) -> None:
     rows = -(-len(labels) // columns)
     figure.set_figheight(figure.get_figheight() + 0.15 * rows)
     figure.legend(handles, labels, loc="outside lower center", ncols=columns, columnspacing=1.2, handlelength=2.6)
+
+
+def stems(tables: Sequence[Table]) -> list[str]:
+    """`permuted-mnist-task` of each; where several tables are called so, with what tells them apart."""
+    names = [f"{slug(table.stream)}-{table.first.config['scenario']}" for table in tables]
+    keys = [digest(group_key(table.first)) for table in tables]
+    different = {name: {k for n, k in zip(names, keys, strict=True) if n == name} for name in names}
+    return [n if len(different[n]) == 1 else f"{n}-{k}" for n, k in zip(names, keys, strict=True)]
 
 
 def slug(name: str) -> str:

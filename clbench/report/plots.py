@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..metrics import Array
-from ..results import digest
 from .colours import COLOURS
-from .pictures import COLUMN, MARKERS, entitled, legend_below, save, slug, styled
-from .rows import group_key
+from .pictures import COLUMN, MARKERS, entitled, legend_below, save, slug, stems, styled
 from .stages import curves, matrices, spread, stage_names
 from .table import Row, Table
 
@@ -27,13 +24,9 @@ LINES = ["-", "-.", ":"]
 
 def draw(tables: list[Table], folder: Path) -> list[Path]:
     """Write every picture as PNG and SVG into the folder, made if missing; UserError if that fails."""
-    stems = Counter(_stem(table) for table in tables)
     written: list[Path] = []
     with styled(folder):
-        for table in tables:
-            stem = _stem(table)
-            if stems[stem] > 1:
-                stem += "-" + digest(group_key(table.first))
+        for table, stem in zip(tables, stems(tables), strict=True):
             if any(row.seeds for row in table.rows):
                 written += save(_accuracy(table), folder / f"{stem}-accuracy")
             for row in table.rows:
@@ -41,10 +34,6 @@ def draw(tables: list[Table], folder: Path) -> list[Path]:
                     name = f"{stem}-{slug(row.method)}-{row.result.digest}"
                     written += save(_heat_map(table, row), folder / name)
     return written
-
-
-def _stem(table: Table) -> str:
-    return f"{slug(table.stream)}-{table.first.config['scenario']}"
 
 
 def _accuracy(table: Table) -> Figure:

@@ -22,7 +22,6 @@ from clbench.report.references import reference_tables
 from clbench.report.table import Row, Table
 from clbench.reproduce import claims
 from clbench.reproduce.experiments import Reproduction
-from clbench.results import load
 from clbench.runner import Silent, Spread, Watcher, conduct
 
 FORMATS = ("md", "json", "html", "latex", "latex-tables")
@@ -49,7 +48,7 @@ class Shown:
     pictures: list[Path] = field(default_factory=list)
     lines: list[claims.Line] = field(default_factory=list)
     verdicts: list[claims.Verdict] = field(default_factory=list)
-    paths: list[Path] = field(default_factory=list)  # of the results behind it
+    results: analysis.Loaded = field(default_factory=list)  # that figures are made of
     images: dict[str, bytes] = field(default_factory=dict)  # the figure's pictures as PNG, by what they show
     lacking: str | None = None  # why a figure cannot be made of the runs that there are
 
@@ -99,12 +98,13 @@ def run(one: Reproduction, how: How) -> list[Path]:
 
 
 def shown(one: Reproduction, paths: list[Path], how: How) -> Shown:
-    found = Shown(one.name, one.title, paths=paths)
+    found = Shown(one.name, one.title)
     if one.show in ("report", "study"):
         add_report(found, one, paths, how)
-    for name in (one.show, one.also):
-        if name in ANALYSES:
-            add_analysis(found, name, how)
+    wanted = [name for name in (one.show, one.also) if name in ANALYSES]
+    found.results = analysis.read(paths) if wanted else []
+    for name in wanted:
+        add_analysis(found, name, how)
     if one.claims:
         found.verdicts = [claim.judged(found.lines) for claim in one.claims]
         found.grids.append(claims.grid(found.verdicts, one.title))
@@ -149,11 +149,11 @@ def round_lines(study: Study) -> Iterator[claims.Line]:
 def add_analysis(found: Shown, name: str, how: How) -> None:
     """A figure's numbers and picture; what the runs lack for it is said in its place."""
     try:
-        done = ANALYSES[name](analysis.read(found.paths))
+        done = ANALYSES[name](found.results)
     except analysis.Lacking as why:
         found.lacking = str(why)
         return
-    options = {(result := load(path)).digest: flatten(result.config) for path in found.paths}
+    options = {result.digest: flatten(result.config) for _, result in found.results}
     found.grids += done.grids
     found.lines += [{**options[line["digest"]], **line} for line in done.rows]
     if how.plots or how.illustrated:
@@ -191,8 +191,7 @@ def text(found: Sequence[Shown], fmt: str, folder: Path | None = None) -> str:
 def as_further(one: Shown) -> html.Further:
     """The runs of a figure; those of a table stand beside it already."""
     labels = {line["digest"]: line["label"] for line in one.lines if "digest" in line}
-    loaded = [(path, load(path)) for path in one.paths] if not (one.tables or one.studies) else []
-    runs = [(labels.get(result.digest, path.stem), path, result) for path, result in loaded]
+    runs = [(labels.get(result.digest, path.stem), path, result) for path, result in one.results if not one.tables]
     return html.Further(one.title, one.grids, one.images, runs)
 
 

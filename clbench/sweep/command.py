@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clbench import cluster
+from clbench.cluster import spreading
 from clbench.groups import Machine
-from clbench.runner import Spread
 from clbench.sweep import defaults
 from clbench.sweep.drive import Outcome, SilentOnlooker, sweep
 from clbench.sweep.mirror import Mirror, is_url
@@ -27,15 +26,6 @@ class Where:
     ray: str | None = None
     cpus: float = 1.0
     gpus: float = 0.0
-
-    @contextlib.contextmanager
-    def spread(self) -> Iterator[Spread | None]:
-        """On a cluster; None: in processes here."""
-        if self.ray is None:
-            yield None
-        else:
-            with cluster.connected(self.ray, self.cpus, self.gpus) as found:
-                yield found.spread
 
     @contextlib.contextmanager
     def folder(self) -> Iterator[tuple[Path, Callable[[Path], None]]]:
@@ -65,7 +55,7 @@ def run(
         defaults.require_possible(plan)
     watch: Any = SilentOnlooker() if silent else watcher()
     showing = contextlib.nullcontext() if silent else watch
-    with where.folder() as (out, pushed), where.spread() as spread:
+    with where.folder() as (out, pushed), spreading(where.ray, where.cpus, where.gpus) as spread:
         with showing:
             done = sweep(plan, out, machine, where.workers, force, watch, spread, pushed)
         notes = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,7 @@ class Further:
     title: str
     grids: list[Grid] = field(default_factory=list)
     pictures: dict[str, bytes] = field(default_factory=dict)
-    runs: list[tuple[str, Path, AnyResult]] = field(default_factory=list)
+    runs: Sequence[tuple[str, Path, AnyResult]] = field(default_factory=list)
 
 
 def of_table(table: Table, charts: Charts) -> Section:

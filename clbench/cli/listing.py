@@ -1,0 +1,90 @@
+"""What there is: `clbench list`, and `clbench data list`, `fetch`, `verify`."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from clbench.cli.options import (
+    AsJson,
+    DataRoot,
+    Plugins,
+)
+from clbench.errors import UserError
+
+
+def list_(
+    what: Annotated[
+        str | None, typer.Argument(help="methods, streams, networks or metrics.", show_default=False)
+    ] = None,
+    long: Annotated[
+        bool, typer.Option("--long", help="Of methods also the paper, what is stored, where it works.")
+    ] = False,
+    plugin: Plugins = None,
+    as_json: AsJson = False,
+) -> None:
+    """What can be named, with one line each, options and defaults."""
+    from clbench.listing import KINDS, listing, text
+    from clbench.options import did_you_mean
+    from clbench.registry import load_plugin
+
+    if what is not None and what not in KINDS:
+        raise UserError(f"nothing to list called {what!r}; {did_you_mean(what, KINDS)}")
+    for path in plugin or []:
+        load_plugin(path)
+    found: dict[str, Any] = {kind: listing(kind, long) for kind in ([what] if what else KINDS)}
+    typer.echo(json.dumps(found, indent=1) if as_json else text(found))
+
+
+def data_list(data_root: DataRoot = None, as_json: AsJson = False) -> None:
+    """Every data set and where it was found."""
+    from tabulate import tabulate
+
+    from clbench.datasets import catalogue
+
+    rows = [
+        {
+            "name": i.name,
+            "status": i.status,
+            "where": str(i.path or "-"),
+            "source": i.source,
+            "what": i.description,
+        }
+        for i in catalogue(data_root)
+    ]
+    typer.echo(json.dumps(rows, indent=1) if as_json else tabulate(rows, headers="keys"))
+
+
+def data_fetch(name: Annotated[str, typer.Argument(help="A data set.")], data_root: DataRoot = None) -> None:
+    """Download a data set, with its checksums."""
+    from clbench.datasets import fetch
+
+    typer.echo(f"{name}: {fetch(name, data_root)}")
+
+
+def data_verify(
+    name: Annotated[str, typer.Argument(help="A data set.")],
+    data_root: DataRoot = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare a data set's files with their known checksums; exit code 1 if one differs or is missing."""
+    from tabulate import tabulate
+
+    from clbench.datasets import verify
+
+    checks = verify(name, data_root)
+    words = {True: "as published", False: "differs", None: "nothing published"}
+    rows = [
+        {
+            "file": c.file,
+            "verdict": words[c.ok] if c.path else "missing",
+            "found": c.found or "-",
+            "expected": c.expected or "-",
+        }
+        for c in checks
+    ]
+    typer.echo(json.dumps(rows, indent=1) if as_json else tabulate(rows, headers="keys"))
+    if any(c.ok is False for c in checks):
+        raise typer.Exit(1)

@@ -1,0 +1,133 @@
+"""What commands share: their options, and what is made of them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from clbench.errors import UserError
+
+DataRoot = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-root",
+        help="Folder of data sets (else CLBENCH_DATA, else the cache folder).",
+        show_default=False,
+    ),
+]
+Plugins = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--plugin", help="A Python file that registers methods, streams or networks.", show_default=False
+    ),
+]
+AllowModified = Annotated[
+    bool, typer.Option("--allow-modified-data", help="Accept data files whose checksum is not the known one.")
+]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
+Seeds = Annotated[
+    int | None, typer.Option("--seeds", min=1, help="N: seeds 0 to N-1.  [default: 1]", show_default=False)
+]
+SeedList = Annotated[
+    str | None, typer.Option("--seed-list", help="These seeds, comma-separated.", show_default=False)
+]
+Preset = Annotated[
+    str | None,
+    typer.Option("--preset", help="quick or paper, or one of your clbench.toml.", show_default=False),
+]
+Out = Annotated[Path, typer.Option("--out", help="Folder of results.")]
+Resume = Annotated[bool, typer.Option("--resume/--force", help="Go on where a run stopped, or run afresh.")]
+Ray = Annotated[
+    str | None,
+    typer.Option("--ray", help="Run on a Ray cluster: its address, auto, or local.", show_default=False),
+]
+Threads = Annotated[int, typer.Option("--threads", min=1, help="Threads of each process.")]
+Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes that share the seeds and methods.")]
+Checkpoints = Annotated[
+    str, typer.Option("--checkpoints", help="Which stages' checkpoints stay: all, last or none.")
+]
+Plots = Annotated[
+    Path | None, typer.Option("--plots", help="Folder to write PNG and SVG plots to.", show_default=False)
+]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Write to this file instead.", show_default=False)
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+@contextlib.contextmanager
+def watching(silent: bool) -> Iterator[Any]:
+    """Who hears how a run gets on: the terminal, or nobody."""
+    from clbench.progress import watcher
+    from clbench.runner import Silent
+
+    with contextlib.nullcontext(Silent()) if silent else watcher() as watch:
+        yield watch
+
+
+def machine_of(
+    device: str,
+    threads: int,
+    root: Path | None,
+    modified: bool,
+    plugin: list[Path] | None,
+    keep: str = "last",
+):
+    """A Machine; plugins are loaded at once, so that their names are known."""
+    from clbench.groups import Machine
+    from clbench.options import did_you_mean
+    from clbench.registry import load_plugin
+
+    if device not in ("auto", "cpu", "cuda"):
+        raise UserError(f"--device {device!r}: {did_you_mean(device, ('auto', 'cpu', 'cuda'))}")
+    if keep not in ("all", "last", "none"):
+        raise UserError(f"--checkpoints {keep!r}: {did_you_mean(keep, ('all', 'last', 'none'))}")
+    plugins = tuple(plugin or ())
+    for path in plugins:
+        load_plugin(path)
+    return Machine(device, threads, root, modified, plugins, keep)  # type: ignore[arg-type]
+
+
+def seeds_of(seeds: int | None, seed_list: str | None) -> tuple[int, ...] | None:
+    from clbench.config import checked_seeds, first_seeds
+
+    if seeds is not None and seed_list is not None:
+        raise UserError("--seeds and --seed-list exclude each other")
+    if seed_list is None:
+        return None if seeds is None else first_seeds(seeds, "--seeds")
+    try:
+        found = tuple(int(s) for s in seed_list.split(","))
+    except ValueError:
+        raise UserError(f"--seed-list {seed_list[:80]!r}: expected whole numbers such as 3,5,8") from None
+    return checked_seeds(found, "--seed-list")
+
+
+def put(words: str, output: Path | None) -> None:
+    """Print, or write to the file."""
+    from clbench.atomic import write_whole
+
+    if output is None:
+        typer.echo(words)
+    else:
+        write_whole(output, words.encode())
+
+
+def show_trained(paths: list[Path], as_json: bool, exported: Sequence[Any] = ()) -> None:
+    from clbench.report import report
+
+    if as_json:
+        rows = json.loads(report(paths, "json"))
+        files = {"files": [str(p) for p in paths], "rows": rows}
+        files |= {"exported": [vars(one) for one in exported]} if exported else {}
+        typer.echo(json.dumps(files, indent=1))
+    else:
+        typer.echo(report(paths, "md"))
+        typer.echo("\n".join(f"results: {path}" for path in paths))
+        for one in exported:
+            typer.echo(f"exported: {one.file}: {one}")

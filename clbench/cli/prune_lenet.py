@@ -1,0 +1,116 @@
+"""`clbench prune-lenet`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from clbench.cli.options import (
+    AllowModified,
+    AsJson,
+    Checkpoints,
+    DataRoot,
+    Device,
+    Out,
+    Preset,
+    Quiet,
+    Resume,
+    SeedList,
+    Seeds,
+    Threads,
+    machine_of,
+    seeds_of,
+    show_trained,
+    watching,
+)
+
+
+def prune_lenet(
+    importance: Annotated[
+        str | None,
+        typer.Option(
+            help="entropy, ewc, mas, loss, magnitude or random; several, comma-separated.  [default: entropy]",
+            show_default=False,
+        ),
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            help="mnist, fashion-mnist, notmnist, digits or FILE.npz.  [default: mnist]", show_default=False
+        ),
+    ] = None,
+    rates: Annotated[
+        str | None,
+        typer.Option(
+            help="Share of the weights alive that each round prunes.  [default: 0.8,0.7,0.5,0.4,0.1]",
+            show_default=False,
+        ),
+    ] = None,
+    scope: Annotated[
+        str | None,
+        typer.Option(help="global: rank all weights; layer: each layer's.  [default: global]", show_default=False),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Of training before the first round.  [default: 50]", show_default=False)
+    ] = None,
+    retrain_epochs: Annotated[
+        int | None, typer.Option(help="Of training after each round.  [default: 10]", show_default=False)
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(help="[default: 100]", show_default=False)] = None,
+    lr: Annotated[float | None, typer.Option(help="Of SGD.  [default: 0.01]", show_default=False)] = None,
+    momentum: Annotated[float | None, typer.Option(help="Of SGD.  [default: 0.9]", show_default=False)] = None,
+    importance_batch: Annotated[
+        int | None,
+        typer.Option(help="Images whose entropy (or loss) is summed.  [default: 100]", show_default=False),
+    ] = None,
+    delta: Annotated[
+        str | None, typer.Option(help="keep or remove: δW of equation 7.  [default: keep]", show_default=False)
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="Training images at most.  [default: all]", show_default=False)
+    ] = None,
+    seeds: Seeds = None,
+    seed_list: SeedList = None,
+    preset: Preset = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(help="Write the pruned network, sparse, to this .safetensors file.", show_default=False),
+    ] = None,
+    out: Out = Path("runs"),
+    resume: Resume = True,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that share the seeds and measures.")] = 1,
+    threads: Threads = 1,
+    checkpoints: Checkpoints = "last",
+    device: Device = "auto",
+    data_root: DataRoot = None,
+    allow_modified_data: AllowModified = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train LeNet, then prune and retrain it in rounds (paper, table IV); one result file a measure."""
+    machine = machine_of(device, threads, data_root, allow_modified_data, None, checkpoints)
+    from clbench import prune_lenet as study
+    from clbench.config import each_named
+
+    asked: dict[str, Any] = {
+        "dataset": dataset,
+        "rates": rates,
+        "scope": scope,
+        "epochs": epochs,
+        "retrain_epochs": retrain_epochs,
+        "batch_size": batch_size,
+        "lr": lr,
+        "momentum": momentum,
+        "importance_batch": importance_batch,
+        "delta": delta,
+        "limit": limit,
+    }
+    measures = [None] if importance is None else each_named(importance.split(","), "--importance")
+    chosen = seeds_of(seeds, seed_list)
+    settings = [study.resolve(preset, chosen, importance=measure, **asked) for measure in dict.fromkeys(measures)]
+    with watching(quiet or as_json) as watch:
+        done, exported = study.run(settings, out, machine, workers, not resume, watch, export)
+    if not quiet:
+        show_trained([path for path, _ in done], as_json, exported)

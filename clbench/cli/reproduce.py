@@ -1,0 +1,112 @@
+"""`clbench reproduce`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clbench.cli.options import (
+    AllowModified,
+    DataRoot,
+    Device,
+    Out,
+    Output,
+    Plots,
+    Quiet,
+    Ray,
+    Resume,
+    Seeds,
+    Threads,
+    Workers,
+    machine_of,
+    put,
+    watching,
+)
+from clbench.errors import UserError
+
+
+def reproduce(
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="table1, table2, fig7a, fig7b, fig7c, fig8a, fig9, fig10, table4, all; or such a YAML file.",
+            show_default=False,
+        ),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="quick: fewer images, epochs and seeds; paper: the paper's settings as printed.  "
+            "[default: values tuned on validation data]",
+            show_default=False,
+        ),
+    ] = None,
+    seeds: Seeds = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="SECTION.OPTION=VALUE of every training.", show_default=False),
+    ] = None,
+    format_: Annotated[str, typer.Option("--format", help="md, json, html, latex or latex-tables.")] = "md",
+    output: Output = None,
+    plots: Plots = None,
+    reference: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Numbers to set beside ours: paper, or JSON files.  [default: paper]", show_default=False
+        ),
+    ] = None,
+    stats: Annotated[bool, typer.Option("--stats", help="Intervals and paired tests of ACC.")] = False,
+    out: Out = Path("runs"),
+    resume: Resume = True,
+    workers: Workers = 1,
+    ray: Ray = None,
+    cpus: Annotated[float, typer.Option(min=0.01, help="With --ray: cores a group of seeds.")] = 1.0,
+    gpus: Annotated[float, typer.Option(min=0.0, help="With --ray: GPUs, or a share of one.")] = 0.0,
+    threads: Threads = 1,
+    device: Device = "auto",
+    data_root: DataRoot = None,
+    allow_modified_data: AllowModified = False,
+    quiet: Quiet = False,
+) -> None:
+    """The paper's tables and figures: run what is missing, then set it beside what the paper prints."""
+    from clbench.options import did_you_mean
+
+    if preset not in (None, "quick", "paper"):
+        raise UserError(f"--preset {preset!r}: {did_you_mean(str(preset), ('quick', 'paper'))}")
+    machine = machine_of(device, threads, data_root, allow_modified_data, None)
+    from clbench.atomic import make_ready
+    from clbench.cluster import spreading
+    from clbench.layers import parse_sets
+    from clbench.reproduce.command import FORMATS, How, text
+    from clbench.reproduce.command import reproduce as make
+    from clbench.reproduce.experiments import chosen
+
+    if format_ not in FORMATS:
+        raise UserError(f"--format {format_!r}: {did_you_mean(format_, FORMATS)}")
+    wanted = chosen(what or [])
+    for path in (output, plots and plots / "picture.png"):
+        if path is not None:
+            make_ready(path)
+    overlay = parse_sets(tuple(set_ or ()))
+    with spreading(ray, cpus, gpus) as spread, watching(quiet or format_ == "json") as watch:
+        how = How(
+            out,
+            machine,
+            preset,
+            seeds,
+            overlay,
+            workers,
+            force=not resume,
+            watch=watch,
+            spread=spread,
+            plots=plots,
+            references=("paper",) if reference is None else tuple(reference),
+            stats=stats,
+            illustrated=format_ == "html",
+        )
+        found = make(wanted, how)
+    words = text(found, format_, output and output.parent)
+    if output is not None or not quiet:
+        put(words, output)

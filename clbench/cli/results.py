@@ -1,0 +1,117 @@
+"""What reads result files: `clbench evaluate`, `report`, `analyze`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clbench.cli.options import (
+    AllowModified,
+    AsJson,
+    DataRoot,
+    Device,
+    Output,
+    Plots,
+    Plugins,
+    machine_of,
+    put,
+)
+
+
+def evaluate(
+    files: Annotated[list[Path], typer.Argument(help="Result files (or folders of them).")],
+    stage: Annotated[
+        int | None,
+        typer.Option(min=0, help="After how many tasks.  [default: the last kept]", show_default=False),
+    ] = None,
+    device: Device = "auto",
+    data_root: DataRoot = None,
+    allow_modified_data: AllowModified = False,
+    plugin: Plugins = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score saved checkpoints again and compare with the stored matrix; exit code 1 if they differ."""
+    machine = machine_of(device, 1, data_root, allow_modified_data, plugin)
+    from clbench.evaluation import compared, differences, table
+
+    rows = list(compared(files, stage, machine))
+    typer.echo(json.dumps(rows, indent=1) if as_json else table(rows))
+    if differences(rows):
+        raise typer.Exit(1)
+
+
+def report(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Result files or folders.  [default: runs]", show_default=False),
+    ] = None,
+    format_: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="md, csv, json, html (one page), latex (a document) or latex-tables (for \\input).",
+        ),
+    ] = "md",
+    metrics: Annotated[
+        str | None, typer.Option(help="Columns, comma-separated (clbench list metrics).", show_default=False)
+    ] = None,
+    plots: Plots = None,
+    kind: Annotated[
+        str | None, typer.Option(help="train or pruning: results of that kind alone.", show_default=False)
+    ] = None,
+    reference: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Set results beside printed numbers: paper (tables I, II), or a JSON file of your own.",
+            show_default=False,
+        ),
+    ] = None,
+    stats: Annotated[
+        bool,
+        typer.Option("--stats", help="Intervals, paired tests, ranks over streams; of ACC, or of --metrics."),
+    ] = False,
+    output: Output = None,
+) -> None:
+    """Tables and plots from result files."""
+    from clbench.report import report as make
+
+    chosen = metrics.split(",") if metrics else None
+    put(make(files or [Path("runs")], format_, chosen, plots, kind, reference or (), stats), output)
+
+
+def analyze(
+    files: Annotated[list[Path], typer.Argument(help="Result files or folders of `clbench train`.")],
+    what: Annotated[
+        str | None,
+        typer.Option(
+            help="importance (its distribution; needs checkpoints), parameters (how layers move from the first "
+            "task to the last; needs --checkpoints all), growth (parameters over tasks), tasks, width (ACC over "
+            "either) or pruning (ACC by strategy); several, comma-separated.  [default: all that the runs allow]",
+            show_default=False,
+        ),
+    ] = None,
+    stage: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="importance: after how many tasks; parameters: compared with task 1.  [default: the last]",
+            show_default=False,
+        ),
+    ] = None,
+    frechet: Annotated[
+        str,
+        typer.Option(help="parameters: distance of units (rows of weights), single weights, or exact of these."),
+    ] = "units",
+    weights: Annotated[
+        str, typer.Option(help="parameters: absolute changes as mean, sum or weighted by importance.")
+    ] = "mean",
+    format_: Annotated[str, typer.Option("--format", help="md, csv, json or latex.")] = "md",
+    plots: Plots = None,
+) -> None:
+    """Importance, parameter change and growth, ablations (paper, figures 7 to 10) from runs."""
+    from clbench.analysis import analyze as make
+
+    typer.echo(make(files, what.split(",") if what else None, format_, plots, stage, frechet, weights))

@@ -1,0 +1,170 @@
+"""`clbench sweep`, and `sweep status` and `sweep best`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clbench.cli.options import (
+    AllowModified,
+    AsJson,
+    DataRoot,
+    Device,
+    Plugins,
+    Preset,
+    Quiet,
+    Ray,
+    Resume,
+    Threads,
+    machine_of,
+    show_trained,
+)
+from clbench.errors import UserError
+
+
+def sweep(
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="A file of a sweep (YAML or TOML); or status RECORD, best RECORD of one that runs or ran.",
+            metavar="[FILE | status RECORD | best RECORD]",
+            show_default=False,
+        ),
+    ] = None,
+    method: Annotated[str | None, typer.Option(help="[default: anpyc]", show_default=False)] = None,
+    stream: Annotated[str | None, typer.Option(help="[default: permuted-digits]", show_default=False)] = None,
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="SECTION.OPTION=VALUES: 1,3,10 or 0:10:1 (from:to:step), or for random and tpe 0.01..10:log.",
+            show_default=False,
+        ),
+    ] = None,
+    search: Annotated[
+        str | None, typer.Option(help="grid, random or tpe (Optuna's).  [default: grid]", show_default=False)
+    ] = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(help="At most.  [default: the whole grid; random, tpe: 20]", show_default=False),
+    ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            help="What a trial is judged by: stream, first, other-seed or continual.  [default: stream]",
+            show_default=False,
+        ),
+    ] = None,
+    validation: Annotated[
+        float | None,
+        typer.Option(help="Share of each task's training images to judge by.  [default: 0.1]", show_default=False),
+    ] = None,
+    tasks: Annotated[
+        int | None, typer.Option(help="Of the protocol first: how many.  [default: 3]", show_default=False)
+    ] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(
+            help="Of continual: share of its accuracy that a task may lose.  [default: 0.2]", show_default=False
+        ),
+    ] = None,
+    stop_early: Annotated[
+        bool | None,
+        typer.Option(
+            "--stop-early/--no-stop-early",
+            help="End trials whose ACC falls below the median of the others after a task.",
+            show_default=False,
+        ),
+    ] = None,
+    search_seeds: Annotated[
+        int | None, typer.Option(help="Seeds of every trial.  [default: 1]", show_default=False)
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Fresh ones of the winner.  [default: 1]", show_default=False)
+    ] = None,
+    scenario: Annotated[
+        str | None, typer.Option(help="task, domain or class.  [default: task]", show_default=False)
+    ] = None,
+    network: Annotated[str | None, typer.Option(help="[default: mlp]", show_default=False)] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="SECTION.OPTION=VALUE of every run.", show_default=False),
+    ] = None,
+    preset: Preset = None,
+    write_defaults: Annotated[
+        bool, typer.Option("--write-defaults", help="Put the winner into clbench.toml of this folder.")
+    ] = False,
+    plots: Annotated[
+        Path | None, typer.Option(help="Folder to draw the trials into, PNG and SVG.", show_default=False)
+    ] = None,
+    out: Annotated[
+        str, typer.Option("--out", help="Folder of results, or a URL (s3://.., any of fsspec).")
+    ] = "runs",
+    resume: Resume = True,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that share the trials.")] = 1,
+    ray: Ray = None,
+    cpus: Annotated[float, typer.Option(min=0.01, help="With --ray: cores a trial.")] = 1.0,
+    gpus: Annotated[float, typer.Option(min=0.0, help="With --ray: GPUs, or a share of one, a trial.")] = 0.0,
+    threads: Threads = 1,
+    device: Device = "auto",
+    data_root: DataRoot = None,
+    allow_modified_data: AllowModified = False,
+    plugin: Plugins = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Search hyper-parameters on validation data, then train the winner with fresh seeds and test it once."""
+    words = what or []
+    if words[:1] in (["status"], ["best"]):
+        return show_sweep(words, as_json)
+    if len(words) > 1:
+        raise UserError(f"sweep {' '.join(words)}: expected one file, or status RECORD, or best RECORD")
+    machine = machine_of(device, threads, data_root, allow_modified_data, plugin)
+    from clbench.sweep.command import Where, run
+    from clbench.sweep.plan import Asked, planned
+
+    options = {
+        "search": search,
+        "trials": trials,
+        "protocol": protocol,
+        "validation": validation,
+        "tasks": tasks,
+        "tolerance": tolerance,
+        "stop_early": stop_early,
+        "search_seeds": search_seeds,
+    }
+    asked = Asked(method, stream, network, scenario, preset, tuple(set_ or ()), tuple(grid or ()), seeds, options)
+    plan = planned(Path(words[0]) if words else None, asked)
+    done, notes = run(
+        plan, Where(out, workers, ray, cpus, gpus), machine, not resume, quiet or as_json, write_defaults, plots
+    )
+    if as_json:
+        from clbench.sweep.drive import as_json as told
+
+        typer.echo(json.dumps({**told(done), "notes": notes}, indent=1))
+    elif not quiet:
+        from clbench.sweep.words import best
+
+        show_trained([done.winner], False)
+        typer.echo("\n".join([best(done.record), f"record: {done.path}", *notes]))
+
+
+def show_sweep(words: list[str], as_json: bool) -> None:
+    """`sweep status` and `sweep best`: from the record alone, at any time."""
+    if len(words) != 2:
+        raise UserError(f"sweep {words[0]}: name one record, runs/STREAM/sweep-METHOD-DIGEST.json")
+    from dataclasses import asdict
+
+    from clbench.sweep import words as spoken
+    from clbench.sweep.record import load
+
+    path = Path(words[1])
+    record = load(path)
+    if as_json:
+        best = record.best
+        found = asdict(record) if words[0] == "status" else (asdict(best) if best else None)
+        typer.echo(json.dumps(found, indent=1))
+    else:
+        typer.echo(spoken.status(record, path) if words[0] == "status" else spoken.best(record))

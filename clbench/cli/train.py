@@ -1,0 +1,107 @@
+"""`clbench train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clbench.cli.options import (
+    AllowModified,
+    AsJson,
+    Checkpoints,
+    DataRoot,
+    Device,
+    Out,
+    Plugins,
+    Preset,
+    Quiet,
+    Resume,
+    SeedList,
+    Seeds,
+    Threads,
+    Workers,
+    machine_of,
+    seeds_of,
+    show_trained,
+    watching,
+)
+
+
+def train(
+    method: Annotated[
+        str | None,
+        typer.Option(help="One or several, comma-separated.  [default: anpyc]", show_default=False),
+    ] = None,
+    stream: Annotated[
+        str | None,
+        typer.Option(
+            help="A stream, or split:FILE.npz, permuted:FILE.npz.  [default: permuted-digits]",
+            show_default=False,
+        ),
+    ] = None,
+    seeds: Seeds = None,
+    seed_list: SeedList = None,
+    scenario: Annotated[
+        str | None, typer.Option(help="task, domain or class.  [default: task]", show_default=False)
+    ] = None,
+    network: Annotated[str | None, typer.Option(help="A network.  [default: mlp]", show_default=False)] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="SECTION.OPTION=VALUE, sections: strategy, stream, network, train.",
+            show_default=False,
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="An experiment in YAML or TOML; flags win over it.", show_default=False),
+    ] = None,
+    preset: Preset = None,
+    score: Annotated[
+        str | None,
+        typer.Option(help="Split that fills the matrix: test or validation.  [default: test]", show_default=False),
+    ] = None,
+    out: Out = Path("runs"),
+    resume: Resume = True,
+    workers: Workers = 1,
+    threads: Threads = 1,
+    checkpoints: Checkpoints = "last",
+    device: Device = "auto",
+    data_root: DataRoot = None,
+    allow_modified_data: AllowModified = False,
+    plugin: Plugins = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train methods over a stream of tasks; one result file each, resumed if interrupted."""
+    machine = machine_of(device, threads, data_root, allow_modified_data, plugin, checkpoints)
+    from clbench import config as configuration
+    from clbench.layers import read_file
+    from clbench.runner import run_all
+
+    file = read_file(config) if config else None
+    configs = [
+        configuration.resolve(
+            name,
+            stream,
+            network=network,
+            scenario=scenario,
+            seeds=seeds_of(seeds, seed_list),
+            score=score,
+            preset=preset,
+            file=file,
+            sets=tuple(set_ or ()),
+        )
+        for name in (
+            configuration.each_named(method.split(","), "--method")
+            if method is not None
+            else configuration.methods_of(file)
+        )
+    ]
+    with watching(quiet or as_json) as watch:
+        done = run_all(configs, out, machine, workers=workers, force=not resume, watch=watch)
+    if not quiet:
+        show_trained([path for path, _ in done], as_json)
