@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from results_by_hand import result
 from typer.testing import CliRunner
@@ -126,5 +126,7 @@ VALUES = st.recursive(
 
 @settings(deadline=None)
 @given(VALUES)
+@example(["\x85"])
+@example(["a\u2028b\n", 1, None])
 def test_values_come_back_from_yaml_as_they_were(value):
     assert yaml.safe_load(as_yaml(value)) == value

@@ -60,7 +60,11 @@ def _common(config: dict[str, Any]) -> Iterator[str]:
 def as_yaml(value: Any) -> str:
     """On one line, as --set reads it: 1e-05 as 1.0e-05, which YAML takes for a number, the word null quoted."""
     text = _dumped(value)
-    return _dumped(value, '"') if text.startswith("'") else text  # a shell sets single quotes around it
+    if (
+        text.startswith("'") or not text.isprintable()
+    ):  # a shell sets single quotes around it; line breaks get lost
+        return _dumped(value, '"')
+    return text
 
 
 def _dumped(value: Any, quotes: str | None = None) -> str:
