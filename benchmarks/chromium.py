@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import shutil
@@ -40,6 +41,11 @@ class Browser:
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Asked to end, it ends its helpers first, which otherwise still write into the profile's folder."""
+        with contextlib.suppress(OSError):
+            os.write(self.to, json.dumps({"id": self.asked + 1, "method": "Browser.close"}).encode() + b"\0")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=10)
         self.process.kill()
         self.process.wait()
         os.close(self.to)
