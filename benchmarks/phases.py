@@ -12,10 +12,10 @@ from typing import Any
 
 from clbench import checkpoint, cli, learning, runner
 from clbench.groups import SeedGroup
+from clbench.learn.trainer import Trainer
 from clbench.prune_lenet import study
 from clbench.registry import strategies
 from clbench.strategies.anpyc import ANPyC
-from clbench.training import Trainer
 
 LOG = os.open(os.environ.get("CLBENCH_PHASES", os.devnull), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 

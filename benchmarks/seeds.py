@@ -17,11 +17,11 @@ from torch.nn import functional as F
 
 from clbench.errors import UserError
 from clbench.groups import Machine
+from clbench.learn.task import Batch, Split, Stream, Task
 from clbench.models.classifier import Classifier
 from clbench.models.lift import Gates, batched, unrolled
 from clbench.options import did_you_mean
 from clbench.registry import networks
-from clbench.task import Batch, Split, Stream, Task
 
 IMAGE, CLASSES = (1, 28, 28), 10
 Form = Callable[[nn.Module, dict[str, Tensor], Tensor, Gates], Tensor]

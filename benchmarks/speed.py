@@ -24,12 +24,12 @@ from torch.nn import functional as F
 from clbench.config import Config, resolve
 from clbench.errors import UserError
 from clbench.groups import Machine
+from clbench.learn.params import generator
+from clbench.learn.task import Stream, Task
+from clbench.learn.trainer import Trainer, Training
 from clbench.learning import build_stream, build_trainer
-from clbench.params import generator
 from clbench.runner import environment
 from clbench.strategies.quadratic import Quadratic
-from clbench.task import Stream, Task
-from clbench.training import Trainer, Training
 
 TARGETS = {"finetuning": 0.9}  # samples per second, as a share of the bare loop's
 OTHERS = 0.8

@@ -21,8 +21,8 @@ from torch import Tensor
 
 from clbench.atomic import write_whole
 from clbench.errors import UserError
-from clbench.params import Params
-from clbench.training import Trainer
+from clbench.learn.params import Params
+from clbench.learn.trainer import Trainer
 
 FORMAT = "clbench-checkpoint-2"
 

@@ -11,13 +11,13 @@ from typing import Any, get_args
 
 from clbench.errors import UserError
 from clbench.layers import SECTIONS, Layer, Table, default_layers, parse_sets
+from clbench.learn.task import Scenario
+from clbench.learn.trainer import Training
 from clbench.options import Option, convert, did_you_mean, options_of, shown
 from clbench.registry import networks, strategies
 from clbench.results import digest
 from clbench.streams.assemble import Common
 from clbench.streams.find import find
-from clbench.task import Scenario
-from clbench.training import Training
 
 SCENARIOS = get_args(Scenario)
 SCORES = ("test", "validation")

@@ -14,9 +14,9 @@ import torch
 
 from clbench import checkpoint
 from clbench.errors import UserError
+from clbench.learn.trainer import Trainer
 from clbench.registry import load_plugin
 from clbench.results import SeedRun
-from clbench.training import Trainer
 
 Keep = Literal["all", "last", "none"]
 

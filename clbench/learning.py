@@ -15,13 +15,13 @@ from clbench.config import Config
 from clbench.datasets import Images, load
 from clbench.errors import UserError
 from clbench.groups import Machine, SeedGroup
+from clbench.learn.task import Scenario, Stream, Task
+from clbench.learn.trainer import Trainer
 from clbench.models.classifier import Classifier
 from clbench.registry import networks, strategies
 from clbench.results import Result, Run
 from clbench.streams.assemble import Common, assemble
 from clbench.streams.find import find, own_file
-from clbench.task import Scenario, Stream, Task
-from clbench.training import Trainer
 
 
 class Streams:

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from clbench.config import YOUNGER, Config, methods_of, resolve, resolve_stored
 from clbench.errors import UserError
 from clbench.layers import Layer, parse_sets, read_file
+from clbench.learn.trainer import Training
 from clbench.options import options_of
 from clbench.prune_lenet import settings as pruning
 from clbench.results import find, load
 from clbench.streams.assemble import Common
-from clbench.training import Training
 
 quickly = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 

@@ -16,12 +16,12 @@ from torch import Tensor
 
 from clbench.config import Config, resolve
 from clbench.groups import Machine
-from clbench.importance import Labels, fisher
+from clbench.learn.importance import Labels, fisher
+from clbench.learn.params import Params
+from clbench.learn.task import Batch, Task
+from clbench.learn.trainer import Trainer
 from clbench.learning import Group, build_stream, build_trainer
-from clbench.params import Params
 from clbench.strategies.quadratic import Quadratic
-from clbench.task import Batch, Task
-from clbench.training import Trainer
 
 Arrays = dict[str, np.ndarray]
 TASKS, CLASSES, LAM, TEMPERATURE = 3, 2, 100.0, 2.0

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from clbench.learn.params import Params, generator
+from clbench.learn.task import Batch, Stream, Task
 from clbench.models.lift import lift, unrolled
-from clbench.params import Params, generator
-from clbench.task import Batch, Stream, Task
 
 
 class Classifier:

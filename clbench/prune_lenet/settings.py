@@ -13,10 +13,10 @@ from pydantic import Field
 from clbench.config import plain, seeds_of
 from clbench.errors import UserError
 from clbench.layers import Layer, study_layers
+from clbench.learn.trainer import Training
 from clbench.options import Count, Fraction, Natural, Positive, convert, did_you_mean, options_of
 from clbench.results import digest
 from clbench.streams.find import NAMES
-from clbench.training import Training
 
 STUDY = "prune-lenet"
 Importance = Literal["entropy", "ewc", "mas", "loss", "magnitude", "random"]

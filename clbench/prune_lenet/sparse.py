@@ -23,8 +23,8 @@ from clbench import __version__, checkpoint
 from clbench.atomic import write_whole
 from clbench.errors import UserError
 from clbench.groups import Machine
+from clbench.learn.params import Params
 from clbench.learning import require_same
-from clbench.params import Params
 from clbench.prune_lenet.settings import Settings, resolve_stored
 from clbench.prune_lenet.study import Study, build_stream, build_trainer
 from clbench.results import PrunedRun, PruningResult

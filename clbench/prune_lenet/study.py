@@ -15,18 +15,18 @@ from clbench import checkpoint
 from clbench.atomic import forget_temporaries
 from clbench.datasets import load
 from clbench.groups import Machine, SeedGroup
-from clbench.importance import measured
+from clbench.learn.importance import measured
+from clbench.learn.params import Params
+from clbench.learn.pruning import lowest
+from clbench.learn.task import Batch, Stream, Task
+from clbench.learn.trainer import Trainer
 from clbench.learning import require_same
 from clbench.models.classifier import Classifier
 from clbench.networks.lenet import LeNet
-from clbench.params import Params
 from clbench.prune_lenet.settings import STUDY, Settings
-from clbench.pruning import lowest
 from clbench.results import PrunedRun, PruningResult
 from clbench.strategies.base import Strategy
 from clbench.streams.assemble import Common, Part, assemble
-from clbench.task import Batch, Stream, Task
-from clbench.training import Trainer
 
 FREE = ("magnitude", "random")  # measures that need no pass over the data
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from clbench.learn.task import Batch, Task
 from clbench.models.classifier import Classifier
 from clbench.registry import strategies
 from clbench.strategies.replay import Replay, as_batch
-from clbench.task import Batch, Task
 
 if TYPE_CHECKING:
-    from clbench.training import Trainer
+    from clbench.learn.trainer import Trainer
 
 AT_ONCE = 500  # images shown to the reservoir together
 

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 import torch
 
 from clbench.costs import Cost
-from clbench.importance import measured
+from clbench.learn.importance import measured
+from clbench.learn.params import Params
+from clbench.learn.pruning import lowest
+from clbench.learn.task import Batch, Stream, Task
 from clbench.models.classifier import Classifier
 from clbench.options import Count, NonNegative, Percent, Positive
-from clbench.params import Params
-from clbench.pruning import lowest
 from clbench.registry import strategies
 from clbench.strategies.quadratic import Quadratic
-from clbench.task import Batch, Stream, Task
 
 if TYPE_CHECKING:
-    from clbench.training import Trainer
+    from clbench.learn.trainer import Trainer
 
 
 @strategies.register("anpyc")

@@ -9,12 +9,12 @@ from torch import Tensor
 
 from clbench.costs import Cost
 from clbench.errors import UserError
+from clbench.learn.params import Params
+from clbench.learn.task import Batch, Scenario, Stream, Task
 from clbench.models.classifier import Classifier
-from clbench.params import Params
-from clbench.task import Batch, Scenario, Stream, Task
 
 if TYPE_CHECKING:
-    from clbench.training import Trainer
+    from clbench.learn.trainer import Trainer
 
 
 @dataclass

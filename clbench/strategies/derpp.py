@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from clbench.costs import Cost
+from clbench.learn.params import Params
+from clbench.learn.task import Batch, Stream, Task
 from clbench.models.classifier import Classifier
 from clbench.options import NonNegative
-from clbench.params import Params
 from clbench.registry import strategies
 from clbench.strategies.replay import Replay, as_batch
-from clbench.task import Batch, Stream, Task
 
 
 @strategies.register("derpp")

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import torch
 
-from clbench.importance import Labels, fisher
+from clbench.learn.importance import Labels, fisher
+from clbench.learn.params import Params
+from clbench.learn.task import Task
 from clbench.models.classifier import Classifier
 from clbench.options import NonNegative
-from clbench.params import Params
 from clbench.registry import strategies
 from clbench.strategies.quadratic import Quadratic
-from clbench.task import Task
 
 if TYPE_CHECKING:
-    from clbench.training import Trainer
+    from clbench.learn.trainer import Trainer
 
 
 @strategies.register("ewc")

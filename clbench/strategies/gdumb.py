@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import torch
 
 from clbench.costs import Cost
-from clbench.memory import Balanced, of_all_so_far
+from clbench.learn.memory import Balanced, of_all_so_far
+from clbench.learn.params import copies
+from clbench.learn.task import Stream, Task
 from clbench.models.classifier import Classifier
 from clbench.options import Count, Natural
-from clbench.params import copies
 from clbench.registry import strategies
 from clbench.strategies.base import Strategy
-from clbench.task import Stream, Task
 
 if TYPE_CHECKING:
-    from clbench.training import Trainer
+    from clbench.learn.trainer import Trainer
 
 
 @strategies.register("gdumb")

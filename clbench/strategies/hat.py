@@ -10,15 +10,15 @@ from torch import Tensor
 
 from clbench.costs import Cost
 from clbench.errors import UserError
+from clbench.learn.params import Params, copies, generator
+from clbench.learn.task import Batch, Scenario, Stream, Task
 from clbench.models.classifier import Classifier
 from clbench.options import NonNegative, Positive
-from clbench.params import Params, copies, generator
 from clbench.registry import strategies
 from clbench.strategies.base import Strategy
-from clbench.task import Batch, Scenario, Stream, Task
 
 if TYPE_CHECKING:
-    from clbench.training import Trainer
+    from clbench.learn.trainer import Trainer
 
 LARGEST = 6.0  # of an embedding
 LARGEST_COSH = 50.0  # what goes into cosh, which overflows

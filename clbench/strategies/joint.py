@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from clbench.learn.task import Stream, Task
 from clbench.models.classifier import Classifier
 from clbench.registry import strategies
 from clbench.strategies.base import Strategy
-from clbench.task import Stream, Task
 
 if TYPE_CHECKING:
-    from clbench.training import Trainer
+    from clbench.learn.trainer import Trainer
 
 
 @strategies.register("joint")

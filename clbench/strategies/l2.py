@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import torch
 
+from clbench.learn.params import Params
+from clbench.learn.task import Task
 from clbench.options import NonNegative
-from clbench.params import Params
 from clbench.registry import strategies
 from clbench.strategies.quadratic import Quadratic
-from clbench.task import Task
 
 if TYPE_CHECKING:
-    from clbench.training import Trainer
+    from clbench.learn.trainer import Trainer
 
 
 @strategies.register("l2")

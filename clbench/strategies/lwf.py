@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import torch
 from torch import Tensor
 
+from clbench.learn.params import Params
+from clbench.learn.task import Batch, Stream, Task
 from clbench.models.classifier import Classifier
 from clbench.options import Natural, NonNegative, Positive
-from clbench.params import Params
 from clbench.registry import strategies
 from clbench.strategies.base import Strategy
-from clbench.task import Batch, Stream, Task
 
 if TYPE_CHECKING:
-    from clbench.training import Trainer
+    from clbench.learn.trainer import Trainer
 
 AT_ONCE = 2000  # images a pass while the teacher's outputs are recorded
 

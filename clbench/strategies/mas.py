@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from clbench.importance import sensitivity
+from clbench.learn.importance import sensitivity
+from clbench.learn.params import Params
+from clbench.learn.task import Task
 from clbench.options import NonNegative
-from clbench.params import Params
 from clbench.registry import strategies
 from clbench.strategies.quadratic import Quadratic
-from clbench.task import Task
 
 if TYPE_CHECKING:
-    from clbench.training import Trainer
+    from clbench.learn.trainer import Trainer
 
 
 @strategies.register("mas")

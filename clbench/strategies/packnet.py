@@ -10,16 +10,16 @@ from torch import Tensor
 
 from clbench.costs import Cost
 from clbench.errors import UserError
+from clbench.learn.params import Params, copies
+from clbench.learn.pruning import lowest
+from clbench.learn.task import Batch, Stream, Task
 from clbench.models.classifier import Classifier
 from clbench.options import Natural, Percent, Positive
-from clbench.params import Params, copies
-from clbench.pruning import lowest
 from clbench.registry import strategies
 from clbench.strategies.base import Strategy
-from clbench.task import Batch, Stream, Task
 
 if TYPE_CHECKING:
-    from clbench.training import Trainer
+    from clbench.learn.trainer import Trainer
 
 MOST_TASKS = 255  # an owner is a byte
 

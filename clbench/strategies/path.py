@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 import torch
 
+from clbench.learn.params import Params, copies, zeros
+from clbench.learn.task import Batch, Stream, Task
 from clbench.models.classifier import Classifier
-from clbench.params import Params, copies, zeros
 from clbench.strategies.quadratic import Quadratic
-from clbench.task import Batch, Stream, Task
 
 if TYPE_CHECKING:
-    from clbench.training import Trainer
+    from clbench.learn.trainer import Trainer
 
 
 @dataclass

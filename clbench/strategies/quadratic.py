@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from clbench.costs import Cost
+from clbench.learn.params import Params, copies, zeros
+from clbench.learn.task import Batch, Stream, Task
 from clbench.models.classifier import Classifier
 from clbench.options import NonNegative
-from clbench.params import Params, copies, zeros
 from clbench.strategies.base import Strategy
-from clbench.task import Batch, Stream, Task
 
 if TYPE_CHECKING:
-    from clbench.training import Trainer
+    from clbench.learn.trainer import Trainer
 
 
 @dataclass

@@ -9,15 +9,15 @@ import torch
 from torch import Tensor
 
 from clbench.costs import Cost
-from clbench.memory import Reservoir, of_all_so_far
+from clbench.learn.memory import Reservoir, of_all_so_far
+from clbench.learn.params import Params
+from clbench.learn.task import Batch, Stream, Task
 from clbench.models.classifier import Classifier
 from clbench.options import Count, Natural
-from clbench.params import Params
 from clbench.strategies.base import Strategy
-from clbench.task import Batch, Stream, Task
 
 if TYPE_CHECKING:
-    from clbench.training import Trainer
+    from clbench.learn.trainer import Trainer
 
 
 @dataclass

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import torch
 
 from clbench.costs import Cost
-from clbench.importance import fisher_of
+from clbench.learn.importance import fisher_of
+from clbench.learn.params import Params, copies, zeros
+from clbench.learn.task import Batch, Stream, Task
 from clbench.models.classifier import Classifier
 from clbench.options import Count, Positive, Share
-from clbench.params import Params, copies, zeros
 from clbench.registry import strategies
 from clbench.strategies.path import PathIntegral
-from clbench.task import Batch, Stream, Task
 
 if TYPE_CHECKING:
-    from clbench.training import Trainer
+    from clbench.learn.trainer import Trainer
 
 
 @strategies.register("rwalk")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
+from clbench.learn.params import Params
+from clbench.learn.task import Task
 from clbench.options import NonNegative, Positive
-from clbench.params import Params
 from clbench.registry import strategies
 from clbench.strategies.path import PathIntegral
-from clbench.task import Task
 
 if TYPE_CHECKING:
-    from clbench.training import Trainer
+    from clbench.learn.trainer import Trainer
 
 
 @strategies.register("si")

@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from clbench.costs import Cost
+from clbench.learn.params import generator
+from clbench.learn.task import Stream, Task
 from clbench.models.classifier import Classifier
 from clbench.options import Fraction
-from clbench.params import generator
 from clbench.registry import strategies
 from clbench.strategies.base import Strategy
 from clbench.strategies.ewc import EWC
 from clbench.strategies.si import SI
-from clbench.task import Stream, Task
 
 OPEN = Cost(1, "hidden unit", per_task=True)
 

@@ -13,9 +13,9 @@ from torch.nn import functional as F
 
 from clbench.datasets import Images
 from clbench.errors import UserError
+from clbench.learn.params import generator
+from clbench.learn.task import Scenario, Split, Stream, Task
 from clbench.options import Count, Fraction, Natural
-from clbench.params import generator
-from clbench.task import Scenario, Split, Stream, Task
 
 
 @dataclass(frozen=True)

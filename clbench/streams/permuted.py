@@ -9,8 +9,8 @@ import torch
 from pydantic import Field
 
 from clbench.datasets import Images
+from clbench.learn.params import generator
 from clbench.options import Count
-from clbench.params import generator
 from clbench.registry import streams
 from clbench.streams.assemble import Part
 

@@ -8,8 +8,8 @@ import torch
 
 from clbench.datasets import Images
 from clbench.errors import UserError
+from clbench.learn.params import generator
 from clbench.options import Count
-from clbench.params import generator
 from clbench.registry import streams
 from clbench.streams.assemble import Part
 

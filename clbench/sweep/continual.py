@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from clbench import checkpoint
+from clbench.learn.task import Split, Task
+from clbench.learn.trainer import Trainer
 from clbench.learning import Group, Learning
 from clbench.results import Run
-from clbench.task import Split, Task
-from clbench.training import Trainer
 
 
 @dataclass

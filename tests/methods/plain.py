@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clbench.config import Config
-from clbench.params import Params, generator
-from clbench.task import Task
-from clbench.training import Trainer
+from clbench.learn.params import Params, generator
+from clbench.learn.task import Task
+from clbench.learn.trainer import Trainer
 
 SEED = 3
 LAYERS = 2  # hidden ones

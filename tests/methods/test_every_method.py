@@ -15,11 +15,11 @@ from clbench import checkpoint
 from clbench.config import SCENARIOS, Config
 from clbench.errors import UserError
 from clbench.groups import Machine, News
+from clbench.learn.params import Params, generator
+from clbench.learn.task import Task
 from clbench.learning import Group
-from clbench.params import Params, generator
 from clbench.registry import strategies
 from clbench.results import Run
-from clbench.task import Task
 
 MACHINE = Machine("cpu", keep="all")
 

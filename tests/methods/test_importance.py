@@ -9,11 +9,11 @@ import tiny
 import torch
 from torch import Tensor, nn
 
-from clbench import importance
-from clbench.params import Params
+from clbench.learn import importance
+from clbench.learn.params import Params
+from clbench.learn.task import Task
+from clbench.learn.trainer import Trainer
 from clbench.registry import networks
-from clbench.task import Task
-from clbench.training import Trainer
 
 
 @pytest.fixture(autouse=True)

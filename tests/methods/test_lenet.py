@@ -11,17 +11,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clbench import importance, per_sample
 from clbench.config import Config
 from clbench.errors import UserError
 from clbench.groups import Machine
+from clbench.learn import importance, per_sample
+from clbench.learn.params import Params
+from clbench.learn.task import Task
+from clbench.learn.trainer import Trainer
 from clbench.learning import Group
 from clbench.models.lift import batched, unrolled
 from clbench.networks.lenet import LeNet
-from clbench.params import Params
 from clbench.registry import networks
-from clbench.task import Task
-from clbench.training import Trainer
 
 SMALL = ("network.maps=3,4", "network.hidden=6,5", "stream.tasks=2")
 

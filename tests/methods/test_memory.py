@@ -12,10 +12,10 @@ from scipy import stats
 from torch import Tensor
 
 from clbench.groups import Machine
+from clbench.learn.memory import Balanced, Reservoir, quotas
+from clbench.learn.params import generator
+from clbench.learn.task import Stream
 from clbench.learning import build_stream
-from clbench.memory import Balanced, Reservoir, quotas
-from clbench.params import generator
-from clbench.task import Stream
 
 UNLIKELY = 1e-3  # the draws are those of fixed seeds: these tests always pass or always fail
 

@@ -9,10 +9,10 @@ import tiny
 import torch
 from torch import Tensor
 
-from clbench.params import Params
-from clbench.pruning import lowest
+from clbench.learn.params import Params
+from clbench.learn.pruning import lowest
+from clbench.learn.trainer import Trainer
 from clbench.strategies.anpyc import ANPyC
-from clbench.training import Trainer
 
 #                 0    1    2    3    4    5    6    7    8    9
 SCORES = [[0.0, 5.0, 0.0, 0.0, 3.0, 1.0, 9.0, 0.0, 2.0, 1.0]]

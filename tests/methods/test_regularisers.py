@@ -7,9 +7,9 @@ import tiny
 import torch
 from tiny import QUADRATIC
 
-from clbench.params import Params, copies
+from clbench.learn.params import Params, copies
+from clbench.learn.trainer import Trainer
 from clbench.strategies.ewc import EWC
-from clbench.training import Trainer
 
 PULLS = ["gradient", "proximal"]
 NOT_SUMMED = ("rwalk",)  # its importance speaks of all tasks so far: see test_definitions.py

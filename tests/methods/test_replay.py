@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from clbench.config import Config
 from clbench.groups import Machine
+from clbench.learn.params import Params, copies, generator
+from clbench.learn.task import Stream
+from clbench.learn.trainer import Trainer
 from clbench.learning import Group
-from clbench.params import Params, copies, generator
 from clbench.strategies.agem import project
-from clbench.task import Stream
-from clbench.training import Trainer
 
 WHERE = [("split-digits", "task"), ("split-digits", "class"), ("permuted-digits", "domain")]
 

@@ -9,8 +9,8 @@ from tiny import digits
 
 from clbench.errors import UserError
 from clbench.groups import Machine
+from clbench.learn.task import Stream
 from clbench.learning import build_stream
-from clbench.task import Stream
 
 
 def stream(name: str, *sets: str, scenario: str = "task", method: str = "finetuning") -> Stream:

@@ -9,8 +9,8 @@ from plain import both
 from tiny import METHODS
 from torch.nn import functional as F
 
+from clbench.learn.trainer import Training
 from clbench.learning import Group
-from clbench.training import Training
 
 KEPT = ("train.keep_optimizer=true", "train.optimizer=adam", "train.lr=0.01")
 STOPPING = ("train.epochs=6", "train.patience=1", "train.batch_size=8", "train.lr=0.05")

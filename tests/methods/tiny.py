@@ -12,12 +12,12 @@ from torch import Tensor
 from clbench import datasets
 from clbench.config import Config, resolve
 from clbench.groups import Machine
+from clbench.learn.params import Params, copies
+from clbench.learn.task import Batch, Task
+from clbench.learn.trainer import Trainer
 from clbench.learning import Group, build_stream, build_trainer
-from clbench.params import Params, copies
 from clbench.registry import strategies
 from clbench.strategies.quadratic import Quadratic
-from clbench.task import Batch, Task
-from clbench.training import Trainer
 
 CPU = torch.device("cpu")
 METHODS = list(strategies)

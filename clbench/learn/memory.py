@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from clbench.params import Params
-from clbench.task import Split, Stream, Task
+from clbench.learn.params import Params
+from clbench.learn.task import Split, Stream, Task
 
 
 def places(seeds: int, size: int, shape: tuple[int, ...], device: torch.device) -> Params:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor
 
+from clbench.learn.params import Params, zeros
+from clbench.learn.per_sample import batch_gradients, per_sample_sums
+from clbench.learn.task import Task
 from clbench.models.classifier import Classifier
-from clbench.params import Params, zeros
-from clbench.per_sample import batch_gradients, per_sample_sums
-from clbench.task import Task
 
 if TYPE_CHECKING:
-    from clbench.training import Trainer
+    from clbench.learn.trainer import Trainer
 
 Labels = Literal["true", "empirical", "exact", "batch"]
 AT_ONCE = 500  # images a pass through the network

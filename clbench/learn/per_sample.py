@@ -18,12 +18,12 @@ from torch import Tensor, nn
 from torch.func import grad, vmap
 from torch.nn import functional
 
+from clbench.learn.params import Params
+from clbench.learn.task import Task
 from clbench.models.classifier import Classifier
-from clbench.params import Params
-from clbench.task import Task
 
 if TYPE_CHECKING:
-    from clbench.training import Trainer
+    from clbench.learn.trainer import Trainer
 
 Tap = tuple[Tensor, Tensor]  # two tensors [B, ...] of one layer and seed, such as its input and output
 Layer = nn.Linear | nn.Conv2d

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from clbench.errors import UserError
+from clbench.learn.optimizers import KeptOptimizer, NewOptimizer
+from clbench.learn.params import Params, generator
+from clbench.learn.task import Batch, Split, Stream, Task
 from clbench.models.classifier import Classifier
-from clbench.optimizers import KeptOptimizer, NewOptimizer
 from clbench.options import Count, Fraction, Natural, NonNegative, Positive, did_you_mean
-from clbench.params import Params, generator
 from clbench.strategies.base import Strategy
-from clbench.task import Batch, Split, Stream, Task
 
 SCORED_AT_ONCE = 2000  # images a forward pass in evaluation
 NOT_ELEMENTWISE = ("optimizer", "lbfgs", "sparseadam", "muon", "adafactor")  # they would mix the seeds

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from clbench.params import Params
+from clbench.learn.params import Params
 
 Make = Callable[[list[Tensor]], torch.optim.Optimizer]
 
