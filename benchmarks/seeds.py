@@ -6,34 +6,37 @@ clbench/models/lift.py takes the fastest on each device; this is where that was 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from statistics import median
 from typing import Any
 
 import torch
 from tabulate import tabulate
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from clbench.errors import UserError
 from clbench.groups import Machine
 from clbench.learn.task import Batch, Split, Stream, Task
 from clbench.models.classifier import Classifier
-from clbench.models.lift import Gates, batched, unrolled
+from clbench.models.lift import batched, unrolled
 from clbench.options import did_you_mean
 from clbench.registry import networks
 
 IMAGE, CLASSES = (1, 28, 28), 10
-Form = Callable[[nn.Module, dict[str, Tensor], Tensor, Gates], Tensor]
+Form = Callable[..., Any]  # as those of clbench/models/lift.py
 
 
-def mlp_by_hand(network: nn.Module, state: dict[str, Tensor], x: Tensor, gates: Gates) -> Tensor:
+def mlp_by_hand(forward: Any, modules: Any, state: dict[str, Tensor], inputs: Sequence[Any], *more: Any) -> Tensor:
     """The mlp written with the seed axis in every product; knows this one network, ignores gates."""
-    return products(state, range(len(gates)), x.flatten(2))
+    return products(state, range(len(inputs) - 1), inputs[0].flatten(2))
 
 
-def lenet_by_hand(network: nn.Module, state: dict[str, Tensor], x: Tensor, gates: Gates) -> Tensor:
+def lenet_by_hand(
+    forward: Any, modules: Any, state: dict[str, Tensor], inputs: Sequence[Any], *more: Any
+) -> Tensor:
     """LeNet with the maps of all seeds side by side and a group of every convolution a seed."""
+    x = inputs[0]
     seeds, batch = x.shape[:2]
     x = x.transpose(0, 1).flatten(1, 2)  # [B, S · channels, height, width]
     for block in range(2):

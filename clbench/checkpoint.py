@@ -57,7 +57,7 @@ def stages(folder: Path, seeds: tuple[int, ...]) -> dict[int, Path]:
 def collect(trainer: Trainer) -> Params:
     """Everything that the rest of the run depends on."""
     model = trainer.model
-    tensors = {f"model/{n}": t.detach() for n, t in {**model.params, **model.buffers}.items()}
+    tensors = {f"model/{n}": t.detach() for n, t in model.state().items()}
     tensors |= {f"method/{n}": t.detach() for n, t in trainer.strategy.state().items()}
     tensors |= {f"optimizer/{n}": t.detach() for n, t in trainer.optimizer_state.items()}
     for purpose, generators in trainer.draws_of.items():
@@ -100,18 +100,12 @@ def damaged(path: Path, why: str) -> UserError:
 def restore(trainer: Trainer, checkpoint: Checkpoint, path: Path) -> None:
     """Put a checkpoint into a trainer built from the same configuration."""
     model, tensors = trainer.model, checkpoint.tensors
-    mine = {f"model/{n}": t for n, t in {**model.params, **model.buffers}.items()}
-    if mine.keys() != {n for n in tensors if n.startswith("model/")}:
-        raise damaged(path, "another network's parameters")
-    with torch.no_grad():
-        for name, t in mine.items():
-            if t.shape != tensors[name].shape or t.dtype != tensors[name].dtype:
-                raise damaged(path, f"{name} has shape {list(tensors[name].shape)}, expected {list(t.shape)}")
-            t.copy_(tensors[name])
-        try:
+    try:
+        model.restore(part(tensors, "model/"))
+        with torch.no_grad():
             trainer.strategy.restore(part(tensors, "method/"))
-        except UserError as error:
-            raise damaged(path, str(error)) from None
+    except UserError as error:
+        raise damaged(path, str(error)) from None
     kept = part(tensors, "optimizer/")
     trainer.optimizer_state = {n: t.to(model.device) if t.dim() > 1 else t for n, t in kept.items()}
     for purpose, states in part(tensors, "generator/").items():

@@ -17,8 +17,7 @@ from clbench.errors import UserError
 from clbench.groups import Machine, SeedGroup
 from clbench.learn.task import Scenario, Stream, Task
 from clbench.learn.trainer import Trainer
-from clbench.models.classifier import Classifier
-from clbench.registry import networks, strategies
+from clbench.registry import models, networks, strategies
 from clbench.results import Result, Run
 from clbench.streams.assemble import Common, assemble
 from clbench.streams.find import find, own_file
@@ -98,7 +97,8 @@ def build_trainer(config: Config, stream: Stream, seeds: tuple[int, ...], device
     def network() -> torch.nn.Module:
         return networks[config.network](stream.input_shape, **config.network_options)
 
-    model = Classifier(network, stream, seeds, device)
+    kind = getattr(networks[config.network], "model", "classifier")
+    model = models[kind](network, stream, seeds, device)
     strategy = strategies[config.method](**config.strategy_options)
     if problem := strategy.unfit(config.scenario, model):
         raise UserError(f"{config.method} {problem}")
@@ -138,6 +138,8 @@ class Group(SeedGroup):
         trainer.strategy.begin_task(trainer, task)
         trainer.strategy.learn(trainer, task)
         learned = time.perf_counter() - start
+        if trainer.strategy.statistics == "per-task":
+            trainer.model.keep_statistics(task.index)
         trainer.strategy.end_task(trainer, task)
         samples = (trainer.trained - before) * len(self.seeds)
         self.score(trainer, runs, task.index + 1, time.perf_counter() - start, samples / max(learned, 1e-9))
@@ -149,7 +151,7 @@ class Group(SeedGroup):
         """A row of the matrix of every seed, and what the stage cost."""
         joint, seeds = trainer.strategy.protocol == "joint", len(self.seeds)
         parameters = trainer.model.parameters_at(len(trainer.stream.tasks) if joint else stage)
-        state = trainer.strategy.numbers(stage)
+        state = trainer.strategy.numbers(stage) + trainer.model.numbers_kept()
         self.record(
             trainer,
             runs,

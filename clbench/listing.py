@@ -68,9 +68,9 @@ def at_length(name: str) -> Entry:
 
 def models_of(method: Any) -> str:
     """Which networks a method works with, in words."""
-    if method.gates:
+    if "gates" in method().needs():
         return "those that take gates, as mlp does"
-    return "those without running statistics (no BatchNorm)" if method.masks else "any"
+    return "any"
 
 
 def text(found: dict[str, list[Entry]]) -> str:

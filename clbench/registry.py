@@ -93,10 +93,12 @@ def home(entry: Any) -> str:
 strategies = Registry("method", "clbench.strategies")
 streams = Registry("stream", "clbench.streams")
 networks = Registry("network", "clbench.networks")
+models = Registry("model", "clbench.models")
+REGISTRIES = (strategies, streams, networks, models)
 
 
 def load_plugin(path: Path) -> str:
-    """Import one file that registers methods, streams or networks; its sha256, which goes into results."""
+    """Import one file that registers methods, streams, networks or models; its sha256, which goes into results."""
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
@@ -104,7 +106,7 @@ def load_plugin(path: Path) -> str:
     name = f"clbench_plugin_{digest[:12]}"
     if name in sys.modules:
         return digest
-    for registry in (strategies, streams, networks):
+    for registry in REGISTRIES:
         registry.fill()  # so that a plugin that takes an existing name is told so
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
@@ -123,7 +125,7 @@ def load_plugin(path: Path) -> str:
 @contextlib.contextmanager
 def left_out_if_it_fails(name: str, module: ModuleType) -> Iterator[None]:
     """The module is known while it is imported, and nothing of it stays if that fails."""
-    before = [(registry, dict(registry.entries)) for registry in (strategies, streams, networks)]
+    before = [(registry, dict(registry.entries)) for registry in REGISTRIES]
     sys.modules[name] = module
     try:
         yield

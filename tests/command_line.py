@@ -14,7 +14,7 @@ from pathlib import Path
 from unittest import mock
 
 from clbench import cli
-from clbench.registry import networks, strategies, streams
+from clbench.registry import REGISTRIES
 
 ROOT = Path(__file__).parent.parent
 SMALL = ("stream.limit=60", "train.epochs=1", "network.hidden=8", "stream.tasks=2")
@@ -75,14 +75,13 @@ def process(*words: str | Path, **more) -> subprocess.Popen[str]:
 @contextlib.contextmanager
 def plugins_forgotten():
     """Whatever a plugin registers inside is unknown again afterwards."""
-    registries = (strategies, streams, networks)
-    for registry in registries:
+    for registry in REGISTRIES:
         registry.fill()
-    before = [dict(registry.entries) for registry in registries]
+    before = [dict(registry.entries) for registry in REGISTRIES]
     try:
         yield
     finally:
-        for registry, entries in zip(registries, before, strict=True):
+        for registry, entries in zip(REGISTRIES, before, strict=True):
             registry.entries = entries
         for name in [name for name in sys.modules if name.startswith("clbench_plugin_")]:
             del sys.modules[name]

@@ -147,7 +147,7 @@ def images(trainer: Trainer) -> Arrays:
     """Training images and labels (within the task) in the order in which importance is measured."""
     found: Arrays = {}
     for task in trainer.stream.tasks:
-        parts = [(x[0], y[0]) for x, y in trainer.sweep(task.train, trainer.options.batch_size)]
+        parts = [(x[0], y[0]) for x, y in trainer.sweep(task, task.train, trainer.options.batch_size)]
         found[f"images {task.index}"] = torch.cat([x for x, _ in parts]).numpy()
         found[f"labels {task.index}"] = (torch.cat([y for _, y in parts]) - task.columns[0]).numpy()
     return found

@@ -15,7 +15,7 @@ from torch import Tensor
 from clbench.learn.params import Params, zeros
 from clbench.learn.per_sample import batch_gradients, per_sample_sums
 from clbench.learn.task import Task
-from clbench.models.classifier import Classifier
+from clbench.models.base import Model
 
 if TYPE_CHECKING:
     from clbench.learn.trainer import Trainer
@@ -49,7 +49,7 @@ def fisher(trainer: Trainer, task: Task, labels: Labels) -> Params:
     if labels == "batch":
         return squared_batch_gradients(trainer, task)
     total = zeros(model.shared)
-    for x, y in trainer.sweep(task.train, AT_ONCE):
+    for x, y in model.examples(trainer, task, AT_ONCE):
         add_squares(total, trainer, task, x, y, labels)
     return {name: t.div_(len(task.train)) for name, t in total.items()}
 
@@ -82,15 +82,15 @@ Choose = Callable[[Tensor], Tensor]  # outputs [S, B, k] -> labels [S, B], colum
 
 
 def label_choices(
-    model: Classifier, task: Task, labels: Labels, y: Tensor, generators: list[torch.Generator | None]
+    model: Model, task: Task, labels: Labels, y: Tensor, generators: list[torch.Generator | None]
 ) -> list[tuple[Choose, bool]]:
     """The labels to take gradients at, and whether a gradient is weighted by p(y | x)."""
-    start = model.columns(task).start
-    if labels == "empirical":
+    if labels == "empirical" or "labels" not in model.offers:  # the sample is its own answer
         return [(always(y), False)]
+    start = model.columns(task).start
     if labels == "true":
         return [(lambda outputs: drawn(outputs, generators) + start, False)]
-    every = range(model.columns(task).start, model.columns(task).stop)
+    every = range(start, model.columns(task).stop)
     return [(always(torch.full_like(y, c)), True) for c in every]
 
 
@@ -112,7 +112,7 @@ def drawn(outputs: Tensor, generators: Sequence[torch.Generator | None]) -> Tens
     return (cumulated[..., :-1] <= uniform).sum(-1).view(seeds, batch)
 
 
-def weighted_log_likelihood(model: Classifier, task: Task, weighted: bool) -> Callable[[Tensor, Tensor], Tensor]:
+def weighted_log_likelihood(model: Model, task: Task, weighted: bool) -> Callable[[Tensor, Tensor], Tensor]:
     """log p(y | x), or its product with sqrt(p), whose squared gradient is weighted by p."""
 
     def value(outputs: Tensor, y: Tensor) -> Tensor:
@@ -128,7 +128,7 @@ def squared_batch_gradients(trainer: Trainer, task: Task) -> Params:
     total, batches = zeros(model.shared), 0
 
     def value(outputs: Tensor, y: Tensor) -> Tensor:
-        return model.cross_entropy(outputs, y, task)
+        return -model.log_likelihood(outputs, y, task)
 
     for gradients, images in gradients_of_batches(trainer, task, value, size):
         for name, t in total.items():
@@ -147,7 +147,7 @@ def gradients_of_batches(
     if not trainer.model.shared:
         return
     left = len(task.train)
-    for x, y in trainer.sweep(task.train, size * max(AT_ONCE // size, 1)):
+    for x, y in trainer.model.examples(trainer, task, size * max(AT_ONCE // size, 1)):
         for gradients in batch_gradients(trainer, task, x, y, value, size):
             yield gradients, min(size, left)
             left -= size
@@ -156,15 +156,15 @@ def gradients_of_batches(
 def sensitivity(trainer: Trainer, task: Task) -> Params:
     """Mean over samples of the absolute per-sample gradient of the squared L2 norm of the logits (MAS)."""
     total = zeros(trainer.model.shared)
-    for x, y in trainer.sweep(task.train, AT_ONCE):
+
+    def squared_norm(outputs: Tensor, y: Tensor) -> Tensor:
+        return trainer.model.response(outputs).flatten(2).square().sum(-1)
+
+    for x, y in trainer.model.examples(trainer, task, AT_ONCE):
         sums = per_sample_sums(trainer, task, x, always(y), squared_norm, torch.abs)
         for name, t in total.items():
             t.add_(sums[name])
     return {name: t.div_(len(task.train)) for name, t in total.items()}
-
-
-def squared_norm(outputs: Tensor, y: Tensor) -> Tensor:
-    return outputs.square().sum(-1)
 
 
 def saliency(trainer: Trainer, task: Task, of: str, size: int, reduction: str, sign: float) -> Params:
@@ -178,7 +178,7 @@ def saliency(trainer: Trainer, task: Task, of: str, size: int, reduction: str, s
     total, batches = zeros(shared), 0
 
     def value(outputs: Tensor, y: Tensor) -> Tensor:
-        return model.uncertainty(outputs) if of == "entropy" else model.cross_entropy(outputs, y, task)
+        return model.uncertainty(outputs) if of == "entropy" else -model.log_likelihood(outputs, y, task)
 
     for gradients, images in gradients_of_batches(trainer, task, value, size):
         scale = sign if reduction == "sum" else sign / images
@@ -191,6 +191,6 @@ def saliency(trainer: Trainer, task: Task, of: str, size: int, reduction: str, s
     return {name: t.div_(batches) for name, t in total.items()}
 
 
-def magnitude(model: Classifier) -> Params:
+def magnitude(model: Model) -> Params:
     """|W|."""
     return {name: p.detach().abs() for name, p in model.shared.items()}

@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from clbench.learn.params import Params
 from clbench.learn.task import Task
-from clbench.models.classifier import Classifier
+from clbench.models.base import Model
 
 if TYPE_CHECKING:
     from clbench.learn.trainer import Trainer
@@ -66,7 +66,10 @@ def batch_gradients(
     if seen is None:
         for images, labels in zip(x.split(size, 1), y.split(size, 1), strict=True):
             total = value(trainer.strategy.outputs(model, images, task), labels).sum()
-            yield dict(zip(model.shared, torch.autograd.grad(total, list(model.shared.values())), strict=True))
+            found = torch.autograd.grad(
+                total, list(model.shared.values()), allow_unused=True, materialize_grads=True
+            )
+            yield dict(zip(model.shared, found, strict=True))
         return
     outputs, taps = seen
     pairs = deltas_and_inputs(value(outputs, y), taps)
@@ -82,11 +85,13 @@ def outputs_and_taps(
 ) -> tuple[Tensor, dict[str, list[Tap]]] | None:
     """Outputs, and what went through each layer, once; None where the network is more than `layers` on vectors."""
     model = trainer.model
-    covered = {f"network.{n}.{p}" for n, m in layers.items() for p, _ in m.named_parameters()}
+    covered = {f"{n}.{p}" for n, m in layers.items() for p, _ in m.named_parameters()}
     if covered != set(model.shared):
         return None
     with model.one_seed_at_a_time(), tapped(layers) as taps:
         outputs = trainer.strategy.outputs(model, x, task)
+    if not isinstance(outputs, Tensor):
+        return None
     dimensions = {name: 2 if type(layer) is nn.Linear else 4 for name, layer in layers.items()}
     once = all(len(each) == len(x) and each[0][0].dim() == dimensions[name] for name, each in taps.items())
     return (outputs, taps) if once else None
@@ -111,13 +116,13 @@ def sums_of(layer: Layer, d: Tensor, a: Tensor, f: Callable[[Tensor], Tensor]) -
     return weight.view_as(layer.weight), f(d.sum(2)).sum(0)
 
 
-def in_layers(model: Classifier, sums: dict[str, list[tuple[Tensor, Tensor]]]) -> Params:
+def in_layers(model: Model, sums: dict[str, list[tuple[Tensor, Tensor]]]) -> Params:
     """(weight, bias) of each layer and seed as tensors [S, ...] of the layers' parameters."""
     found: Params = {}
     for name, each in sums.items():
-        found[f"network.{name}.weight"] = stacked([weight for weight, _ in each])
-        if f"network.{name}.bias" in model.shared:
-            found[f"network.{name}.bias"] = stacked([bias for _, bias in each])
+        found[f"{name}.weight"] = stacked([weight for weight, _ in each])
+        if f"{name}.bias" in model.shared:
+            found[f"{name}.bias"] = stacked([bias for _, bias in each])
     return found
 
 
@@ -125,9 +130,10 @@ def stacked(seeds: list[Tensor]) -> Tensor:
     return torch.stack(seeds) if len(seeds) > 1 else seeds[0].unsqueeze(0)  # a view copies nothing
 
 
-def known_layers(model: Classifier) -> dict[str, Layer]:
-    """The layers by name whose per-sample gradients `sums_of` knows."""
-    return {name: m for name, m in model.network.named_modules() if is_known(m)}
+def known_layers(model: Model) -> dict[str, Layer]:
+    """The layers below the heads, by name, whose per-sample gradients `sums_of` knows."""
+    below = [item for item in model.modules.items() if item[0] not in model.heads]
+    return {name: m for prefix, module in below for name, m in module.named_modules(prefix=prefix) if is_known(m)}
 
 
 def is_known(layer: nn.Module) -> bool:

@@ -6,17 +6,18 @@ import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain, repeat
-from math import ceil
+from math import ceil, isfinite
 from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor
+from torch.optim import lr_scheduler
 
 from clbench.errors import UserError
 from clbench.learn.optimizers import KeptOptimizer, NewOptimizer
 from clbench.learn.params import Params, generator
 from clbench.learn.task import Batch, Split, Stream, Task
-from clbench.models.classifier import Classifier
+from clbench.models.base import Model, Player
 from clbench.options import Count, Fraction, Natural, NonNegative, Positive, did_you_mean
 from clbench.strategies.base import Strategy
 
@@ -49,9 +50,9 @@ class Training:
     )
     iterations: Annotated[Natural, "steps a task instead of epochs (0: epochs)"] = 0
 
-    def lengths(self, images: int, epochs: int | None = None) -> Iterator[int]:
-        """Steps of each epoch of a fit; where iterations count, the last is cut short."""
-        whole = ceil(images / self.batch_size)
+    def lengths(self, images: int, epochs: int | None = None, joined: bool = False) -> Iterator[int]:
+        """Steps of each epoch of a fit; where iterations count, the last is cut short. joined: see `sizes_of`."""
+        whole = len(sizes_of(images, self.batch_size, joined))
         if epochs or not self.iterations:
             return repeat(whole, epochs or self.epochs)
         full, rest = divmod(self.iterations, whole)
@@ -94,11 +95,29 @@ class Patience:
         return self.waited < self.epochs
 
 
+@dataclass(frozen=True)
+class Turn:
+    """One player in a fit: what it may train now, and its optimiser."""
+
+    player: Player
+    trainable: Params
+    optimizer: NewOptimizer
+
+    def let_learn(self, among: list[Turn]) -> None:
+        """Let gradients flow to this player's parameters and to no other's."""
+        for turn in among:
+            for p in turn.trainable.values():
+                p.requires_grad_(turn is self)
+
+
+Held = list[tuple[Tensor, Tensor]]  # a tensor [S, ...], and its values for the seeds that have stopped
+
+
 @dataclass
 class Trainer:
     """Trains a model with a strategy, all seeds at once. Counts samples; knows which seeds have diverged."""
 
-    model: Classifier
+    model: Model
     strategy: Strategy
     stream: Stream
     options: Training
@@ -112,7 +131,7 @@ class Trainer:
         seeds, device = len(self.model.seeds), self.model.device
         self.first_bad = torch.full((seeds,), -1, device=device)  # step at which the loss was not finite
         self.steps = torch.zeros(seeds, dtype=torch.int64, device=device)  # of each seed, whole stream
-        self.draws_of["dropout"] = self.model.noise
+        self.draws_of["dropout"] = self.model.noise.generators
 
     def generators(self, purpose: str) -> list[torch.Generator]:
         """One generator a seed for one purpose; their states are part of a checkpoint."""
@@ -130,28 +149,41 @@ class Trainer:
         return found
 
     def fit(self, task: Task, epochs: int | None = None, rate: float = 1.0, lr_step: int | None = None) -> None:
-        """THE loop: train on `task` with a new optimiser at `rate` · lr; `epochs`, `lr_step`: or the options'."""
+        """THE loop: train on `task` with new optimisers at `rate` · lr; `epochs`, `lr_step`: or the options'."""
         model, options = self.model, self.options
-        trainable = self.release(task)
-        optimizer = self.new_optimizer(trainable, rate)
+        turns = self.turns(task, rate)
         lr_step = options.lr_step if lr_step is None else lr_step
-        schedule = torch.optim.lr_scheduler.StepLR(optimizer.torch, lr_step or 1, options.lr_gamma)
+        falls = [lr_scheduler.StepLR(turn.optimizer.torch, lr_step or 1, options.lr_gamma) for turn in turns]
         split = self.dense(task.train)
         patience = self.new_patience()
+        model.moving = self.strategy.statistics_move(task)
         model.train(True)
-        for epoch, steps in enumerate(options.lengths(len(split), epochs)):
-            loss = self.epoch(task, split, optimizer, trainable, epoch, steps)
-            if lr_step:
-                schedule.step()
+        for epoch, steps in enumerate(options.lengths(len(split), epochs, model.normalises)):
+            loss = self.epoch(task, split, turns, epoch, steps)
+            for fall in falls if lr_step else []:
+                fall.step()
             model.active = model.active & (self.first_bad < 0)
             if options.patience:
                 model.active = model.active & patience.goes_on(self.watched_loss(task, loss))
             if not model.active.any():
                 break
-        self.mark_bad(~finite(trainable), self.steps)  # the last step may have been one too large
+        for turn in turns:
+            self.mark_bad(~finite(turn.trainable), self.steps)  # the last step may have been one too large
         model.active = self.first_bad < 0
         model.train(False)
-        self.keep_state(optimizer)
+        self.keep_state(turns)
+
+    def turns(self, task: Task, rate: float) -> list[Turn]:
+        """A turn of each player that has something to train; strategies act on the consolidated player's."""
+        trainable, players = self.release(task), self.model.players()
+        of_others = {name for player in players if not player.consolidated for name in player.params}
+        found = []
+        for player in players:
+            mine = set(trainable) - of_others if player.consolidated else set(player.params)
+            parameters = {name: p for name, p in trainable.items() if name in mine}
+            if parameters:
+                found.append(Turn(player, parameters, self.new_optimizer(parameters, rate * player.rate)))
+        return found
 
     def new_optimizer(self, trainable: Params, rate: float) -> NewOptimizer:
         def make(params: list[Tensor]) -> torch.optim.Optimizer:
@@ -161,41 +193,54 @@ class Trainer:
             return NewOptimizer(trainable, make)
         return KeptOptimizer(trainable, make, self.optimizer_state)
 
-    def keep_state(self, optimizer: NewOptimizer) -> None:
-        """For the next fit, if it is to go on with it: of the network, and of a head that all tasks share."""
-        if isinstance(optimizer, KeptOptimizer):
-            own_heads = self.stream.scenario == "task"
-            going_on = self.model.shared if own_heads else self.model.params
-            found = optimizer.state().items()
-            self.optimizer_state |= {key: t for key, t in found if key.partition("/")[2] in going_on}
+    def keep_state(self, turns: list[Turn]) -> None:
+        """For the next fit, if it is to go on with it: of all but the heads that are a task's own."""
+        own_heads = self.stream.scenario == "task"
+        heads = {name for name, slot in self.model.slots.items() if slot.role == "head"} if own_heads else set()
+        for optimizer in (turn.optimizer for turn in turns if isinstance(turn.optimizer, KeptOptimizer)):
+            for key, state in optimizer.state().items():
+                name = key.partition("/")[2]
+                if name in self.model.params and name not in heads:
+                    self.optimizer_state[key] = state
 
-    def epoch(
-        self, task: Task, split: Split, optimizer: NewOptimizer, trainable: Params, number: int, steps: int
-    ) -> Tensor:
+    def epoch(self, task: Task, split: Split, turns: list[Turn], number: int, steps: int) -> Tensor:
         """`steps` batches of `split` in a new order, a pass or its beginning; the mean loss of each seed, [S]."""
-        model, strategy = self.model, self.strategy
+        model = self.model
         everyone = bool(model.active.all())
-        held = {} if everyone else {n: p.detach()[~model.active].clone() for n, p in trainable.items()}
+        held = [] if everyone else self.held(turns)
         losses: list[Tensor] = []
         total, shown = torch.zeros(len(model.seeds), device=model.device), 0
-        for batch in self.batches(task, split, optimizer.rate, number, steps):
-            loss = strategy.loss(model, batch)
-            optimizer.clear()
-            (loss if everyone else loss[model.active]).sum().backward()
-            if self.options.weight_decay:
-                self.decay(trainable, task)
-            strategy.edit_gradients(model, batch)
-            optimizer.step(model.active)
-            self.put_back(trainable, held)
-            strategy.after_step(model, batch)
-            self.put_back(trainable, held)  # pulls move weights too
-            losses.append(loss.detach())
-            total += losses[-1] * batch.y.shape[1]
-            shown += batch.y.shape[1]
-            self.trained += batch.y.shape[1]
-            self.progress(batch.y.shape[1])
+        acted = next((n for n, turn in enumerate(turns) if turn.player.consolidated), 0)
+        rate = turns[acted].optimizer.rate
+        for batch in self.batches(task, split, rate, number, steps):
+            images = batch.y.shape[1]
+            each = [self.step(turn, batch, everyone, held, among=turns) for turn in turns]
+            losses.append(sum(each[1:], each[0]))
+            total += each[acted] * images
+            shown += images
+            self.trained += images
+            self.progress(images)
         self.count(torch.stack(losses))
         return total / shown
+
+    def step(self, turn: Turn, batch: Batch, everyone: bool, held: Held, among: list[Turn]) -> Tensor:
+        """One player's step on a batch; its loss, [S]. `held`: what seeds that have stopped are put back to."""
+        model, strategy, acts = self.model, self.strategy, turn.player.consolidated
+        if len(among) > 1:
+            turn.let_learn(among)
+        loss = strategy.loss(model, batch) if acts else model.player_loss(turn.player, batch)
+        turn.optimizer.clear()
+        (loss if everyone else loss[model.active]).sum().backward()
+        if self.options.weight_decay:
+            self.decay(turn.trainable, batch.task)
+        if acts:
+            strategy.edit_gradients(model, batch)
+        turn.optimizer.step(model.active)
+        self.put_back(held)
+        if acts:
+            strategy.after_step(model, batch)
+            self.put_back(held)  # pulls move weights too
+        return loss.detach()
 
     def batches(
         self, task: Task, split: Split, rate: float, epoch: int = 0, steps: int | None = None
@@ -205,7 +250,7 @@ class Trainer:
         order = torch.arange(n, device=self.model.device).repeat(len(self.model.seeds), 1)
         for seed in self.model.active.nonzero().flatten().tolist():
             torch.randperm(n, generator=self.generators("order")[seed], out=order[seed])
-        shown = order.split(size, dim=1)[:steps]
+        shown = order.split(sizes_of(n, size, self.model.normalises), dim=1)[:steps]
         for step, index in enumerate(shown):
             x, y, owner = split[index]
             yield Batch(x, y, task, owner, index, epoch, step / (len(shown) - 1) if step else 0.0, rate)
@@ -219,20 +264,24 @@ class Trainer:
     def mark_bad(self, bad: Tensor, step: Tensor) -> None:
         self.first_bad = torch.where(bad & (self.first_bad < 0), step, self.first_bad)
 
-    def put_back(self, trainable: Params, held: Params) -> None:
+    def held(self, turns: list[Turn]) -> Held:
+        """What training moves of the seeds that have stopped: weights, and running statistics."""
+        moved = [*self.model.buffers.values(), *(p.detach() for turn in turns for p in turn.trainable.values())]
+        return [(t, t[~self.model.active].clone()) for t in moved]
+
+    def put_back(self, held: Held) -> None:
         """Seeds that stopped early stay where they are."""
-        for name, values in held.items():
-            trainable[name].detach()[~self.model.active] = values
+        for tensor, values in held:
+            tensor[~self.model.active] = values
 
     def decay(self, trainable: Params, task: Task) -> None:
         """Weight decay of the seeds that learn; of the head only the columns the task uses, of gates nothing."""
-        columns, active = self.model.columns(task), self.model.active
         for name, p in trainable.items():
-            if name not in self.model.params:
+            if name not in self.model.params or p.grad is None:
                 continue  # a method's own, as HAT's embeddings are: shrunk, they would open every gate by half
-            part = (slice(None), columns) if name.startswith("head.") else (slice(None),)
-            learning = active.view(-1, *[1] * (p.dim() - 1))
-            p.grad[part].addcmul_(p.detach()[part], learning, value=self.options.weight_decay)  # type: ignore[index]
+            part = self.model.own(name, task)
+            learning = self.model.active.view(-1, *[1] * (p.dim() - 1))
+            p.grad[part].addcmul_(p.detach()[part], learning, value=self.options.weight_decay)
 
     def release(self, task: Task) -> Params:
         """Let gradients flow to what `task` may change and to nothing else."""
@@ -257,7 +306,7 @@ class Trainer:
             raise UserError("stop_on=validation needs validation images: set stream.validation, e.g. to 0.1")
         total = torch.zeros_like(training_loss)
         owners = repeat(None) if held.owner is None else held.owner.split(SCORED_AT_ONCE)
-        for (x, y), owner in zip(self.sweep(held, SCORED_AT_ONCE), owners, strict=False):
+        for (x, y), owner in zip(self.sweep(task, held, SCORED_AT_ONCE), owners, strict=False):
             owner = None if owner is None else owner.expand(len(y), -1)
             batch = Batch(x, y, task, owner)
             total += self.strategy.loss_on(self.model, batch) * y.shape[1]
@@ -270,29 +319,38 @@ class Trainer:
             self.kept = (split, split.dense())
         return self.kept[1]
 
-    def sweep(self, split: Split, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """The split once in its own order: x [S, B, ...], y [S, B].
+    def sweep(self, task: Task, split: Split, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """A split of `task` once in its own order: x [S, B, ...], y [S, B].
 
-        In evaluation mode and with gradients of every parameter; at the end all is put back as it was.
+        In evaluation mode, with the running statistics that the task keeps, if it keeps any, and with gradients of
+        every parameter; at the end all is put back as it was.
         """
         split = self.kept[1] if self.kept is not None and self.kept[0] is split else split
         seeds = len(self.model.seeds)
-        with self.model.evaluation():
+        with self.model.evaluation(), self.model.statistics_of(task.index):
             for start in range(0, len(split), size):
                 index = slice(start, start + size)
                 x, y = split.take(index), split.labels[index]
                 yield x.expand(seeds, *x.shape), y.expand(seeds, -1)
 
+    def scored_at_once(self, split: Split) -> int:
+        """Images a forward pass in evaluation."""
+        return SCORED_AT_ONCE
+
     @torch.inference_mode()
     def score(self, task: Task, split: Split | None) -> list[float | None]:
-        """Share of `split` (the task's test or validation images) answered rightly, a seed; None: diverged."""
+        """The model's score of a task on `split` (its test or validation images), a seed; None: diverged."""
         assert split is not None  # build_stream() refuses to score images that a stream leaves out
-        right = torch.zeros(len(self.model.seeds), dtype=torch.int64, device=self.model.device)
-        for x, y in self.sweep(split, SCORED_AT_ONCE):
-            outputs = self.strategy.outputs(self.model, x, task)
-            right += self.model.correct(outputs, y, task).sum(1)
+        values = self.model.evaluate(self, task, split)
         bad = (self.first_bad >= 0).tolist()
-        return [None if b else r / len(split) for r, b in zip(right.tolist(), bad, strict=True)]
+        return [None if b or not isfinite(v) else v for v, b in zip(values, bad, strict=True)]
+
+
+def sizes_of(images: int, size: int, joined: bool) -> list[int]:
+    """Images of each batch of a pass. joined: a last batch of one image is part of the batch before it."""
+    whole, rest = divmod(images, size)
+    sizes = [size] * whole + [rest] * (rest > 0)
+    return [*sizes[:-2], size + 1] if joined and rest == 1 and whole else sizes
 
 
 def finite(params: Params) -> Tensor:

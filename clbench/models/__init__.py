@@ -1,1 +1,1 @@
-"""What a network is trained for. A model holds the stacked parameters and says loss, score and likelihood."""
+"""What a network is trained for, one kind a file: base.py has what a kind says of itself, stacked.py the seeds."""

@@ -1,4 +1,4 @@
-"""From a network of one seed to all seeds at once: the one place where the seed axis meets nn.Module.
+"""From the modules of one seed to all seeds at once: the one place where the seed axis meets nn.Module.
 
 On a CPU the seeds are unrolled: each runs the single-seed kernels, which was the fastest of three forms in
 `python -m benchmarks seeds` and gives every seed the very bits it has alone. On a GPU, where small networks
@@ -7,51 +7,74 @@ are bound by launches, `torch.func.vmap` makes one batched kernel of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
-from torch.nn import functional as F
 
-Gates = Sequence[Tensor | None]
+from clbench.models.noise import Noise
 
-
-def features_and_head(network: nn.Module, state: dict[str, Tensor], x: Tensor, gates: Gates) -> Tensor:
-    """One seed: x [B, ...] -> outputs [B, k]. `state` has the network's names and head.weight, head.bias."""
-    inner = {name.removeprefix("network."): v for name, v in state.items() if name.startswith("network.")}
-    features = functional_call(network, inner, (x, gates), tie_weights=False)  # `state` has every name
-    return F.linear(features, state["head.weight"], state["head.bias"])
+Outputs = Tensor | tuple[Tensor, ...]
+Forward = Callable[..., Outputs]  # of a Seed and its inputs [B, ...]
 
 
-def unrolled(network: nn.Module, state: dict[str, Tensor], x: Tensor, gates: Gates) -> Tensor:
-    """x [S, B, ...] -> [S, B, k], a seed after the other."""
-    seeds = len(x)
-    each = {name: slices(v, seeds) for name, v in state.items()}
-    inputs, gate_slices = slices(x, seeds), [None if g is None else slices(g, seeds) for g in gates]
-    outputs = [
-        features_and_head(
-            network,
-            {name: v[s] for name, v in each.items()},
-            inputs[s],
-            [None if g is None else g[s] for g in gate_slices],
-        )
-        for s in range(seeds)
-    ]
-    return torch.stack(outputs) if seeds > 1 else outputs[0].unsqueeze(0)
+class Seed:
+    """The modules of one seed: `seed("network", x)` runs one, `seed.state` has the tensors by their full names."""
+
+    def __init__(self, modules: Mapping[str, nn.Module], state: Mapping[str, Tensor]) -> None:
+        self.modules, self.state = modules, state
+
+    def __call__(self, name: str, *inputs: Any) -> Any:
+        prefix = name + "."
+        inner = {n.removeprefix(prefix): t for n, t in self.state.items() if n.startswith(prefix)}
+        return functional_call(self.modules[name], inner, inputs, tie_weights=False)  # `state` has every name
+
+
+def unrolled(
+    forward: Forward,
+    modules: Mapping[str, nn.Module],
+    state: Mapping[str, Tensor],
+    inputs: Sequence[Tensor | None],
+    noise: Noise,
+    first: int = 0,
+) -> Outputs:
+    """Inputs [S, B, ...] (or None) -> outputs [S, B, ...], one seed after the other; first: its place."""
+    seeds = len(next(t for t in inputs if t is not None))
+    each = {name: slices(t, seeds) for name, t in state.items()}
+    parts = [None if t is None else slices(t, seeds) for t in inputs]
+    found = []
+    for s in range(seeds):
+        one = Seed(modules, {name: t[s] for name, t in each.items()})
+        with noise.of(first + s):
+            found.append(forward(one, *(None if t is None else t[s] for t in parts)))
+    if isinstance(found[0], Tensor):
+        return together(found)  # type: ignore[arg-type]
+    return tuple(together(list(part)) for part in zip(*found, strict=True))
 
 
 def slices(stacked: Tensor, seeds: int) -> Sequence[Tensor]:
     return stacked.unbind(0) if seeds > 1 else (stacked.squeeze(0),)  # a view back-propagates for nothing
 
 
-def batched(network: nn.Module, state: dict[str, Tensor], x: Tensor, gates: Gates) -> Tensor:
-    """x [S, B, ...] -> [S, B, k] as one program."""
-    dims = [None if g is None else 0 for g in gates]
-    lifted = vmap(lambda s, x, *g: features_and_head(network, s, x, g), in_dims=(0, 0, *dims))
-    return lifted(state, x, *gates)
+def together(each: list[Tensor]) -> Tensor:
+    return torch.stack(each) if len(each) > 1 else each[0].unsqueeze(0)
 
 
-def lift(device: torch.device):
+def batched(
+    forward: Forward,
+    modules: Mapping[str, nn.Module],
+    state: Mapping[str, Tensor],
+    inputs: Sequence[Tensor | None],
+    noise: Noise,
+    first: int = 0,
+) -> Outputs:
+    """The same as one program."""
+    dims = tuple(None if t is None else 0 for t in inputs)
+    return vmap(lambda state, *x: forward(Seed(modules, state), *x), in_dims=(0, *dims))(dict(state), *inputs)
+
+
+def lift(device: torch.device) -> Callable[..., Outputs]:
     """The form that is fastest on `device`."""
     return unrolled if device.type == "cpu" else batched

@@ -17,7 +17,7 @@ class MLP(nn.Module):
     """Fully connected ReLU layers; gateable.
 
     forward(x [B, ...], gates): features [B, features]; gates[k] (or None) multiplies the outputs of block k,
-    after the bias and the ReLU. Dropout arrives as gates too: the model draws it, one generator a seed.
+    after the bias and the ReLU.
     """
 
     def __init__(
@@ -31,11 +31,11 @@ class MLP(nn.Module):
         self.blocks = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes, hidden, strict=False))
         self.widths = tuple(hidden)
         self.features = sizes[-1]
-        self.dropout = dropout
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, gates: Sequence[Tensor | None]) -> Tensor:
         x = x.flatten(1)
         for block, gate in zip(self.blocks, gates, strict=True):
-            x = block(x).relu()
+            x = self.dropout(block(x).relu())
             x = x if gate is None else x * gate
         return x

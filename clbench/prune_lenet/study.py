@@ -21,6 +21,7 @@ from clbench.learn.pruning import lowest
 from clbench.learn.task import Batch, Stream, Task
 from clbench.learn.trainer import Trainer
 from clbench.learning import require_same
+from clbench.models.base import Model
 from clbench.models.classifier import Classifier
 from clbench.networks.lenet import LeNet
 from clbench.prune_lenet.settings import STUDY, Settings
@@ -39,7 +40,7 @@ class Rounds(Strategy):
 
     remembers = ("alive",)
 
-    def start(self, model: Classifier, stream: Stream) -> None:
+    def start(self, model: Model, stream: Stream) -> None:
         self.alive = {n: torch.ones_like(p, dtype=torch.bool) for n, p in model.shared.items()}
 
     def scores(self, trainer: Trainer, task: Task) -> Params:
@@ -51,7 +52,7 @@ class Rounds(Strategy):
         return measured(how.importance, trainer, task, how.importance_batch, "sum", sign)
 
     @torch.no_grad()
-    def prune(self, model: Classifier, scores: Params, rate: float) -> None:
+    def prune(self, model: Model, scores: Params, rate: float) -> None:
         """Set the lowest `rate` of the weights alive to zero: of all together, or of each layer."""
         for names in self.ranked_together(model):
             flat = [
@@ -63,19 +64,20 @@ class Rounds(Strategy):
                 self.alive[name] &= ~part.view_as(p)
                 p.masked_fill_(~self.alive[name], 0)
 
-    def ranked_together(self, model: Classifier) -> list[list[str]]:
+    def ranked_together(self, model: Model) -> list[list[str]]:
         names = list(model.shared)
         if self.settings.scope == "global":
             return [names]
         layers = dict.fromkeys(name.rpartition(".")[0] for name in names)
         return [[name for name in names if name.rpartition(".")[0] == layer] for layer in layers]
 
-    def edit_gradients(self, model: Classifier, batch: Batch) -> None:
+    def edit_gradients(self, model: Model, batch: Batch) -> None:
         for name, alive in self.alive.items():
-            model.params[name].grad.mul_(alive)  # type: ignore[union-attr]
+            if (gradient := model.params[name].grad) is not None:
+                gradient.mul_(alive)
 
     @torch.no_grad()
-    def after_step(self, model: Classifier, batch: Batch) -> None:
+    def after_step(self, model: Model, batch: Batch) -> None:
         for name, alive in self.alive.items():
             model.params[name].mul_(alive)
 
@@ -198,11 +200,11 @@ def build_trainer(settings: Settings, stream: Stream, seeds: tuple[int, ...], de
     return Trainer(model, strategy, stream, settings.training)
 
 
-def layer_names(model: Classifier) -> dict[str, str]:
+def layer_names(model: Model) -> dict[str, str]:
     """Parameter -> what table IV calls it: 'network.blocks.0.weight' -> 'layer1 W'."""
     kind = {"weight": "W", "bias": "b"}
-    parts = {name: name.split(".") for name in model.shared}
-    return {name: f"layer{int(number) + 1} {kind[what]}" for name, (_, _, number, what) in parts.items()}
+    slots = {name: model.slots[name] for name in model.shared}
+    return {name: f"layer{(slot.block or 0) + 1} {kind[slot.kind]}" for name, slot in slots.items()}
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from clbench.learn.task import Batch, Task
-from clbench.models.classifier import Classifier
+from clbench.models.base import Model
 from clbench.registry import strategies
 from clbench.strategies.replay import Replay, as_batch
 
@@ -31,7 +31,7 @@ class AGEM(Replay):
 
     paper = "Chaudhry et al. 2019, Efficient lifelong learning with A-GEM"
 
-    def edit_gradients(self, model: Classifier, batch: Batch) -> None:
+    def edit_gradients(self, model: Model, batch: Batch) -> None:
         drawn = self.draw(model)
         if drawn is None:
             return
@@ -39,12 +39,15 @@ class AGEM(Replay):
         reference = self.reference(model, as_batch(drawn, batch.task), trained)
         project([p.grad for p in trained if p.grad is not None], reference)
 
-    def reference(self, model: Classifier, memory: Batch, trained: list[Tensor]) -> Sequence[Tensor]:
+    def reference(self, model: Model, memory: Batch, trained: list[Tensor]) -> Sequence[Tensor]:
         """g_ref: the gradients of the loss on a memory batch, [S, ...] a parameter."""
-        return torch.autograd.grad(self.loss_on(model, memory).sum(), trained)
+        with model.statistics_held():  # a pass that only measures
+            return torch.autograd.grad(
+                self.loss_on(model, memory).sum(), trained, allow_unused=True, materialize_grads=True
+            )
 
     def end_task(self, trainer: Trainer, task: Task) -> None:
-        for x, y in trainer.sweep(task.train, AT_ONCE):
+        for x, y in trainer.sweep(task, task.train, AT_ONCE):
             self.remember(trainer.model, x, y, task)
 
 

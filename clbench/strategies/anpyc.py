@@ -14,13 +14,19 @@ from clbench.learn.importance import measured
 from clbench.learn.params import Params
 from clbench.learn.pruning import lowest
 from clbench.learn.task import Batch, Stream, Task
-from clbench.models.classifier import Classifier
+from clbench.models.base import Model
 from clbench.options import Count, NonNegative, Percent, Positive
 from clbench.registry import strategies
 from clbench.strategies.quadratic import Quadratic
 
 if TYPE_CHECKING:
     from clbench.learn.trainer import Trainer
+
+NEEDED_BY = {
+    "entropy": ("uncertainty",),
+    "loss": ("likelihood",),
+    "ewc": ("likelihood",),
+}  # importance -> of a model
 
 
 @strategies.register("anpyc")
@@ -60,7 +66,10 @@ class ANPyC(Quadratic):
 
     remembers: ClassVar[tuple[str, ...]] = ("omega", "anchor", "free")
 
-    def start(self, model: Classifier, stream: Stream) -> None:
+    def needs(self) -> tuple[str, ...]:
+        return NEEDED_BY.get(self.importance, ())
+
+    def start(self, model: Model, stream: Stream) -> None:
         super().start(model, stream)
         self.free = {n: torch.ones_like(p, dtype=torch.bool) for n, p in model.shared.items()}  # M^{1:t}
 
@@ -93,7 +102,7 @@ class ANPyC(Quadratic):
             yield drawn or self.measure(trainer, task)
 
     @torch.no_grad()
-    def cut(self, model: Classifier, scores: Params, share: float) -> None:
+    def cut(self, model: Model, scores: Params, share: float) -> None:
         """Mark the lowest share of what every earlier task left free, and set it to zero."""
         for name, p in model.shared.items():
             self.pruned[name] = lowest(scores[name], self.free[name], share, ties=p.detach().abs())
@@ -110,13 +119,14 @@ class ANPyC(Quadratic):
         self.omega = {n: torch.maximum(omega, new[n]) for n, omega in self.omega.items()}
         return None
 
-    def edit_gradients(self, model: Classifier, batch: Batch) -> None:
+    def edit_gradients(self, model: Model, batch: Batch) -> None:
         super().edit_gradients(model, batch)
         for name, cut in self.pruned.items():
-            model.params[name].grad.masked_fill_(cut, 0)  # type: ignore[union-attr]
+            if (gradient := model.params[name].grad) is not None:
+                gradient.masked_fill_(cut, 0)
 
     @torch.no_grad()
-    def after_step(self, model: Classifier, batch: Batch) -> None:
+    def after_step(self, model: Model, batch: Batch) -> None:
         super().after_step(model, batch)
         for name, cut in self.pruned.items():
             model.params[name].masked_fill_(cut, 0)  # adaptive steps move weights whose gradient is zero

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from torch import Tensor
 
@@ -11,7 +11,7 @@ from clbench.costs import Cost
 from clbench.errors import UserError
 from clbench.learn.params import Params
 from clbench.learn.task import Batch, Scenario, Stream, Task
-from clbench.models.classifier import Classifier
+from clbench.models.base import CAPABILITIES, Model
 
 if TYPE_CHECKING:
     from clbench.learn.trainer import Trainer
@@ -27,23 +27,28 @@ class Strategy:
     paper: ClassVar[str] = ""  # authors, year, title
     stores: ClassVar[tuple[Cost, ...]] = ()  # bytes of what it remembers
     scenarios: ClassVar[tuple[Scenario, ...]] = ("task", "domain", "class")  # that it can work in
-    gates: ClassVar[bool] = False  # multiplies hidden units, so the network must take gates
-    masks: ClassVar[bool] = False  # gives each task weights of its own, so nothing else may change with a task
+    # What running statistics do after the first task: move on with every task; stay, as the weights do; or move,
+    # and each task keeps its own, as it keeps its mask.
+    statistics: ClassVar[Literal["running", "frozen", "per-task"]] = "running"
     remembers: ClassVar[tuple[str, ...]] = ()
     protocol: ClassVar[str] = "sequential"  # joint: all tasks at once in stage 1
     single_head: ClassVar[bool] = False  # in the task scenario: one head for all tasks
 
-    def unfit(self, scenario: Scenario, model: Classifier) -> str | None:
+    def unfit(self, scenario: Scenario, model: Model) -> str | None:
         """Why the method cannot work here, as the end of a sentence that begins with its name; else None."""
         if scenario not in self.scenarios:
             return f"needs to know the task of a test image: --scenario {self.scenarios[0]}, not {scenario}"
-        if self.gates and not model.gateable:
-            return "gates hidden units, and this network takes no gates (it has no blocks and widths)"
-        if self.masks and model.buffers:
-            return "keeps weights for each task, and this network has running statistics that all tasks change"
-        return None
+        return next((CAPABILITIES[need] for need in self.needs() if need not in model.offers), None)
 
-    def start(self, model: Classifier, stream: Stream) -> None:
+    def needs(self) -> tuple[str, ...]:
+        """What it asks of a model, names of CAPABILITIES; with its options as they are."""
+        return ()
+
+    def statistics_move(self, task: Task) -> bool:
+        """Whether running statistics move in a fit to `task` that begins now."""
+        return self.statistics != "frozen" or task.index == 0
+
+    def start(self, model: Model, stream: Stream) -> None:
         """Once a stream, before the first task."""
 
     def begin_task(self, trainer: Trainer, task: Task) -> None:
@@ -56,26 +61,26 @@ class Strategy:
     def end_task(self, trainer: Trainer, task: Task) -> None:
         """After each task, before it is scored."""
 
-    def trainable(self, model: Classifier, task: Task) -> Params:
+    def trainable(self, model: Model, task: Task) -> Params:
         """The parameters that `task` may change."""
         return model.params
 
-    def outputs(self, model: Classifier, x: Tensor, task: Task) -> Tensor:
-        """The only way a model is used, in training and in evaluation: x [S, B, ...] -> [S, B, columns]."""
+    def outputs(self, model: Model, x: Tensor, task: Task) -> Any:
+        """The only way a model is used, in training and in evaluation: x [S, B, ...] -> [S, B, ...]."""
         return model(x, task)
 
-    def loss(self, model: Classifier, batch: Batch) -> Tensor:
+    def loss(self, model: Model, batch: Batch) -> Tensor:
         """What is minimised, [S]."""
         return self.loss_on(model, batch)
 
-    def loss_on(self, model: Classifier, batch: Batch) -> Tensor:
+    def loss_on(self, model: Model, batch: Batch) -> Tensor:
         """The task's own loss on a batch, [S]."""
         return model.loss(self.outputs(model, batch.x, batch.task), batch)
 
-    def edit_gradients(self, model: Classifier, batch: Batch) -> None:
+    def edit_gradients(self, model: Model, batch: Batch) -> None:
         """After backward, before the optimiser's step."""
 
-    def after_step(self, model: Classifier, batch: Batch) -> None:
+    def after_step(self, model: Model, batch: Batch) -> None:
         """After the optimiser's step."""
 
     def samples(self, task: Task, stream: Stream, epochs: float) -> float:

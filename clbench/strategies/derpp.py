@@ -11,7 +11,7 @@ from torch import Tensor
 from clbench.costs import Cost
 from clbench.learn.params import Params
 from clbench.learn.task import Batch, Stream, Task
-from clbench.models.classifier import Classifier
+from clbench.models.base import Model
 from clbench.options import NonNegative
 from clbench.registry import strategies
 from clbench.strategies.replay import Replay, as_batch
@@ -34,13 +34,16 @@ class DERPP(Replay):
     stores = (*Replay.stores, Cost(4, "output of a stored image"))
     with_logits: ClassVar[bool] = True
 
-    def start(self, model: Classifier, stream: Stream) -> None:
+    def needs(self) -> tuple[str, ...]:
+        return ("labels",)
+
+    def start(self, model: Model, stream: Stream) -> None:
         super().start(model, stream)
         own = stream.scenario == "task"
         spans = [(task.columns[0] if own else 0, task.columns[1]) for task in stream.tasks]
         self.spans = torch.tensor(spans, device=model.device)  # columns that an image of each task had
 
-    def loss(self, model: Classifier, batch: Batch) -> Tensor:
+    def loss(self, model: Model, batch: Batch) -> Tensor:
         outputs = self.outputs(model, batch.x, batch.task)
         self.logits = outputs.detach()
         loss = model.loss(outputs, batch)
@@ -50,7 +53,7 @@ class DERPP(Replay):
             loss = loss + self.beta * self.loss_on(model, as_batch(drawn, batch.task))
         return loss
 
-    def distance(self, model: Classifier, drawn: Params, task: Task) -> Tensor:
+    def distance(self, model: Model, drawn: Params, task: Task) -> Tensor:
         """Mean over a memory batch of the mean squared change of an image's logits, [S]."""
         now = self.outputs(model, drawn["x"], as_batch(drawn, task).task)
         span, column = self.spans[drawn["owner"]], torch.arange(now.shape[-1], device=now.device)
@@ -58,7 +61,7 @@ class DERPP(Replay):
         change = (now - drawn["logits"][..., : now.shape[-1]]).square().masked_fill(~had, 0)
         return (change.sum(-1) / had.sum(-1)).mean(1)
 
-    def after_step(self, model: Classifier, batch: Batch) -> None:
+    def after_step(self, model: Model, batch: Batch) -> None:
         if batch.epoch == 0:
             logits = torch.zeros(*batch.y.shape, model.stream.outputs, device=model.device)
             logits[..., model.columns(batch.task)] = self.logits

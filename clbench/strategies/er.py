@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from clbench.learn.task import Batch
-from clbench.models.classifier import Classifier
+from clbench.models.base import Model
 from clbench.registry import strategies
 from clbench.strategies.replay import Replay, as_batch
 
@@ -23,12 +23,12 @@ class ER(Replay):
 
     paper = "Chaudhry et al. 2019, On tiny episodic memories in continual learning"
 
-    def loss(self, model: Classifier, batch: Batch) -> Tensor:
+    def loss(self, model: Model, batch: Batch) -> Tensor:
         """One mean over the batch and the memory batch."""
         drawn = self.draw(model)
         return self.loss_on(model, batch if drawn is None else union(batch, as_batch(drawn, batch.task)))
 
-    def after_step(self, model: Classifier, batch: Batch) -> None:
+    def after_step(self, model: Model, batch: Batch) -> None:
         if batch.epoch == 0:
             self.remember(model, batch.x, batch.y, batch.task)
 

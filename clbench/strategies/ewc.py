@@ -10,7 +10,7 @@ import torch
 from clbench.learn.importance import Labels, fisher
 from clbench.learn.params import Params
 from clbench.learn.task import Task
-from clbench.models.classifier import Classifier
+from clbench.models.base import Model
 from clbench.options import NonNegative
 from clbench.registry import strategies
 from clbench.strategies.quadratic import Quadratic
@@ -37,6 +37,9 @@ class EWC(Quadratic):
     anchors: Annotated[Literal["huszar", "online", "separate"], "how tasks are accumulated"] = "huszar"
     gamma: Annotated[float, "decay of the Fisher a task, with anchors=online"] = 1.0
 
+    def needs(self) -> tuple[str, ...]:
+        return (*super().needs(), "likelihood")
+
     def measure(self, trainer: Trainer, task: Task) -> Params:
         return fisher(trainer, task, self.fisher)
 
@@ -46,7 +49,7 @@ class EWC(Quadratic):
         for name, omega in self.omega.items():
             omega.mul_(decay).add_(new[name])
 
-    def move_anchor(self, model: Classifier) -> None:
+    def move_anchor(self, model: Model) -> None:
         if self.anchors != "separate":
             return super().move_anchor(model)
         for name, p in model.shared.items():

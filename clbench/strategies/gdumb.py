@@ -11,7 +11,7 @@ from clbench.costs import Cost
 from clbench.learn.memory import Balanced, of_all_so_far
 from clbench.learn.params import copies
 from clbench.learn.task import Stream, Task
-from clbench.models.classifier import Classifier
+from clbench.models.base import Model
 from clbench.options import Count, Natural
 from clbench.registry import strategies
 from clbench.strategies.base import Strategy
@@ -37,10 +37,10 @@ class GDumb(Strategy):
     stores = (Cost(4, "pixel of a stored image"), Cost(16, "stored image"), Cost(8, "run"))
     remembers: ClassVar[tuple[str, ...]] = ("stored",)
 
-    def start(self, model: Classifier, stream: Stream) -> None:
+    def start(self, model: Model, stream: Stream) -> None:
         self.memory = Balanced(len(model.seeds), self.memory_size, stream, model.device)
         self.stored = self.memory.tensors
-        self.initial = copies({**model.params, **model.buffers})  # which the seed alone decides
+        self.initial = copies(model.state())  # which the seed alone decides
 
     def learn(self, trainer: Trainer, task: Task) -> None:
         self.memory.add(task, trainer.model.active, trainer.generators("memory"))
@@ -51,8 +51,8 @@ class GDumb(Strategy):
         trainer.fit(self.on_memory(task), epochs, lr_step=falls)
 
     @torch.no_grad()
-    def begin_anew(self, model: Classifier) -> None:
-        for name, tensor in {**model.params, **model.buffers}.items():
+    def begin_anew(self, model: Model) -> None:
+        for name, tensor in model.state().items():
             tensor[model.active] = self.initial[name][model.active]
 
     def on_memory(self, task: Task) -> Task:

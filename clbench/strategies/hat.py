@@ -12,7 +12,7 @@ from clbench.costs import Cost
 from clbench.errors import UserError
 from clbench.learn.params import Params, copies, generator
 from clbench.learn.task import Batch, Scenario, Stream, Task
-from clbench.models.classifier import Classifier
+from clbench.models.base import Model
 from clbench.options import NonNegative, Positive
 from clbench.registry import strategies
 from clbench.strategies.base import Strategy
@@ -38,21 +38,34 @@ class HAT(Strategy):
     paper = "Serrà et al. 2018, Overcoming catastrophic forgetting with hard attention to the task"
     stores = (Cost(4, "hidden unit", per_task=True), Cost(4, "hidden unit"))
     scenarios = ("task",)
-    gates = True
+    statistics = "per-task"
     remembers = ("embeddings", "taken")
 
     sparsity: Annotated[NonNegative, "c, weight of the share of unused units a task opens"] = 0.75
     s_max: Annotated[Positive, "slope of the gates after training"] = 400.0
 
-    def unfit(self, scenario: Scenario, model: Classifier) -> str | None:
+    def unfit(self, scenario: Scenario, model: Model) -> str | None:
         if problem := super().unfit(scenario, model):
             return problem
-        blocks = tuple(f"network.blocks.{k}." for k in range(len(model.units)))
-        if any(not name.startswith(blocks) for name in model.shared):
+        slots = {name: model.slots[name] for name in model.shared}
+        if any(slot.block is None or slot.block >= len(model.units) for slot in slots.values()):
             return "protects the weights of gated blocks, and this network has weights outside of them"
+        if not all(self.protectable(model, name) for name in slots):
+            return (
+                "protects a weight between two gated units, and this network has weights that are between others"
+            )
         return None
 
-    def start(self, model: Classifier, stream: Stream) -> None:
+    def needs(self) -> tuple[str, ...]:
+        return ("gates",)
+
+    def protectable(self, model: Model, name: str) -> bool:
+        """Whether a parameter [S, units of its block, (a multiple of) the units of the block before, ...]."""
+        block, shape = model.slots[name].block or 0, model.params[name].shape
+        from_units = len(shape) < 3 or not block or shape[2] % model.units[block - 1] == 0
+        return shape[1] == model.units[block] and from_units
+
+    def start(self, model: Model, stream: Stream) -> None:
         if self.s_max < 1:
             raise UserError(
                 f"strategy.s_max is {self.s_max}; the gates' slope rises to it from 1/s_max: at least 1"
@@ -80,11 +93,11 @@ class HAT(Strategy):
         self.kept = self.protected(trainer.model) if task.index > 0 else {}
         self.before = copies({name: trainer.model.params[name] for name in self.kept})
 
-    def protected(self, model: Classifier) -> Params:
+    def protected(self, model: Model) -> Params:
         """min(a_out, a_in) of the units earlier tasks use: what a step of each shared weight loses, [S, ...]."""
         found: Params = {}
         for name, p in model.shared.items():
-            layer = int(name.split(".")[2])
+            layer = model.slots[name].block or 0
             share = self.taken[str(layer)]
             share = share.view(*share.shape, *[1] * (p.dim() - 2))
             if p.dim() > 2 and layer > 0:
@@ -102,13 +115,13 @@ class HAT(Strategy):
         """The gates of every layer, [S, 1, units]."""
         return [gate(s * e).unsqueeze(1) for e in self.of(task).values()]
 
-    def outputs(self, model: Classifier, x: Tensor, task: Task) -> Tensor:
+    def outputs(self, model: Model, x: Tensor, task: Task) -> Tensor:
         return model(x, task, [a.detach() for a in self.attention(task, self.s_max)])
 
-    def trainable(self, model: Classifier, task: Task) -> Params:
+    def trainable(self, model: Model, task: Task) -> Params:
         return {**model.params, **{f"embeddings.{task.index}/{k}": e for k, e in self.of(task).items()}}
 
-    def loss(self, model: Classifier, batch: Batch) -> Tensor:
+    def loss(self, model: Model, batch: Batch) -> Tensor:
         gates = self.attention(batch.task, self.slope(batch))
         outputs = model(batch.x, batch.task, gates)
         return model.loss(outputs, batch) + self.sparsity * self.opened(gates)
@@ -124,7 +137,7 @@ class HAT(Strategy):
         new = torch.stack([(a.squeeze(1) * u).sum(1) for a, u in zip(gates, unused, strict=True)]).sum(0)
         return torch.where(left > 0, new / left.clamp(min=torch.finfo(left.dtype).tiny), 0)
 
-    def edit_gradients(self, model: Classifier, batch: Batch) -> None:
+    def edit_gradients(self, model: Model, batch: Batch) -> None:
         """Embeddings learn as if s were s_max all the time, whatever it is (section 2.5)."""
         s = self.slope(batch)
         for e in self.of(batch.task).values():
@@ -132,7 +145,7 @@ class HAT(Strategy):
             e.grad.mul_(self.s_max / s * rising / (e.detach().cosh() + 1))  # type: ignore[union-attr]
 
     @torch.no_grad()
-    def after_step(self, model: Classifier, batch: Batch) -> None:
+    def after_step(self, model: Model, batch: Batch) -> None:
         for e in self.of(batch.task).values():
             e.clamp_(-LARGEST, LARGEST)
         for name, kept in self.kept.items():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from clbench.learn.task import Stream, Task
-from clbench.models.classifier import Classifier
+from clbench.models.base import Model
 from clbench.registry import strategies
 from clbench.strategies.base import Strategy
 
@@ -27,7 +27,7 @@ class Joint(Strategy):
 
     protocol: ClassVar[str] = "joint"
 
-    def start(self, model: Classifier, stream: Stream) -> None:
+    def start(self, model: Model, stream: Stream) -> None:
         self.union = stream.union()
         self.last = len(stream.tasks)
 

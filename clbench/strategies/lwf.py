@@ -10,7 +10,7 @@ from torch import Tensor
 
 from clbench.learn.params import Params
 from clbench.learn.task import Batch, Stream, Task
-from clbench.models.classifier import Classifier
+from clbench.models.base import Model
 from clbench.options import Natural, NonNegative, Positive
 from clbench.registry import strategies
 from clbench.strategies.base import Strategy
@@ -28,7 +28,9 @@ class LwF(Strategy):
 
     loss = cross-entropy + lam · τ² · Σ over old heads KL(teacher / τ ‖ now / τ), a batch's mean. The factor τ²
     keeps the gradient's size independent of τ (Hinton et al. 2015). The teacher, the network as it was before the
-    task, is asked once for all of the task's images. In the scenarios domain and class the old head is one.
+    task, is asked once, in evaluation mode, for all of the task's images. Running statistics move with the new
+    task's images; while the new head warms up alone they stay, as the shared weights do. In the scenarios domain
+    and class the old head is one.
     """
 
     paper = "Li & Hoiem 2017, Learning without forgetting"
@@ -37,7 +39,7 @@ class LwF(Strategy):
     temperature: Annotated[Positive, "τ, that softens both distributions"] = 2.0
     warmup_epochs: Annotated[Natural, "epochs in which the new head trains alone first"] = 0
 
-    def start(self, model: Classifier, stream: Stream) -> None:
+    def start(self, model: Model, stream: Stream) -> None:
         self.warming = False
 
     def begin_task(self, trainer: Trainer, task: Task) -> None:
@@ -54,7 +56,7 @@ class LwF(Strategy):
     def record(self, trainer: Trainer, task: Task) -> Tensor:
         """What the old heads say of the task's training images now, [S, N, old columns]."""
         old = self.heads[-1].stop
-        sweep = trainer.sweep(task.train, AT_ONCE)
+        sweep = trainer.sweep(task, task.train, AT_ONCE)
         return torch.cat([self.outputs(trainer.model, x, self.every)[..., :old] for x, _ in sweep], dim=1)
 
     def learn(self, trainer: Trainer, task: Task) -> None:
@@ -64,10 +66,16 @@ class LwF(Strategy):
             self.warming = False
         trainer.fit(task)
 
-    def trainable(self, model: Classifier, task: Task) -> Params:
+    def needs(self) -> tuple[str, ...]:
+        return ("labels",)
+
+    def statistics_move(self, task: Task) -> bool:
+        return not self.warming
+
+    def trainable(self, model: Model, task: Task) -> Params:
         return {n: p for n, p in model.params.items() if not (self.warming and n in model.shared)}
 
-    def loss(self, model: Classifier, batch: Batch) -> Tensor:
+    def loss(self, model: Model, batch: Batch) -> Tensor:
         if not self.teaches or self.warming:
             return super().loss(model, batch)
         assert batch.index is not None  # the loop says which rows it shows

@@ -13,7 +13,7 @@ from clbench.errors import UserError
 from clbench.learn.params import Params, copies
 from clbench.learn.pruning import lowest
 from clbench.learn.task import Batch, Stream, Task
-from clbench.models.classifier import Classifier
+from clbench.models.base import Model
 from clbench.options import Natural, Percent, Positive
 from clbench.registry import strategies
 from clbench.strategies.base import Strategy
@@ -29,14 +29,15 @@ MOST_TASKS = 255  # an owner is a byte
 class PackNet(Strategy):
     """Train, prune by magnitude layer by layer, train what is left again (Mallya & Lazebnik 2018, section 3).
 
-    A task answers with its own weights and those of earlier tasks. Biases belong to the first task, as in the
-    paper. The last task has nobody to leave weights to and is not pruned (prune_last).
+    A task answers with its own weights, those of earlier tasks and the running statistics as it left them. Biases
+    and the weights of normalisation layers belong to the first task, as in the paper. The last task has nobody to
+    leave weights to and is not pruned (prune_last).
     """
 
     paper = "Mallya & Lazebnik 2018, PackNet: adding multiple tasks to a single network by iterative pruning"
     stores = (Cost(1, "connection"),)
     scenarios = ("task",)
-    masks = True
+    statistics = "per-task"
     remembers = ("owner",)
 
     prune: Annotated[Percent, "percent of the weights a task trained that it gives up, in each layer"] = 50.0
@@ -44,23 +45,23 @@ class PackNet(Strategy):
     retrain_rate: Annotated[Positive, "factor of the learning rate in those epochs"] = 1.0
     prune_last: Annotated[bool, "prune after the last task too"] = False
 
-    def start(self, model: Classifier, stream: Stream) -> None:
+    def start(self, model: Model, stream: Stream) -> None:
         if len(stream.tasks) > MOST_TASKS:
             raise UserError(f"packnet can keep {MOST_TASKS} tasks apart, the stream has {len(stream.tasks)}")
         self.owner = {  # 0: free, t: kept by the task that was learned t-th
             name: torch.zeros_like(p, dtype=torch.uint8, requires_grad=False)
             for name, p in model.shared.items()
-            if p.dim() > 2
+            if model.slots[name].kind == "weight"
         }
 
     def begin_task(self, trainer: Trainer, task: Task) -> None:
         self.freeze(trainer.model, {name: owner > 0 for name, owner in self.owner.items()})
 
-    def freeze(self, model: Classifier, frozen: Params) -> None:
+    def freeze(self, model: Model, frozen: Params) -> None:
         """From here on these weights stay as they are."""
         self.frozen, self.held = frozen, copies({name: model.params[name] for name in frozen})
 
-    def trainable(self, model: Classifier, task: Task) -> Params:
+    def trainable(self, model: Model, task: Task) -> Params:
         biases = model.shared.keys() - self.owner.keys() if task.index > 0 else ()
         return {name: p for name, p in model.params.items() if name not in biases}
 
@@ -79,7 +80,7 @@ class PackNet(Strategy):
         return self.retrain_epochs if self.given_up(task, stream) else 0
 
     @torch.no_grad()
-    def claim(self, model: Classifier, task: Task, percent: float) -> None:
+    def claim(self, model: Model, task: Task, percent: float) -> None:
         """Give up the smallest `percent` of the free weights and make the others the task's own."""
         for name, owner in self.owner.items():
             free, p = owner == 0, model.params[name]
@@ -88,17 +89,18 @@ class PackNet(Strategy):
             p.masked_fill_(given_up, 0)
         self.freeze(model, {name: owner != task.index + 1 for name, owner in self.owner.items()})
 
-    def edit_gradients(self, model: Classifier, batch: Batch) -> None:
+    def edit_gradients(self, model: Model, batch: Batch) -> None:
         for name, frozen in self.frozen.items():
-            model.params[name].grad.masked_fill_(frozen, 0)  # type: ignore[union-attr]
+            if (gradient := model.params[name].grad) is not None:
+                gradient.masked_fill_(frozen, 0)
 
     @torch.no_grad()
-    def after_step(self, model: Classifier, batch: Batch) -> None:
+    def after_step(self, model: Model, batch: Batch) -> None:
         for name, frozen in self.frozen.items():  # momentum and adaptive steps move weights without a gradient
             p = model.params[name]
             torch.where(frozen, self.held[name], p, out=p.detach())
 
-    def outputs(self, model: Classifier, x: Tensor, task: Task) -> Tensor:
+    def outputs(self, model: Model, x: Tensor, task: Task) -> Tensor:
         if task.index + 1 >= model.seen:
             return model(x, task)  # the newest: there are no later weights
         mine = {name: (owner > 0) & (owner <= task.index + 1) for name, owner in self.owner.items()}

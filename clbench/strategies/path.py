@@ -9,7 +9,7 @@ import torch
 
 from clbench.learn.params import Params, copies, zeros
 from clbench.learn.task import Batch, Stream, Task
-from clbench.models.classifier import Classifier
+from clbench.models.base import Model
 from clbench.strategies.quadratic import Quadratic
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class PathIntegral(Quadratic):
 
     factor: ClassVar[float] = 2.0
 
-    def start(self, model: Classifier, stream: Stream) -> None:
+    def start(self, model: Model, stream: Stream) -> None:
         super().start(model, stream)
         self.path = zeros(model.shared)  # -Σ g · ΔW, [S, ...]
 
@@ -33,14 +33,14 @@ class PathIntegral(Quadratic):
         self.before = copies(trainer.model.shared)  # W before the next step
         self.gradient: Params = {}  # of the task loss alone, between backward and the step
 
-    def edit_gradients(self, model: Classifier, batch: Batch) -> None:
+    def edit_gradients(self, model: Model, batch: Batch) -> None:
         for name, p in model.shared.items():
             if p.grad is not None:
                 self.gradient[name] = p.grad  # no copy: neither pull nor optimiser changes it in place
         super().edit_gradients(model, batch)
 
     @torch.no_grad()
-    def after_step(self, model: Classifier, batch: Batch) -> None:
+    def after_step(self, model: Model, batch: Batch) -> None:
         super().after_step(model, batch)
         for name, gradient in self.gradient.items():
             p, before = model.params[name], self.before[name]

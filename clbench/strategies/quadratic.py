@@ -11,7 +11,7 @@ from torch import Tensor
 from clbench.costs import Cost
 from clbench.learn.params import Params, copies, zeros
 from clbench.learn.task import Batch, Stream, Task
-from clbench.models.classifier import Classifier
+from clbench.models.base import Model
 from clbench.options import NonNegative
 from clbench.strategies.base import Strategy
 
@@ -35,7 +35,7 @@ class Quadratic(Strategy):
     factor: ClassVar[float] = 1.0  # of the pull's gradient: 2 where the paper's penalty has no 1/2
     remembers: ClassVar[tuple[str, ...]] = ("omega", "anchor")
 
-    def start(self, model: Classifier, stream: Stream) -> None:
+    def start(self, model: Model, stream: Stream) -> None:
         self.omega = zeros(model.shared)  # Ω, importance accumulated over the tasks so far
         self.anchor = copies(model.shared)  # W*
 
@@ -55,15 +55,15 @@ class Quadratic(Strategy):
         self.add_importance(self.measure(trainer, task))
         self.move_anchor(trainer.model)
 
-    def move_anchor(self, model: Classifier) -> None:
+    def move_anchor(self, model: Model) -> None:
         for name, p in model.shared.items():
             self.anchor[name].copy_(p.detach())
 
-    def edit_gradients(self, model: Classifier, batch: Batch) -> None:
+    def edit_gradients(self, model: Model, batch: Batch) -> None:
         if self.pulls and self.consolidation == "gradient":
             self.add_pull(model)
 
-    def add_pull(self, model: Classifier) -> None:
+    def add_pull(self, model: Model) -> None:
         for name, p in model.shared.items():
             if p.grad is not None:
                 away = torch.sub(p.detach(), self.anchor[name])
@@ -71,13 +71,13 @@ class Quadratic(Strategy):
                 p.grad = torch.addcmul(p.grad, self.omega[name], away, value=self.factor * self.lam, out=away)
 
     @torch.no_grad()
-    def after_step(self, model: Classifier, batch: Batch) -> None:
+    def after_step(self, model: Model, batch: Batch) -> None:
         if not (self.pulls and self.consolidation == "proximal"):
             return
         if batch.rate != self.k_at:
             self.k, self.k_at = self.proximal_weights(batch.rate), batch.rate
         for name, p in model.shared.items():
-            if p.requires_grad:
+            if p.requires_grad and p.grad is not None:
                 k, one_and_k = self.k[name]
                 p.addcmul_(k, self.anchor[name]).div_(one_and_k)
 

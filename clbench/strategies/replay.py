@@ -12,7 +12,7 @@ from clbench.costs import Cost
 from clbench.learn.memory import Reservoir, of_all_so_far
 from clbench.learn.params import Params
 from clbench.learn.task import Batch, Stream, Task
-from clbench.models.classifier import Classifier
+from clbench.models.base import Model
 from clbench.options import Count, Natural
 from clbench.strategies.base import Strategy
 
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 class Replay(Strategy):
     """Keeps a uniform sample of the images met and shows some of them again.
 
-    `replay` is the default batch size: the papers' memory batches are as large as their batches.
+    `replay` is the default batch size: the papers' memory batches are as large as their batches. Where a loss is
+    taken on a memory batch, running statistics move with its images too.
     """
 
     memory_size: Annotated[Count, "images kept in all"] = 200
@@ -38,7 +39,7 @@ class Replay(Strategy):
     remembers: ClassVar[tuple[str, ...]] = ("stored",)
     with_logits: ClassVar[bool] = False  # whether the reservoir keeps outputs too
 
-    def start(self, model: Classifier, stream: Stream) -> None:
+    def start(self, model: Model, stream: Stream) -> None:
         outputs = stream.outputs if self.with_logits else 0
         seeds, shape = len(model.seeds), stream.input_shape
         self.memory = Reservoir(seeds, self.memory_size, shape, model.device, outputs)
@@ -49,12 +50,12 @@ class Replay(Strategy):
         self.for_places = trainer.generators("memory")
         self.for_batches = trainer.generators("replay")
 
-    def remember(self, model: Classifier, x: Tensor, y: Tensor, task: Task, **more: Tensor) -> None:
+    def remember(self, model: Model, x: Tensor, y: Tensor, task: Task, **more: Tensor) -> None:
         """Show images of `task` to the reservoir: x [S, B, ...], y [S, B]."""
         images: Params = {"x": x, "y": y, "owner": torch.full_like(y, task.index), **more}
         self.memory.add(images, model.active, self.for_places)
 
-    def draw(self, model: Classifier) -> Params | None:
+    def draw(self, model: Model) -> Params | None:
         """A memory batch as it is stored; None while there is none."""
         return self.memory.draw(self.replay, model.active, self.for_batches)
 

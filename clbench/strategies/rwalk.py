@@ -11,7 +11,7 @@ from clbench.costs import Cost
 from clbench.learn.importance import fisher_of
 from clbench.learn.params import Params, copies, zeros
 from clbench.learn.task import Batch, Stream, Task
-from clbench.models.classifier import Classifier
+from clbench.models.base import Model
 from clbench.options import Count, Positive, Share
 from clbench.registry import strategies
 from clbench.strategies.path import PathIntegral
@@ -45,7 +45,10 @@ class RWalk(PathIntegral):
     interval: Annotated[Count, "steps between two updates of Fisher and score"] = 10
     epsilon: Annotated[Positive, "damping of the division by the distance"] = 1e-3
 
-    def start(self, model: Classifier, stream: Stream) -> None:
+    def needs(self) -> tuple[str, ...]:
+        return (*super().needs(), "likelihood")
+
+    def start(self, model: Model, stream: Stream) -> None:
         super().start(model, stream)
         self.fisher, self.score = zeros(model.shared), zeros(model.shared)
 
@@ -56,20 +59,20 @@ class RWalk(PathIntegral):
         self.since = copies(trainer.model.shared)  # W at the last update
 
     @torch.no_grad()
-    def after_step(self, model: Classifier, batch: Batch) -> None:
+    def after_step(self, model: Model, batch: Batch) -> None:
         super().after_step(model, batch)
         self.steps += 1
         if self.steps % self.interval == 0:
             self.update_fisher(model, batch)
             self.update_score(model)
 
-    def update_fisher(self, model: Classifier, batch: Batch) -> None:
+    def update_fisher(self, model: Model, batch: Batch) -> None:
         new = fisher_of(self.trainer, batch.task, batch.x, batch.y, self.labels)
         for name, f in self.fisher.items():
             learning = model.active.view(-1, *[1] * (f.dim() - 1))
             f.copy_(torch.where(learning, torch.lerp(f, new[name], self.alpha), f))
 
-    def update_score(self, model: Classifier) -> None:
+    def update_score(self, model: Model) -> None:
         for name, path in self.path.items():
             p = model.params[name].detach()
             distance = 0.5 * self.fisher[name] * (p - self.since[name]).square()

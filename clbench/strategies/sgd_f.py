@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from clbench.learn.params import Params
 from clbench.learn.task import Task
-from clbench.models.classifier import Classifier
+from clbench.models.base import Model
 from clbench.registry import strategies
 from clbench.strategies.base import Strategy
 
@@ -12,11 +12,16 @@ from clbench.strategies.base import Strategy
 @strategies.register("sgd-f")
 @dataclass
 class FrozenSGD(Strategy):
-    """Own head per task, shared layers frozen after the first task (paper, section IV-A: SGD-F)."""
+    """Own head per task, shared layers frozen after the first task (paper, section IV-A: SGD-F).
+
+    Running statistics are frozen with them.
+    """
 
     paper = "Peng et al. 2021, section IV-A: SGD-F"
 
-    def trainable(self, model: Classifier, task: Task) -> Params:
+    statistics = "frozen"
+
+    def trainable(self, model: Model, task: Task) -> Params:
         if task.index == 0:
             return model.params
         return {name: p for name, p in model.params.items() if name not in model.shared}

@@ -11,7 +11,7 @@ from torch import Tensor
 from clbench.costs import Cost
 from clbench.learn.params import generator
 from clbench.learn.task import Stream, Task
-from clbench.models.classifier import Classifier
+from clbench.models.base import Model
 from clbench.options import Fraction
 from clbench.registry import strategies
 from clbench.strategies.base import Strategy
@@ -35,12 +35,15 @@ class XdG(Strategy):
     )
     stores: ClassVar[tuple[Cost, ...]] = (OPEN,)
     scenarios = ("task",)
-    gates = True
+    statistics = "per-task"
     remembers: ClassVar[tuple[str, ...]] = ("open",)
 
     closed: Annotated[Fraction, "share of each layer's units that a task may not use"] = 0.8
 
-    def start(self, model: Classifier, stream: Stream) -> None:
+    def needs(self) -> tuple[str, ...]:
+        return ("gates", *super().needs())
+
+    def start(self, model: Model, stream: Stream) -> None:
         super().start(model, stream)
         draws = [generator(seed, "gates", model.device) for seed in model.seeds]
         self.open = {  # "task/layer" -> bool [S, units]
@@ -53,7 +56,7 @@ class XdG(Strategy):
         """One gate, bool [units]."""
         return torch.randperm(units, generator=draws, device=draws.device) >= round(self.closed * units)
 
-    def outputs(self, model: Classifier, x: Tensor, task: Task) -> Tensor:
+    def outputs(self, model: Model, x: Tensor, task: Task) -> Tensor:
         layers = range(len(model.units))
         return model(x, task, [self.open[f"{task.index}/{k}"].float().unsqueeze(1) for k in layers])
 

@@ -216,7 +216,7 @@ def test_joint_validation_counts_every_task_and_only_its_own_columns() -> None:
     loss = trainer.watched_loss(trainer.strategy.union, torch.zeros(2))
     total, count = torch.zeros(2), 0
     for task in stream.tasks:
-        for x, y in trainer.sweep(task.validation, 100):
+        for x, y in trainer.sweep(task, task.validation, 100):
             total -= model.log_likelihood(model(x, task), y, task).sum(1).detach()
             count += y.shape[1]
     assert torch.allclose(loss, total / count, 1e-5)

@@ -15,7 +15,7 @@ from clbench.registry import networks, strategies
 from clbench.strategies.hat import HAT
 
 SEEDS = (0, 1)
-GATING = [m for m in tiny.METHODS if strategies[m].gates]
+GATING = [m for m in tiny.METHODS if "gates" in strategies[m]().needs()]
 
 
 class GatedMaps(nn.Module):

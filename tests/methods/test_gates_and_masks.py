@@ -22,7 +22,7 @@ from clbench.strategies.packnet import PackNet
 
 def answers(trainer: Trainer, task: Task) -> Tensor:
     """Outputs for all test images of a task."""
-    sweep = trainer.sweep(task.test, 1000)
+    sweep = trainer.sweep(task, task.test, 1000)
     with torch.no_grad():
         return torch.cat([trainer.strategy.outputs(trainer.model, x, task) for x, _ in sweep], 1)
 
@@ -275,7 +275,7 @@ def test_packnet_never_changes_an_earlier_answer(optimizer: str) -> None:
 # -- refusals ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", [m for m in tiny.METHODS if strategies[m].gates])
+@pytest.mark.parametrize("method", [m for m in tiny.METHODS if "gates" in strategies[m]().needs()])
 def test_a_network_without_gates_is_refused(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from clbench.errors import UserError
     from clbench.registry import networks

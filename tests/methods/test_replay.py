@@ -358,7 +358,7 @@ def test_gdumb_validates_on_its_last_task_within_that_task_s_columns() -> None:
     trainer = tiny.train("gdumb", "stream.validation=0.3", "train.stop_on=validation")
     model, task = trainer.model, trainer.stream.tasks[1]
     loss = trainer.watched_loss(trainer.strategy.on_memory(task), torch.zeros(2))
-    for x, y in trainer.sweep(task.validation, 2000):
+    for x, y in trainer.sweep(task, task.validation, 2000):
         assert torch.allclose(loss, -model.log_likelihood(model(x, task), y, task).mean(1), 1e-5)
 
 

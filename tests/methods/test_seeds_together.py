@@ -77,7 +77,7 @@ def test_the_seeds_above_do_stop_apart(method: str) -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_the_batched_form_is_the_unrolled_one_to_rounding(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     unrolled = tiny.train(method, "network.dropout=0.3")
-    monkeypatch.setattr("clbench.models.classifier.lift", lambda device: batched)
+    monkeypatch.setattr("clbench.models.stacked.lift", lambda device: batched)
     lifted = tiny.train(method, "network.dropout=0.3")
     assert lifted.model.run is batched
     for seed in (0, 1):

@@ -101,10 +101,9 @@ def test_progress_reaches_one_in_a_cut_epoch_too() -> None:
 
 def test_patience_watches_the_mean_loss_of_what_a_cut_epoch_showed() -> None:
     trainer = tiny.started(tiny.config("finetuning", "train.lr=1e-12"))
-    task, optimizer = trainer.stream.tasks[0], None
-    trainable = trainer.release(task)
-    optimizer = trainer.new_optimizer(trainable, 1.0)
-    whole, cut = (trainer.epoch(task, task.train, optimizer, trainable, 0, steps) for steps in (4, 1))
+    task = trainer.stream.tasks[0]
+    turns = trainer.turns(task, 1.0)
+    whole, cut = (trainer.epoch(task, task.train, turns, 0, steps) for steps in (4, 1))
     assert torch.allclose(whole, cut, rtol=0.2)
 
 

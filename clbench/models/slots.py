@@ -1,0 +1,58 @@
+"""What each parameter is: shared or a task's own, in which block, a weight, a bias or of a normalisation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+NORMALISATIONS = (_BatchNorm, nn.GroupNorm, nn.LayerNorm, nn.modules.instancenorm._InstanceNorm, nn.RMSNorm)
+
+
+@dataclass(frozen=True)
+class Slot:
+    """The place of one parameter in its model.
+
+    role: `shared` by all tasks, or of a `head`, parts of which belong to one task. block: which gateable block of
+    the network it is in, counted from 0; None: in none. kind: `weight` has two axes or more, `bias` one number a
+    unit, `norm` is of a normalisation layer.
+    """
+
+    role: Literal["shared", "head"]
+    block: int | None
+    kind: Literal["weight", "bias", "norm"]
+
+
+def slots_of(modules: Mapping[str, nn.Module], heads: tuple[str, ...]) -> dict[str, Slot]:
+    """Of every parameter of one seed's modules, by its full name; the modules named in `heads` are heads."""
+    found: dict[str, Slot] = {}
+    for prefix, module in modules.items():
+        role: Literal["shared", "head"] = "head" if prefix in heads else "shared"
+        blocks = blocks_of(module)
+        for path, layer in module.named_modules():
+            for name, p in layer.named_parameters(recurse=False):
+                full = ".".join(part for part in (prefix, path, name) if part)
+                found.setdefault(full, Slot(role, blocks.get(id(p)), kind_of(layer, p.dim())))
+    return found
+
+
+def blocks_of(module: nn.Module) -> dict[int, int]:
+    """Which of the network's `blocks` each parameter, by its id, is in."""
+    blocks = getattr(module, "blocks", None)
+    if not isinstance(blocks, nn.ModuleList | nn.Sequential):
+        return {}
+    return {id(p): k for k, block in enumerate(blocks) for p in block.parameters()}
+
+
+def kind_of(layer: nn.Module, axes: int) -> Literal["weight", "bias", "norm"]:
+    if isinstance(layer, NORMALISATIONS):
+        return "norm"
+    return "weight" if axes > 1 else "bias"
+
+
+def normalises_over_the_batch(modules: Mapping[str, nn.Module]) -> bool:
+    """Whether, in training, an image's outputs depend on the other images of its batch."""
+    return any(isinstance(layer, _BatchNorm) for module in modules.values() for layer in module.modules())
