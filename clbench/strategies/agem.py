@@ -61,5 +61,6 @@ def project(gradients: Sequence[Tensor], reference: Sequence[Tensor]) -> None:
 
 
 def dot(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
-    """Product of each seed's gradients as one vector, [S]."""
-    return torch.stack([(p * q).flatten(1).sum(1) for p, q in zip(a, b, strict=True)]).sum(0)
+    """Product of each seed's gradients as one vector, [S]. A seed at a time: rows of several round differently."""
+    parts = [torch.stack([seed.sum() for seed in p * q]) for p, q in zip(a, b, strict=True)]
+    return torch.stack(parts).sum(0)
