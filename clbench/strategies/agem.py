@@ -62,5 +62,5 @@ def project(gradients: Sequence[Tensor], reference: Sequence[Tensor]) -> None:
 
 def dot(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
     """Product of each seed's gradients as one vector, [S]. A seed at a time: rows of several round differently."""
-    parts = [torch.stack([seed.sum() for seed in p * q]) for p, q in zip(a, b, strict=True)]
-    return torch.stack(parts).sum(0)
+    parts = torch.stack([torch.stack([seed.sum() for seed in p * q]) for p, q in zip(a, b, strict=True)], 1)
+    return torch.stack([seed.sum() for seed in parts])
