@@ -26,7 +26,7 @@ class AGEM(Replay):
     """Averaged gradient episodic memory (Chaudhry et al. 2019, equation 11).
 
     The memory holds images of earlier tasks alone; which of them is left to a reservoir. The gradients are those
-    of all parameters, heads included.
+    of all parameters that learn, heads included.
     """
 
     paper = "Chaudhry et al. 2019, Efficient lifelong learning with A-GEM"
@@ -35,7 +35,7 @@ class AGEM(Replay):
         drawn = self.draw(model)
         if drawn is None:
             return
-        trained = [p for p in model.params.values() if p.grad is not None]
+        trained = [p for p in model.params.values() if p.requires_grad and p.grad is not None]
         reference = self.reference(model, as_batch(drawn, batch.task), trained)
         project([p.grad for p in trained if p.grad is not None], reference)
 
