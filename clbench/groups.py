@@ -162,7 +162,8 @@ class SeedGroup(ABC):
         return [self.new_run(**run) for run in found.record["runs"]]
 
     def keep_checkpoint(self, trainer: Trainer, stage: int, runs: list[Any], keep: Keep) -> None:
-        record = {**self.belongs(stage), "runs": [asdict(run) for run in runs]}
+        slots = {name: asdict(slot) for name, slot in trainer.model.slots.items()}
+        record = {**self.belongs(stage), "runs": [asdict(run) for run in runs], "slots": slots}
         path = checkpoint.path_of(self.folder, stage, self.seeds)
         checkpoint.write(path, checkpoint.collect(trainer), record)
         if keep != "all":

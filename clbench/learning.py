@@ -17,7 +17,7 @@ from clbench.errors import UserError
 from clbench.groups import Machine, SeedGroup
 from clbench.learn.task import Scenario, Stream, Task
 from clbench.learn.trainer import Trainer
-from clbench.registry import models, networks, strategies
+from clbench.registry import model_kind, models, networks, strategies
 from clbench.results import Result, Run
 from clbench.streams.assemble import Common, assemble
 from clbench.streams.find import find, own_file
@@ -97,8 +97,7 @@ def build_trainer(config: Config, stream: Stream, seeds: tuple[int, ...], device
     def network() -> torch.nn.Module:
         return networks[config.network](stream.input_shape, **config.network_options)
 
-    kind = getattr(networks[config.network], "model", "classifier")
-    model = models[kind](network, stream, seeds, device)
+    model = models[model_kind(networks[config.network])](network, stream, seeds, device)
     strategy = strategies[config.method](**config.strategy_options)
     if problem := strategy.unfit(config.scenario, model):
         raise UserError(f"{config.method} {problem}")

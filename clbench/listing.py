@@ -1,18 +1,19 @@
-"""clbench list: methods, streams, networks and metrics, with their options and defaults."""
+"""clbench list: methods, streams, networks, models and metrics, with their options and defaults."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from math import prod
 from typing import Any
 
 from clbench import costs
 from clbench.metrics import METRICS
 from clbench.options import Option, options_of
-from clbench.registry import first_line, networks, strategies, streams
+from clbench.registry import first_line, model_kind, models, networks, strategies, streams
 from clbench.streams.assemble import Common
 from clbench.streams.find import find, is_form, names
 
-KINDS = ("methods", "streams", "networks", "metrics")
+KINDS = ("methods", "streams", "networks", "models", "metrics")
 Entry = dict[str, Any]
 
 
@@ -25,8 +26,12 @@ def listing(kind: str, long: bool = False) -> list[Entry]:
         entries += [(f"{form}:FILE.npz", streams[form]) for form in streams if is_form(streams[form])]
         common = options_of(Common)
         return [entry(name, f, {**options_of(f), **common}) for name, f in entries]
+    if kind == "models":
+        return [{**entry(name, models[name], {}), "score": asdict(models[name].score)} for name in models]
     registry = strategies if kind == "methods" else networks
     found = [entry(name, registry[name], options_of(registry[name])) for name in registry]
+    if kind == "networks":
+        found = [{**e, "model": model_kind(registry[e["name"]])} for e in found]
     return [e | at_length(e["name"]) for e in found] if long and kind == "methods" else found
 
 
@@ -38,6 +43,7 @@ def entry(name: str, factory: Any, options: dict[str, Option]) -> Entry:
     return {"name": name, "summary": first_line(factory), "options": shown}
 
 
+STATISTICS = {"running": "go on", "frozen": "stay", "per-task": "go on, and each task keeps its own"}
 EXAMPLE = "mlp 784-512-256, ten tasks of ten classes"
 EXAMPLE_SHAPE, EXAMPLE_TASKS, EXAMPLE_OUTPUTS = (1, 28, 28), 10, 100
 
@@ -62,11 +68,12 @@ def at_length(name: str) -> Entry:
         "stores": costs.described(method.stores),
         "stores_example": {"of": EXAMPLE, "bytes": costs.total(method.stores, counts, EXAMPLE_TASKS)},
         "scenarios": list(method.scenarios),
-        "networks": models_of(method),
+        "networks": networks_of(method),
+        "statistics": method.statistics,
     }
 
 
-def models_of(method: Any) -> str:
+def networks_of(method: Any) -> str:
     """Which networks a method works with, in words."""
     if "gates" in method().needs():
         return "those that take gates, as mlp does"
@@ -92,7 +99,13 @@ def text(found: dict[str, list[Entry]]) -> str:
 
 
 def said_at_length(e: Entry) -> list[str]:
-    """Paper, storage and support of a method that was listed with --long."""
+    """What a network is for, how a model is scored; of a method listed with --long its paper, storage, support."""
+    if "model" in e:
+        return [f"for the model: {e['model']}"]
+    if "score" in e:
+        return [
+            f"score: {e['score']['name']}, {e['score']['better']} is better; its mean is {e['score']['mean_name']}"
+        ]
     if "stores" not in e:
         return []
     example = e["stores_example"]
@@ -101,6 +114,7 @@ def said_at_length(e: Entry) -> list[str]:
         f"paper: {e['paper'] or 'none named'}",
         f"stores between tasks: {e['stores']}{size}",
         f"scenarios: {', '.join(e['scenarios'])}; networks: {e['networks']}",
+        f"running statistics after the first task: {STATISTICS[e['statistics']]}",
     ]
 
 

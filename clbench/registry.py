@@ -136,6 +136,11 @@ def left_out_if_it_fails(name: str, module: ModuleType) -> Iterator[None]:
         raise
 
 
+def model_kind(network: Any) -> str:
+    """What kind of model a network is for, as it says itself."""
+    return getattr(network, "model", "classifier")
+
+
 def first_line(entry: Any) -> str:
     """The one line that lists show: the first of the docstring."""
     return (entry.__doc__ or "").strip().split("\n")[0]

@@ -117,7 +117,12 @@ def test_layers_are_rows_of_incoming_weights_with_the_bias_last():
         "network.norm.running_mean": np.ones(2),
         "head.weight": np.ones((3, 2)),
     }
-    assert {name: rows.tolist() for name, rows in layers(named).items()} == {
+    slots = {
+        name: {"role": (name[:4] == "head" and "head") or "shared", "kind": kind, "layer": name.rpartition(".")[0]}
+        for name, kind in zip(named, ("weight", "bias", "norm", "norm", "weight"), strict=True)
+        if "running" not in name
+    }
+    assert {name: rows.tolist() for name, rows in layers(named, slots).items()} == {
         "conv": [[0, 1, 2, 3, 8], [4, 5, 6, 7, 9]]
     }
 

@@ -54,7 +54,8 @@ def numbers(result):
 def by_hand(scope: str, weights: dict[str, list[float]]):
     """Rounds over a network of two layers whose weights are given."""
     params = {f"network.blocks.{n}": torch.tensor([values]) for n, values in weights.items()}
-    model = SimpleNamespace(shared=params, params=params)
+    slots = {name: SimpleNamespace(layer=name.rpartition(".")[0]) for name in params}
+    model = SimpleNamespace(shared=params, params=params, slots=slots)
     strategy = Rounds(Settings(scope=scope))
     strategy.start(model, None)
     return strategy, model

@@ -107,7 +107,8 @@ def _of_table(table: Table, stage: int | None) -> tuple[list[Kept], list[str]]:
     """Of every row that keeps an importance; and notes."""
     found, notes = [], []
     for row in table.rows:
-        at, seeds = arrays(row, stage, "method/omega/")
+        held = arrays(row, stage, "method/omega/")
+        at, seeds = held.stage, held.seeds
         if not all(seeds.values()):
             notes.append(f"{row.label} keeps no importance and is left out.")
             continue

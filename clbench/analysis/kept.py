@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,10 +15,23 @@ from ..report.table import Row
 from .found import Lacking
 
 Arrays = dict[str, Array]
+Slots = dict[str, dict[str, Any]]  # of every parameter, as clbench.models.slots.Slot has them
 
 
-def arrays(row: Row, stage: int | None, prefix: str) -> tuple[int, dict[int, Arrays]]:
-    """The stage (None: the last) and, of every finished seed, its tensors below `prefix` as float64, in order.
+@dataclass(frozen=True)
+class Kept:
+    """What checkpoints hold of one stage: every finished seed's tensors as float64, and the slots of those."""
+
+    stage: int
+    seeds: dict[int, Arrays]
+    slots: Slots
+
+    def layers(self, seed: int) -> Arrays:
+        return layers(self.seeds[seed], self.slots)
+
+
+def arrays(row: Row, stage: int | None, prefix: str) -> Kept:
+    """The tensors below `prefix` after a stage (None: the last), in order.
 
     Lacking: the result has not that stage, or its checkpoint was not kept. UserError: the checkpoint is damaged.
     """
@@ -27,6 +42,7 @@ def arrays(row: Row, stage: int | None, prefix: str) -> tuple[int, dict[int, Arr
     if wanted > reached:
         raise Lacking(f"{row.path}: stage {wanted} is not in the result, which has stages 0 to {reached}")
     found: dict[int, Arrays] = {}
+    slots: Slots = {}
     for seeds in dict.fromkeys(tuple(run.together) for run in finished(row.result)):
         kept = checkpoint.stages(row.path.with_suffix(""), seeds)
         if wanted not in kept:
@@ -35,6 +51,7 @@ def arrays(row: Row, stage: int | None, prefix: str) -> tuple[int, dict[int, Arr
         mine = {"config": row.result.digest, "stage": wanted, "seeds": list(seeds)}
         if {name: held.record.get(name) for name in mine} != mine:
             raise checkpoint.damaged(kept[wanted], "it is of another configuration, stage or group of seeds")
+        slots = held.record.get("slots") or {}
         part = checkpoint.part(held.tensors, prefix)
         names = sorted(part, key=in_order)
         found |= {
@@ -42,7 +59,11 @@ def arrays(row: Row, stage: int | None, prefix: str) -> tuple[int, dict[int, Arr
             for s, seed in enumerate(seeds)
             if seed in row.seeds
         }
-    return wanted, found
+    if not slots:
+        raise Lacking(
+            f"{row.path}: its checkpoints are of an older clbench; train it with --force --checkpoints all"
+        )
+    return Kept(wanted, found, slots)
 
 
 def _not_kept(row: Row, stage: int, kept: list[int]) -> str:
@@ -55,18 +76,21 @@ def in_order(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
-def layers(named: Arrays) -> Arrays:
+def layers(named: Arrays, slots: Slots) -> Arrays:
     """Weight matrices by layer, [units, inputs (+ 1, the bias)]: 'blocks.0' -> what comes into each unit.
 
     Convolution kernels are flattened. Heads, normalisation and whatever else has no weight matrix are left out.
     """
+    parts: dict[str, Arrays] = {}
+    for name, values in named.items():
+        if name in slots and slots[name]["role"] == "shared" and slots[name]["kind"] != "norm":
+            parts.setdefault(slots[name]["layer"], {})[slots[name]["kind"]] = values
     found: Arrays = {}
-    for name, weight in named.items():
-        module, _, kind = name.rpartition(".")
-        if kind == "weight" and weight.ndim >= 2 and module.startswith("network."):
-            bias = named.get(f"{module}.bias")
-            columns = [weight.reshape(len(weight), -1), *([] if bias is None else [bias[:, None]])]
-            found[module.removeprefix("network.")] = np.concatenate(columns, axis=1)
+    for layer, kinds in parts.items():
+        if "weight" in kinds:
+            columns = [kinds["weight"].reshape(len(kinds["weight"]), -1)]
+            columns += [kinds["bias"][:, None]] if "bias" in kinds else []
+            found[layer.removeprefix("network.")] = np.concatenate(columns, axis=1)
     if not found:
         raise UserError("the network has no layer with a weight matrix below its heads")
     return found

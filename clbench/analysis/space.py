@@ -16,7 +16,7 @@ from ..metrics import Array
 from ..report.cells import Cell, significant
 from ..report.table import Row, Table
 from .found import Analysis, Lacking, Loaded, Picture, comparable, grid, identity
-from .kept import Arrays, arrays, layers
+from .kept import Arrays, arrays
 
 FRECHET = {
     "units": "Squared Fréchet distance of the Gaussians fitted to the units' incoming weights",
@@ -107,21 +107,22 @@ Seeds = dict[int, dict[str, dict[str, float]]]  # seed -> layer -> "frechet" and
 
 
 def _of_row(row: Row, stage: int | None, of: str, weights: str) -> tuple[int, Seeds]:
-    _, first = arrays(row, 1, "model/")
-    at, last = arrays(row, stage, "model/")
-    if at < 2:
-        raise Lacking(f"{row.path}: stage {at} has no earlier task to compare with; --stage 2 or later")
-    omegas = arrays(row, 1, "method/omega/")[1] if weights == "importance" else {}
-    return at, {seed: _of_seed(row, first[seed], last[seed], omegas.get(seed), of, weights) for seed in first}
+    first = arrays(row, 1, "model/")
+    last = arrays(row, stage, "model/")
+    if last.stage < 2:
+        raise Lacking(f"{row.path}: stage {last.stage} has no earlier task to compare with; --stage 2 or later")
+    omega = arrays(row, 1, "method/omega/") if weights == "importance" else None
+    if omega is not None and not all(omega.seeds.values()):
+        raise Lacking(f"{row.path}: {row.method} keeps no importance; --weights mean or sum")
+    return last.stage, {
+        seed: _of_seed(first.layers(seed), last.layers(seed), omega.layers(seed) if omega else {}, of, weights)
+        for seed in first.seeds
+    }
 
 
 def _of_seed(
-    row: Row, first: Arrays, last: Arrays, omega: Arrays | None, of: str, weights: str
+    before: Arrays, after: Arrays, by_layer: Arrays, of: str, weights: str
 ) -> dict[str, dict[str, float]]:
-    if omega == {}:
-        raise Lacking(f"{row.path}: {row.method} keeps no importance; --weights mean or sum")
-    before, after = layers(first), layers(last)
-    by_layer = layers(omega) if omega else {}
     found = {}
     for name, was in before.items():
         w = np.ones_like(was) if weights == "sum" else None

@@ -17,7 +17,7 @@ from clbench.errors import UserError
 
 def list_(
     what: Annotated[
-        str | None, typer.Argument(help="methods, streams, networks or metrics.", show_default=False)
+        str | None, typer.Argument(help="methods, streams, networks, models or metrics.", show_default=False)
     ] = None,
     long: Annotated[
         bool, typer.Option("--long", help="Of methods also the paper, what is stored, where it works.")

@@ -18,12 +18,13 @@ class Slot:
 
     role: `shared` by all tasks, or of a `head`, parts of which belong to one task. block: which gateable block of
     the network it is in, counted from 0; None: in none. kind: `weight` has two axes or more, `bias` one number a
-    unit, `norm` is of a normalisation layer.
+    unit, `norm` is of a normalisation layer. layer: the name of the torch module that holds it.
     """
 
     role: Literal["shared", "head"]
     block: int | None
     kind: Literal["weight", "bias", "norm"]
+    layer: str
 
 
 def slots_of(modules: Mapping[str, nn.Module], heads: tuple[str, ...]) -> dict[str, Slot]:
@@ -34,8 +35,9 @@ def slots_of(modules: Mapping[str, nn.Module], heads: tuple[str, ...]) -> dict[s
         blocks = blocks_of(module)
         for path, layer in module.named_modules():
             for name, p in layer.named_parameters(recurse=False):
-                full = ".".join(part for part in (prefix, path, name) if part)
-                found.setdefault(full, Slot(role, blocks.get(id(p)), kind_of(layer, p.dim())))
+                called = f"{prefix}.{path}".rstrip(".")
+                slot = Slot(role, blocks.get(id(p)), kind_of(layer, p.dim()), called)
+                found.setdefault(f"{called}.{name}", slot)
     return found
 
 

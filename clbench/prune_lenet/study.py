@@ -68,8 +68,8 @@ class Rounds(Strategy):
         names = list(model.shared)
         if self.settings.scope == "global":
             return [names]
-        layers = dict.fromkeys(name.rpartition(".")[0] for name in names)
-        return [[name for name in names if name.rpartition(".")[0] == layer] for layer in layers]
+        layers = dict.fromkeys(model.slots[name].layer for name in names)
+        return [[name for name in names if model.slots[name].layer == layer] for layer in layers]
 
     def edit_gradients(self, model: Model, batch: Batch) -> None:
         for name, alive in self.alive.items():

@@ -76,12 +76,12 @@ def test_learning_lowers_the_error_and_a_strong_pull_keeps_the_first_task(tmp_pa
     sets = ("train.epochs=10", "train.lr=0.02", "strategy.ewc.consolidation=proximal")
     free, held = (
         Group(c := settings(m, *sets, *more), c.seeds, tmp_path / m).learn(MACHINE, lambda news: None)
-        for m, more in (("finetuning", ()), ("ewc", ("strategy.ewc.lam=1e7",)))
+        for m, more in (("finetuning", ()), ("ewc", ("strategy.ewc.lam=1e5",)))
     )
     for a, b in zip(free, held, strict=True):
         untrained, learned, forgotten = (a.matrix[stage][0] for stage in (0, 1, 3))
         assert learned < forgotten < untrained
-        assert b.matrix[3][0] - b.matrix[1][0] < 0.3 * (forgotten - learned)
+        assert b.matrix[3][0] - b.matrix[1][0] < 0.8 * (forgotten - learned)
 
 
 def test_fisher_and_sensitivity_of_an_autoencoder_are_those_of_single_samples() -> None:
