@@ -11,7 +11,7 @@ from clbench.registry import networks
 class Gated(nn.Module):
     """Fully connected; a block is what `block` makes, and its units are gated after the ReLU."""
 
-    def __init__(self, input_shape, hidden=(15, 7)):
+    def __init__(self, input_shape, hidden: tuple[int, ...] = (15, 7)):
         super().__init__()
         sizes = [prod(input_shape), *hidden]
         self.blocks = nn.ModuleList(self.block(a, b) for a, b in zip(sizes, hidden, strict=False))

@@ -19,13 +19,12 @@ from clbench.learn.params import Params, copies
 from clbench.learn.task import Task
 from clbench.learn.trainer import Trainer, sizes_of
 from clbench.models.lift import batched
-from clbench.registry import load_plugin, strategies
+from clbench.registry import strategies
 
 NETWORKS = ("norm-mlp", "dropout-mlp", "spare-mlp", "frozen-mlp")
 EVERY = [(network, method) for network in NETWORKS for method in METHODS]
 SEEDS = (0, 3, 4)
 STOPPING = ("train.epochs=4", "train.patience=1", "train.stop_on=validation", "stream.validation=0.5")
-load_plugin(Path(__file__).parent / "my_networks.py")
 
 
 def settings(network: str, method: str, *more: str, seeds: tuple[int, ...] = SEEDS) -> Config:

@@ -16,10 +16,12 @@ from clbench.learn.params import Params, copies
 from clbench.learn.task import Batch, Task
 from clbench.learn.trainer import Trainer
 from clbench.learning import Group, build_stream, build_trainer
-from clbench.registry import strategies
+from clbench.registry import load_plugin, strategies
 from clbench.strategies.quadratic import Quadratic
 
 CPU = torch.device("cpu")
+load_plugin(Path(__file__).parent / "my_networks.py")
+NETWORKS = ("mlp", "norm-mlp", "dropout-mlp")  # plain, with batch norm, with dropout layers of torch's own
 METHODS = list(strategies)
 QUADRATIC = [m for m in METHODS if issubclass(strategies[m], Quadratic)]
 SEQUENTIAL = [m for m in METHODS if strategies[m].protocol == "sequential"]
