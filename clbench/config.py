@@ -27,6 +27,7 @@ MOST_SEEDS = 1000
 YOUNGER: dict[str, Table] = {
     "stream": {"pad": 0, "first": None},
     "train": {"keep_optimizer": False, "iterations": 0},
+    "strategy": {"candidates": "marked"},
 }
 
 
@@ -58,7 +59,7 @@ class Config:
                 "seeds": self.seeds,
                 "score": self.score,
                 "preset": self.preset,
-                "strategy": self.strategy_options,
+                "strategy": since_before(self.strategy_options, YOUNGER["strategy"]),
                 "train": since_before(asdict(self.train), YOUNGER["train"]),
             }
         )

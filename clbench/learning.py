@@ -151,6 +151,7 @@ class Group(SeedGroup):
         joint, seeds = trainer.strategy.protocol == "joint", len(self.seeds)
         parameters = trainer.model.parameters_at(len(trainer.stream.tasks) if joint else stage)
         state = trainer.strategy.numbers(stage) + trainer.model.numbers_kept()
+        pruned = self.pruned(trainer, runs, stage)
         self.record(
             trainer,
             runs,
@@ -160,7 +161,15 @@ class Group(SeedGroup):
             matrix=self.rows(trainer),
             network_parameters=[parameters] * seeds,
             state_parameters=[state] * seeds,
+            **({} if pruned is None else {"pruned": pruned}),
         )
+
+    def pruned(self, trainer: Trainer, runs: list[Run], stage: int) -> list[float] | None:
+        """Share that each seed pruned; None where a method prunes nothing or an older clbench began the run."""
+        share = trainer.strategy.pruned_share()
+        if share is None or any(len(run.pruned) < len(run.matrix) for run in runs):
+            return None
+        return [round(s, 6) if stage else 0.0 for s in share.tolist()]
 
     def rows(self, trainer: Trainer) -> list[list[float | None]]:
         """Scores [seed][task] as the network is."""

@@ -39,6 +39,7 @@ class Run(SeedRun):
     matrix: list[list[float | None]] = field(default_factory=list)  # R[stage][task], shares in 0..1
     network_parameters: list[int] = field(default_factory=list)  # network with the heads of the tasks seen
     state_parameters: list[int] = field(default_factory=list)  # numbers the method keeps beside the network
+    pruned: list[float] = field(default_factory=list)  # share of weights zeroed in each stage, if it prunes
     chosen: list[Raw] = field(
         default_factory=list
     )  # of a continual search: what each task chose, and what it tried

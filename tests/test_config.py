@@ -15,6 +15,7 @@ from clbench.layers import Layer, parse_sets, read_file
 from clbench.learn.trainer import Training
 from clbench.options import options_of
 from clbench.prune_lenet import settings as pruning
+from clbench.registry import strategies
 from clbench.results import find, load
 from clbench.streams.assemble import Common
 
@@ -99,12 +100,13 @@ def test_what_does_not_change_the_numbers_keeps_the_digest():
 
 
 def test_options_that_are_younger_than_results_leave_their_digests_alone():
-    known = {"stream": options_of(Common), "train": options_of(Training)}
-    config = resolve(
-        "ewc",
-        "split-digits",
-        sets=("stream.pad=1", "stream.first=2", "train.keep_optimizer=true", "train.iterations=3"),
-    )
+    known = {
+        "stream": options_of(Common),
+        "train": options_of(Training),
+        "strategy": {name: o for method in strategies for name, o in options_of(strategies[method]).items()},
+    }
+    younger = ("stream.pad=1", "stream.first=2", "train.keep_optimizer=true", "train.iterations=3")
+    config = resolve("anpyc", "split-digits", sets=(*younger, "strategy.candidates=tensor"))
     for section, options in YOUNGER.items():
         for name, value in options.items():
             assert known[section][name].default == value

@@ -22,5 +22,15 @@ def lowest(scores: Tensor, candidates: Tensor, percent: float, ties: Tensor | No
     rank = torch.empty_like(order).scatter_(
         1, order, torch.arange(flat.shape[1], device=flat.device).expand_as(order)
     )
-    quota = torch.tensor([floor(percent * n / 100 + 1e-9) for n in candidates.flatten(1).sum(1).tolist()])
-    return (rank < quota.to(rank.device).unsqueeze(1)).view_as(scores) & candidates
+    counts = torch.tensor([quota(percent, n) for n in candidates.flatten(1).sum(1).tolist()])
+    return (rank < counts.to(rank.device).unsqueeze(1)).view_as(scores) & candidates
+
+
+def quota(percent: float, candidates: int) -> int:
+    """How many of so many candidates are the lowest `percent`."""
+    return floor(percent * candidates / 100 + 1e-9)
+
+
+def share_of_zeros(tensors: list[Tensor]) -> Tensor | None:
+    """Of all elements of tensors [S, ...], [S]; None where there are none."""
+    return (torch.cat([t.flatten(1) for t in tensors], dim=1) == 0).double().mean(1) if tensors else None

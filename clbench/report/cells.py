@@ -6,7 +6,7 @@ import difflib
 import math
 import statistics
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -34,6 +34,7 @@ COSTS = [
     Column("network_parameters", "numbers", None, 0, cost=lambda run: run.network_parameters[-1]),
     Column("state_parameters", "numbers", None, 0, cost=lambda run: run.state_parameters[-1]),
     Column("seconds", "s", None, 1, cost=lambda run: sum(run.seconds)),
+    Column("pruned", "%", None, 2, cost=lambda run: 100 * statistics.fmean(run.pruned[1:])),  # mean over tasks
 ]
 COLUMNS = {m.name: Column(m.name, m.unit, m.better, metric=m) for m in METRICS.values()}
 COLUMNS |= {cost.name: cost for cost in COSTS}
@@ -120,6 +121,8 @@ def cell(column: Column, result: Result, joint: Result | None) -> Cell:
     if not runs:
         return Cell(notes=[nothing_finished(result)])
     if column.cost:
+        if column.name == "pruned":
+            return _pruned(column.cost, runs)
         return _cost(column.cost, runs, timed=column.name == "seconds")
     assert column.metric is not None
     return _metric(column.metric, result, runs, joint)
@@ -153,6 +156,14 @@ def _cost(cost: Callable[[Run], float], runs: list[Run], timed: bool) -> Cell:
     shared = timed and together > 1
     notes = [f"wall time of the program that trained up to {together} seeds together"] if shared else []
     return Cell([run.seed for run in runs], [float(cost(run)) for run in runs], notes)
+
+
+def _pruned(cost: Callable[[Run], float], runs: list[Run]) -> Cell:
+    if any(len(run.pruned) < 2 for run in runs):
+        return Cell(notes=["prunes nothing, or was trained before clbench kept what is pruned"])
+    each = zip(*(run.pruned[1:] for run in runs), strict=True)
+    tasks = ", ".join(significant(100 * statistics.fmean(shares), None) for shares in each)
+    return replace(_cost(cost, runs, False), notes=[f"pruned {tasks} percent of the weights, task by task"])
 
 
 def _metric(metric: Metric, result: Result, runs: list[Run], joint: Result | None) -> Cell:

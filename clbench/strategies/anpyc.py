@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import torch
+from torch import Tensor
 
 from clbench.costs import Cost
 from clbench.learn.importance import measured
 from clbench.learn.params import Params
-from clbench.learn.pruning import lowest
+from clbench.learn.pruning import lowest, quota, share_of_zeros
 from clbench.learn.task import Batch, Stream, Task
 from clbench.models.base import Model
 from clbench.options import Count, NonNegative, Percent, Positive
@@ -36,7 +38,9 @@ class ANPyC(Quadratic):
 
     Where paper and released code differ: the sign of equation 7's linear term follows the code (delta=keep:
     δW = W; delta=remove: δW = -W), equation 6 is read as lam · Ω · (W - W_o), and the last task is not
-    pruned (prune_last). Masks are lifted when the next task starts: pruned weights are free, not dead.
+    pruned (prune_last). After the first task the code ranks what every earlier task marked (candidates=marked), so
+    that little is freed after three; equation 9 and algorithm 1 rank the tensor and intersect (candidates=tensor).
+    Masks are lifted when the next task starts: pruned weights are free, not dead.
     """
 
     paper = (
@@ -57,6 +61,10 @@ class ANPyC(Quadratic):
     pruning: Annotated[
         Literal["greedy", "greedy-without-pretraining", "random", "none"], "how weights to free are chosen"
     ] = "greedy"
+    candidates: Annotated[
+        Literal["marked", "tensor"],
+        "β is of what every earlier task marked, or of the tensor and then intersected with that",
+    ] = "marked"
     beta: Annotated[Percent, "β, percent of each tensor freed after the first task"] = 50.0
     decay: Annotated[Positive, "factor of β from task to task"] = 0.8
     step: Annotated[Positive, "percent freed per pruning round"] = 10.0
@@ -72,10 +80,11 @@ class ANPyC(Quadratic):
     def start(self, model: Model, stream: Stream) -> None:
         super().start(model, stream)
         self.free = {n: torch.ones_like(p, dtype=torch.bool) for n, p in model.shared.items()}  # M^{1:t}
+        self.pruned: Params = {}
 
     def begin_task(self, trainer: Trainer, task: Task) -> None:
         super().begin_task(trainer, task)
-        self.pruned: Params = {}  # masks of earlier tasks are lifted
+        self.pruned = {}  # masks of earlier tasks are lifted
 
     def shares(self, task: Task, stream: Stream) -> list[float]:
         """Percent pruned in each round: step, 2·step, .. up to β·decay^index."""
@@ -90,8 +99,7 @@ class ANPyC(Quadratic):
         if self.pruning != "greedy-without-pretraining" or not shares:
             trainer.fit(task)
         for share, scores in zip(shares, self.scores(trainer, task), strict=False):
-            self.cut(trainer.model, scores, share)
-            trainer.fit(task, epochs=self.retrain_epochs, rate=self.retrain_rate)
+            self.retrain(trainer, task, self.cut(trainer.model, scores, share))
         if shares:
             self.free = {name: self.free[name] & cut for name, cut in self.pruned.items()}  # equation 9
 
@@ -101,12 +109,43 @@ class ANPyC(Quadratic):
         while True:
             yield drawn or self.measure(trainer, task)
 
+    def retrain(self, trainer: Trainer, task: Task, cut: Tensor) -> None:
+        """The epochs after a round, of the seeds [S] that lost a weight in it: the others have nothing to mend."""
+        model = trainer.model
+        learning = model.active
+        if self.pruning != "greedy-without-pretraining":  # where these epochs are all the training there is
+            model.active = learning & cut
+        if model.active.any():
+            trainer.fit(task, epochs=self.retrain_epochs, rate=self.retrain_rate)
+        else:
+            model.active = learning
+
     @torch.no_grad()
-    def cut(self, model: Model, scores: Params, share: float) -> None:
-        """Mark the lowest share of what every earlier task left free, and set it to zero."""
+    def cut(self, model: Model, scores: Params, share: float) -> Tensor:
+        """Mark the lowest share of what may be freed, set it to zero; whether a seed lost a weight by it, [S].
+
+        A seed that would lose none keeps the marks it has.
+        """
+        marks = {name: self.marked(name, scores[name], p.detach(), share) for name, p in model.shared.items()}
+        before = self.pruned or {name: torch.zeros_like(mark) for name, mark in marks.items()}
+        cut = torch.zeros_like(model.active)
+        for name, mark in marks.items():
+            cut |= (mark & ~before[name]).flatten(1).any(1)
         for name, p in model.shared.items():
-            self.pruned[name] = lowest(scores[name], self.free[name], share, ties=p.detach().abs())
+            cutting = cut.view(-1, *[1] * (p.dim() - 1))
+            self.pruned[name] = torch.where(cutting, marks[name], before[name])
             p.masked_fill_(self.pruned[name], 0)
+        return cut
+
+    def marked(self, name: str, scores: Tensor, weights: Tensor, share: float) -> Tensor:
+        """The lowest share of a tensor that no earlier task kept, bool [S, ...]."""
+        free = self.free[name]
+        candidates = free if self.candidates == "marked" else torch.ones_like(free)
+        return lowest(scores, candidates, share, ties=weights.abs()) & free
+
+    def pruned_share(self) -> Tensor | None:
+        kept = [~(self.pruned[n] if self.pruned else torch.zeros_like(free)) for n, free in self.free.items()]
+        return share_of_zeros(kept)
 
     def measure(self, trainer: Trainer, task: Task) -> Params:
         sign = 1.0 if self.delta == "keep" else -1.0
@@ -132,6 +171,19 @@ class ANPyC(Quadratic):
             model.params[name].masked_fill_(cut, 0)  # adaptive steps move weights whose gradient is zero
 
     def samples(self, task: Task, stream: Stream, epochs: float) -> float:
-        rounds = len(self.shares(task, stream))
-        first = 0 if rounds and self.pruning == "greedy-without-pretraining" else epochs
-        return (first + rounds * self.retrain_epochs) * len(task.train)
+        shares = self.shares(task, stream)
+        if shares and self.pruning == "greedy-without-pretraining":
+            return len(shares) * self.retrain_epochs * len(task.train)
+        return (epochs + self.rounds(task, stream) * self.retrain_epochs) * len(task.train)
+
+    def rounds(self, task: Task, stream: Stream) -> int:
+        """How many rounds free a weight more than the one before; of `tensor`, where only training tells: all."""
+        shares = self.shares(task, stream)
+        if self.candidates == "tensor":
+            return len(shares)
+        left = [mark[0].numel() for mark in self.free.values()]
+        for earlier in stream.tasks[: task.index]:
+            for share in self.shares(earlier, stream)[-1:]:
+                left = [quota(share, n) for n in left]
+        counts = [[quota(share, n) for n in left] for share in [0, *shares]]
+        return sum(after != before for before, after in pairwise(counts))

@@ -87,6 +87,10 @@ class Strategy:
         """How many samples `learn` will train on, `epochs` passes a fit: for the progress estimate alone."""
         return epochs * len(task.train)
 
+    def pruned_share(self) -> Tensor | None:
+        """Share of the weights that it may prune set to zero in the last task, [S]; None: it prunes nothing."""
+        return None
+
     def numbers(self, seen: int) -> int:
         """How many numbers of one seed it keeps beside the network after `seen` tasks."""
         return sum(t[0].numel() for t in self.state().values())

@@ -11,7 +11,7 @@ from torch import Tensor
 from clbench.costs import Cost
 from clbench.errors import UserError
 from clbench.learn.params import Params, copies
-from clbench.learn.pruning import lowest
+from clbench.learn.pruning import lowest, share_of_zeros
 from clbench.learn.task import Batch, Stream, Task
 from clbench.models.base import Model
 from clbench.options import Natural, Percent, Positive
@@ -88,6 +88,9 @@ class PackNet(Strategy):
             owner.masked_fill_(free & ~given_up, task.index + 1)
             p.masked_fill_(given_up, 0)
         self.freeze(model, {name: owner != task.index + 1 for name, owner in self.owner.items()})
+
+    def pruned_share(self) -> Tensor | None:
+        return share_of_zeros(list(self.owner.values()))
 
     def edit_gradients(self, model: Model, batch: Batch) -> None:
         for name, frozen in self.frozen.items():

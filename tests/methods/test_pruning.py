@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import tiny
 import torch
 from torch import Tensor
 
+from clbench.groups import Machine
 from clbench.learn.params import Params
 from clbench.learn.pruning import lowest
 from clbench.learn.trainer import Trainer
+from clbench.report.cells import COLUMNS, cell
+from clbench.results import load
+from clbench.runner import run
 from clbench.strategies.anpyc import ANPyC
 
 #                 0    1    2    3    4    5    6    7    8    9
@@ -128,6 +133,102 @@ def test_pruned_weights_are_exactly_zero_after_every_step(optimizer: str, consol
         strategy.end_task(trainer, task)
     whole = sum(p.numel() for p in model.shared.values())
     assert {0, int(0.25 * whole)} <= {c if c == 0 else round(c / whole, 2) * whole // 1 for c in counts}
+
+
+def pruned_shares(trainer: Trainer, tasks: int) -> tuple[list[Tensor], list[int]]:
+    """Of each task: the share of every seed, and the samples that one seed trained on."""
+    shares, samples = [], []
+    for task in trainer.stream.tasks[:tasks]:
+        before = trainer.trained
+        trainer.model.seen = task.index + 1
+        trainer.strategy.begin_task(trainer, task)
+        trainer.strategy.learn(trainer, task)
+        trainer.strategy.end_task(trainer, task)
+        shares.append(trainer.strategy.pruned_share())
+        samples.append(trainer.trained - before)
+    return shares, samples  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("importance", ["entropy", "magnitude"])
+def test_candidates_of_the_tensor_free_more_than_those_that_were_marked(importance: str) -> None:
+    """Equation 9 and algorithm 1: the lowest of the tensor, and of these what every earlier task marked."""
+    chosen = ("strategy.beta=20", "strategy.decay=1", "stream.limit=20", f"strategy.importance={importance}")
+    marked, _ = pruned_shares(anpyc(*chosen), 3)
+    trainer = anpyc(*chosen, "strategy.candidates=tensor")
+    tensor, _ = pruned_shares(trainer, 3)
+    assert torch.equal(marked[0], tensor[0])
+    assert ((marked[1] < tensor[1]) & (tensor[1] < 0.2)).all()
+    assert (marked[2] < tensor[2]).all()
+    strategy = trainer.strategy
+    assert isinstance(strategy, ANPyC)
+    for name, free in strategy.free.items():
+        assert not (strategy.pruned[name] & ~free).any()
+        assert strategy.pruned[name].flatten(1).sum(1).max() <= int(0.2 * free[0].numel())
+
+
+def test_the_lowest_of_the_tensor_are_intersected_with_what_is_marked() -> None:
+    trainer = anpyc("strategy.candidates=tensor")
+    strategy, model = trainer.strategy, trainer.model
+    assert isinstance(strategy, ANPyC)
+    name = "network.blocks.0.bias"
+    strategy.free[name] = torch.arange(15).expand(2, -1) % 2 == 0
+    found = strategy.marked(name, torch.arange(15.0).expand(2, -1), model.shared[name].detach(), 40.0)
+    assert found[0].nonzero().flatten().tolist() == [0, 2, 4]
+
+
+@pytest.mark.parametrize("candidates", ["marked", "tensor"])
+@pytest.mark.parametrize("importance", ["entropy", "ewc"])
+def test_a_round_that_cuts_nothing_trains_nothing(candidates: str, importance: str) -> None:
+    """Together or alone: a seed that loses no weight in a round is not trained in it and draws no order."""
+    sets = ("network.hidden=3,2", "strategy.beta=3", "strategy.step=1", "stream.limit=20", "strategy.decay=1")
+    sets += (f"strategy.candidates={candidates}", f"strategy.importance={importance}")
+    seeds = (0, 1, 2, 3)
+
+    def learned(*mine: int) -> tuple[Trainer, list[int]]:
+        trainer = tiny.started(tiny.config("anpyc", "stream.tasks=4", "train.epochs=1", *sets, seeds=mine))
+        return trainer, pruned_shares(trainer, 4)[1]
+
+    together, samples = learned(*seeds)
+    all_rounds = 2 * (4 + 3 * 3)  # of two steps: each task's own and three a task that prunes
+    assert all(together.steps < all_rounds)
+    assert (len(set(together.steps.tolist())) > 1) == (candidates == "tensor")
+    assert sum(samples) >= 10 * together.steps.max()  # seeds lose their last weight in different rounds
+    assert together.model.active.all()
+    for place, seed in enumerate(seeds):
+        alone, _ = learned(seed)
+        assert tiny.close(tiny.weights(alone), tiny.weights(together, place))
+        assert alone.steps[0] == together.steps[place]
+
+
+def test_the_estimate_counts_the_rounds_that_cut_something() -> None:
+    trainer = anpyc("strategy.step=5", "strategy.beta=20", "network.hidden=15,7", "stream.limit=20")
+    planned = [trainer.strategy.samples(task, trainer.stream, 1) for task in trainer.stream.tasks]
+    assert pruned_shares(trainer, 4)[1] == planned
+    assert planned[2] < 20 * (1 + len(trainer.strategy.shares(trainer.stream.tasks[2], trainer.stream)))  # type: ignore[attr-defined]
+
+
+def test_where_rounds_are_all_the_training_each_of_them_trains() -> None:
+    sets = ("strategy.pruning=greedy-without-pretraining", "strategy.beta=0.01", "stream.limit=20")
+    trainer = anpyc(*sets)
+    shares, samples = pruned_shares(trainer, 2)
+    assert not torch.stack(shares).any()
+    assert (
+        samples == [20, 20] == [trainer.strategy.samples(t, trainer.stream, 1) for t in trainer.stream.tasks[:2]]
+    )
+
+
+@pytest.mark.parametrize("method", ["anpyc", "packnet"])
+def test_a_result_holds_what_each_task_pruned(method: str, tmp_path: Path) -> None:
+    result = run(tiny.config(method, "stream.limit=20", "train.epochs=1"), tmp_path, Machine())
+    for each in load(next(tmp_path.rglob("*.json"))).runs:
+        assert each.pruned == pytest.approx([0, 0.5, 0], abs=0.01)
+    assert "candidates" not in result.config["strategy"]  # so that digests of earlier results stay
+    plain = run(tiny.config("finetuning", "stream.limit=20", "train.epochs=1"), tmp_path, Machine())
+    table = [cell(COLUMNS["pruned"], each, None) for each in (result, plain)]
+    assert table[0].mean == pytest.approx(25, abs=0.5)
+    assert "task by task" in table[0].notes[0]
+    assert table[1].mean is None
+    assert "prunes nothing" in table[1].notes[0]
 
 
 def test_greedy_without_pretraining_and_no_pruning_train_as_long_as_they_say() -> None:
