@@ -17,6 +17,7 @@ from clbench.cli.listing import data_fetch, data_list, data_verify, list_
 from clbench.cli.prune_lenet import prune_lenet
 from clbench.cli.reproduce import reproduce
 from clbench.cli.results import analyze, evaluate, report
+from clbench.cli.show import show
 from clbench.cli.sweep import sweep
 from clbench.cli.train import train
 from clbench.errors import UserError
@@ -72,6 +73,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "sweep": sweep,
     "prune-lenet": prune_lenet,
     "evaluate": evaluate,
+    "show": show,
     "report": report,
     "analyze": analyze,
     "reproduce": reproduce,

@@ -57,6 +57,9 @@ Plots = Annotated[
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="Write to this file instead.", show_default=False)
 ]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Print what would run and where every value comes from; run nothing.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
@@ -116,6 +119,14 @@ def put(words: str, output: Path | None) -> None:
         typer.echo(words)
     else:
         write_whole(output, words.encode())
+
+
+def show_planned(experiments: Sequence[Any], out: Path, machine: Any, force: bool, as_json: bool) -> None:
+    """Of --dry-run."""
+    from clbench.dry_run import planned, text
+
+    found = planned(experiments, out, machine, force)
+    typer.echo(json.dumps([one.as_object() for one in found], indent=1) if as_json else text(found))
 
 
 def show_trained(paths: list[Path], as_json: bool, exported: Sequence[Any] = ()) -> None:

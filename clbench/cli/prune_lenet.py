@@ -13,6 +13,7 @@ from clbench.cli.options import (
     Checkpoints,
     DataRoot,
     Device,
+    DryRun,
     Out,
     Preset,
     Quiet,
@@ -22,6 +23,7 @@ from clbench.cli.options import (
     Threads,
     machine_of,
     seeds_of,
+    show_planned,
     show_trained,
     watching,
 )
@@ -86,6 +88,7 @@ def prune_lenet(
     device: Device = "auto",
     data_root: DataRoot = None,
     allow_modified_data: AllowModified = False,
+    dry_run: DryRun = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -110,6 +113,10 @@ def prune_lenet(
     measures = [None] if importance is None else each_named(importance.split(","), "--importance")
     chosen = seeds_of(seeds, seed_list)
     settings = [study.resolve(preset, chosen, importance=measure, **asked) for measure in dict.fromkeys(measures)]
+    if dry_run:
+        from clbench.prune_lenet.study import PruneLenet
+
+        return show_planned([PruneLenet(one) for one in settings], out, machine, not resume, as_json)
     with watching(quiet or as_json) as watch:
         done, exported = study.run(settings, out, machine, workers, not resume, watch, export)
     if not quiet:

@@ -13,6 +13,7 @@ from clbench.cli.options import (
     Checkpoints,
     DataRoot,
     Device,
+    DryRun,
     Out,
     Plugins,
     Preset,
@@ -24,6 +25,7 @@ from clbench.cli.options import (
     Workers,
     machine_of,
     seeds_of,
+    show_planned,
     show_trained,
     watching,
 )
@@ -73,6 +75,7 @@ def train(
     data_root: DataRoot = None,
     allow_modified_data: AllowModified = False,
     plugin: Plugins = None,
+    dry_run: DryRun = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -101,6 +104,10 @@ def train(
             else configuration.methods_of(file)
         )
     ]
+    if dry_run:
+        from clbench.learning import Learning
+
+        return show_planned([Learning(one) for one in configs], out, machine, not resume, as_json)
     with watching(quiet or as_json) as watch:
         done = run_all(configs, out, machine, workers=workers, force=not resume, watch=watch)
     if not quiet:
