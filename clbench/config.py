@@ -15,7 +15,7 @@ from clbench.errors import UserError
 from clbench.layers import SECTIONS, Layer, Table, parse_sets
 from clbench.learn.task import Scenario
 from clbench.learn.trainer import Training
-from clbench.options import Option, convert, did_you_mean, options_of, shown
+from clbench.options import Option, convert, did_you_mean, each_named, options_of, shown
 from clbench.registry import networks, strategies
 from clbench.results import digest
 from clbench.streams.assemble import Common
@@ -104,16 +104,19 @@ def resolve(
     file: Layer | None = None,
     sets: tuple[str, ...] = (),
     asked: Sequence[Layer] = (),
+    named_at: str = "--method",
 ) -> Config:
     """The whole configuration of one method; UserError for whatever is unknown or out of range.
 
-    `asked`: further options, which win over those of `sets`.
+    `asked`: further options, which win over those of `sets`. `named_at`: where the method was asked for.
     """
     given = file or Layer("", {})
     flags = {"method": method, "stream": stream, "network": network, "scenario": scenario, "score": score}
     flags["preset"] = preset
     asked_for = {key: value if value is not None else plain_value(given, key) for key, value in flags.items()}
     where = {key: f"--{key}: " if value is not None else given.at(key) for key, value in flags.items()}
+    if method is not None:
+        where["method"] = f"{named_at}: "
     named: Table = {**NAMED, **{key: value for key, value in asked_for.items() if value is not None}}
     method, stream, network, scenario, score = (named[key] for key in NAMED)
     with said_at(where["method"]):
@@ -153,18 +156,26 @@ def resolve(
         values["stream"],
         values["network"],
         Training(**values["train"]),
-        origins={**origins_of_names({**flags, "seeds": seeds}, given), **came},
+        origins={**origins_of_names({**flags, "seeds": seeds}, given, named_at), **came},
     )
 
 
-def origins_of_names(flags: Table, file: Layer) -> origins.Origins:
+def resolve_each(methods: list[str] | None, *, file: Layer | None = None, **more: Any) -> list[Config]:
+    """The configurations of several methods; where that is None, of those that the file names, or the default."""
+    stated = file is not None and "method" in file.values
+    named_at = "--method" if methods is not None else file.place("method") if file and stated else origins.CODE
+    names = methods_of(file) if methods is None else methods
+    return [resolve(name, file=file, named_at=named_at, **more) for name in names]
+
+
+def origins_of_names(flags: Table, file: Layer, named_at: str) -> origins.Origins:
     """Where the method, the stream and the like were named: by a flag, in the file, or not at all."""
     found = {}
     for key, flag in flags.items():
         name = f"{key}.name" if key in ("stream", "network") else key
         silent = key not in file.values or (name != key and plain_value(file, key) is None)
         found[name] = f"--{key}" if flag is not None else origins.CODE if silent else file.place(key, "name")
-    return found
+    return {**found, **({"method": named_at} if flags["method"] is not None else {})}
 
 
 def resolve_stored(config: Table, path: Path) -> Config:
@@ -238,14 +249,6 @@ def methods_of(file: Layer | None) -> list[str]:
     if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
         raise UserError(f"{file.at('method')}method must be a name or a list of names, got {shown(value)}")
     return each_named(found, f"{file.at('method')}method")
-
-
-def each_named(names: list[str], where: str) -> list[str]:
-    """Names without the spaces around them; UserError where one is empty, as in 'ewc,,mas'."""
-    stripped = [name.strip() for name in names]
-    if not all(stripped):
-        raise UserError(f"{where} {','.join(names)!r}: a name is empty; expected such as ewc,mas")
-    return stripped
 
 
 def seeds_of(layer: Layer) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +22,7 @@ from clbench.cli.options import (
     SeedList,
     Seeds,
     Threads,
+    each_of,
     machine_of,
     seeds_of,
     show_planned,
@@ -31,7 +33,7 @@ from clbench.cli.options import (
 
 def prune_lenet(
     importance: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             help="entropy, ewc, mas, loss, magnitude or random; several, comma-separated.  [default: entropy]",
             show_default=False,
@@ -95,7 +97,6 @@ def prune_lenet(
     """Train LeNet, then prune and retrain it in rounds (paper, table IV); one result file a measure."""
     machine = machine_of(device, threads, data_root, allow_modified_data, None, checkpoints)
     from clbench import prune_lenet as study
-    from clbench.config import each_named
 
     asked: dict[str, Any] = {
         "dataset": dataset,
@@ -110,7 +111,8 @@ def prune_lenet(
         "delta": delta,
         "limit": limit,
     }
-    measures = [None] if importance is None else each_named(importance.split(","), "--importance")
+    named = each_of(importance, "--importance")
+    measures: Sequence[str | None] = (None,) if named is None else named
     chosen = seeds_of(seeds, seed_list)
     settings = [study.resolve(preset, chosen, importance=measure, **asked) for measure in dict.fromkeys(measures)]
     if dry_run:

@@ -54,14 +54,14 @@ class Reproduction:
         asked = (Layer("--set", overlay),)
         layers = [self.layer(n, preset or "", changed) for n in range(len(self.runs))]
         return [
-            Learning(configuration.resolve(method, preset=preset, seeds=every, file=layer, asked=asked))
+            Learning(config)
             for run, layer in zip(self.runs, layers, strict=True)
-            for method in listed(run["method"])
+            for config in configuration.resolve_each(None, file=layer, preset=preset, seeds=every, asked=asked)
         ]
 
     def layer(self, number: int, preset: str, changed: Table) -> Layer:
         """One of the runs as a --config file would say it, with what its preset changes."""
-        values = {key: value for key, value in self.runs[number].items() if key != "method"}
+        values = dict(self.runs[number])
         stands = Layer(self.origin, {}, self.lines)
         lines = {path[2:]: line for path, line in self.lines.items() if path[:2] == ("runs", str(number))}
         for section in SECTIONS:
