@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
+from clbench import origins
+from clbench.defaults import SCENARIOS, Kind, default_layers
 from clbench.errors import UserError
-from clbench.layers import SECTIONS, Layer, Table, default_layers, parse_sets
+from clbench.layers import SECTIONS, Layer, Table, parse_sets
 from clbench.learn.task import Scenario
 from clbench.learn.trainer import Training
-from clbench.options import Option, convert, did_you_mean, options_of, shown
+from clbench.options import Option, convert, did_you_mean, each_named, options_of, shown
 from clbench.registry import networks, strategies
 from clbench.results import digest
 from clbench.streams.assemble import Common
 from clbench.streams.find import find
 
-SCENARIOS = get_args(Scenario)
 SCORES = ("test", "validation")
 NAMED = {"method": "anpyc", "stream": "permuted-digits", "network": "mlp", "scenario": "task", "score": "test"}
 MOST_SEEDS = 1000
@@ -33,7 +34,10 @@ YOUNGER: dict[str, Table] = {
 
 @dataclass(frozen=True)
 class Config:
-    """Everything that decides the numbers of a run. `as_dict` is what goes into the result file, verbatim."""
+    """Everything that decides the numbers of a run. `as_dict` is what goes into the result file, verbatim.
+
+    `origins`: where each value came from, by its name as in `values`; two that differ in them alone are equal.
+    """
 
     method: str
     stream: str
@@ -47,6 +51,20 @@ class Config:
     network_options: Table
     train: Training
     continual: Table | None = None  # a search within the run, task by task: clbench/sweep/continual.py
+    origins: origins.Origins = field(default_factory=dict, compare=False, repr=False)
+
+    def values(self) -> Table:
+        """Every value by its name: 'method', 'stream.name', 'stream.tasks', 'train.lr' .."""
+        sections = {
+            "stream": {"name": self.stream, **self.stream_options},
+            "network": {"name": self.network, **self.network_options},
+            "strategy": self.strategy_options,
+            "train": asdict(self.train),
+        }
+        own = {f"{s}.{name}": value for s, table in sections.items() for name, value in table.items()}
+        named = {name: getattr(self, name) for name in ("method", "scenario", "seeds", "score", "preset")}
+        searched = {f"continual.{name}": value for name, value in (self.continual or {}).items()}
+        return plain({**named, **own, **searched})
 
     def as_dict(self) -> Table:
         return plain(
@@ -86,14 +104,20 @@ def resolve(
     preset: str | None = None,
     file: Layer | None = None,
     sets: tuple[str, ...] = (),
+    asked: Sequence[Layer] = (),
+    named_at: str = "--method",
 ) -> Config:
-    """The whole configuration of one method; UserError for whatever is unknown or out of range."""
+    """The whole configuration of one method; UserError for whatever is unknown or out of range.
+
+    `asked`: further options, which win over those of `sets`. `named_at`: where the method was asked for.
+    """
     given = file or Layer("", {})
-    asked = Layer("--set", parse_sets(sets))
     flags = {"method": method, "stream": stream, "network": network, "scenario": scenario, "score": score}
     flags["preset"] = preset
     asked_for = {key: value if value is not None else plain_value(given, key) for key, value in flags.items()}
     where = {key: f"--{key}: " if value is not None else given.at(key) for key, value in flags.items()}
+    if method is not None:
+        where["method"] = f"{named_at}: "
     named: Table = {**NAMED, **{key: value for key, value in asked_for.items() if value is not None}}
     method, stream, network, scenario, score = (named[key] for key in NAMED)
     with said_at(where["method"]):
@@ -111,10 +135,14 @@ def resolve(
         "train": options_of(Training),
     }
     values = {s: {name: o.default for name, o in known[s].items()} for s in SECTIONS}
-    defaults = default_layers(stream, method, named.get("preset"), where["preset"])
-    for layer in [*defaults, given, asked]:
+    came = {f"{s}.{name}": origins.CODE for s in SECTIONS for name in known[s]}
+    kind = Kind(method, stream, scenario, network)
+    defaults = default_layers(kind, named.get("preset"), where["preset"])
+    for layer in [*defaults, given, Layer("--set", parse_sets(sets)), *asked]:
         for section in SECTIONS:
-            values[section].update(checked(layer, section, known[section], method))
+            for name, value, place in checked(layer, section, known[section], method):
+                values[section][name] = value
+                came[f"{section}.{name}"] = origins.of(place, value, known[section][name].default)
     if score == "validation" and not values["stream"]["validation"]:
         raise UserError(f"{where['score']}score validation needs validation images: --set stream.validation=0.1")
     return Config(
@@ -129,7 +157,26 @@ def resolve(
         values["stream"],
         values["network"],
         Training(**values["train"]),
+        origins={**origins_of_names({**flags, "seeds": seeds}, given, named_at), **came},
     )
+
+
+def resolve_each(methods: list[str] | None, *, file: Layer | None = None, **more: Any) -> list[Config]:
+    """The configurations of several methods; where that is None, of those that the file names, or the default."""
+    stated = file is not None and "method" in file.values
+    named_at = "--method" if methods is not None else file.place("method") if file and stated else origins.CODE
+    names = methods_of(file) if methods is None else methods
+    return [resolve(name, file=file, named_at=named_at, **more) for name in names]
+
+
+def origins_of_names(flags: Table, file: Layer, named_at: str) -> origins.Origins:
+    """Where the method, the stream and the like were named: by a flag, in the file, or not at all."""
+    found = {}
+    for key, flag in flags.items():
+        name = f"{key}.name" if key in ("stream", "network") else key
+        silent = key not in file.values or (name != key and plain_value(file, key) is None)
+        found[name] = f"--{key}" if flag is not None else origins.CODE if silent else file.place(key, "name")
+    return {**found, **({"method": named_at} if flags["method"] is not None else {})}
 
 
 def resolve_stored(config: Table, path: Path) -> Config:
@@ -139,23 +186,25 @@ def resolve_stored(config: Table, path: Path) -> Config:
     return replace(found, preset=config.get("preset"), continual=config.get("continual"))
 
 
-def checked(layer: Layer, section: str, known: dict[str, Option], method: str) -> Table:
-    """The layer's values of one section, converted; strategy.METHOD.option speaks to that method alone."""
+def checked(layer: Layer, section: str, known: dict[str, Option], method: str) -> Iterator[tuple[str, Any, str]]:
+    """Name, converted value and place of each of the layer's options of one section.
+
+    strategy.METHOD.option speaks to that method alone.
+    """
     table = layer.values.get(section, {})
     if isinstance(table, str) and section in ("stream", "network"):
-        return {}  # its name alone
+        return  # its name alone
     if not isinstance(table, dict):
         raise UserError(f"{layer.at(section)}{section} must be a table of options, got {shown(table)}")
-    found: Table = {}
     for name, value in table.items():
         if name == "name" and section in ("stream", "network"):
             continue
         if section == "strategy" and isinstance(value, dict) and name in list(strategies):
-            if name == method:
-                found |= {k: option(layer, known, v, method, section, name, k) for k, v in value.items()}
+            of_method = value if name == method else {}
+            for k, v in of_method.items():
+                yield k, option(layer, known, v, method, section, name, k), layer.place(section, name, k)
             continue
-        found[name] = option(layer, known, value, method, section, name)
-    return found
+        yield name, option(layer, known, value, method, section, name), layer.place(section, name)
 
 
 def option(layer: Layer, known: dict[str, Option], value: Any, method: str, *path: Any) -> Any:
@@ -201,14 +250,6 @@ def methods_of(file: Layer | None) -> list[str]:
     if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
         raise UserError(f"{file.at('method')}method must be a name or a list of names, got {shown(value)}")
     return each_named(found, f"{file.at('method')}method")
-
-
-def each_named(names: list[str], where: str) -> list[str]:
-    """Names without the spaces around them; UserError where one is empty, as in 'ewc,,mas'."""
-    stripped = [name.strip() for name in names]
-    if not all(stripped):
-        raise UserError(f"{where} {','.join(names)!r}: a name is empty; expected such as ewc,mas")
-    return stripped
 
 
 def seeds_of(layer: Layer) -> tuple[int, ...]:

@@ -3,3 +3,7 @@
 
 class UserError(Exception):
     """What was asked, what there is, what to do. Shown without a traceback."""
+
+
+class NotHere(UserError):
+    """Data that is nowhere on this machine, and was not or could not be fetched."""

@@ -31,6 +31,9 @@ class Configuration(Protocol):
     @property
     def path(self) -> Path: ...  # of the result, below the output folder
     def as_dict(self) -> dict[str, Any]: ...
+    def values(self) -> dict[str, Any]: ...  # each by a name, of which `origins` says where it came from
+    @property
+    def origins(self) -> dict[str, str]: ...
 
 
 class Stopped(Exception):
@@ -56,6 +59,7 @@ class Machine:
     allow_modified: bool = False
     plugins: tuple[Path, ...] = ()
     keep: Keep = "last"  # which checkpoints stay
+    download: bool = True  # data that is not here; else NotHere
 
     def prepare(self) -> torch.device:
         """Set up this process; must come before the first computation, as threads inherit flushing."""

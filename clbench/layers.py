@@ -1,11 +1,11 @@
-"""Where values come from: clbench.toml files, --config files and --set, each with its lines for messages."""
+"""Values from one place, such as a file or --set, and the line of each: for messages, and as its origin."""
 
 from __future__ import annotations
 
 import re
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from clbench.errors import UserError
 from clbench.options import did_you_mean, shown
 
 SECTIONS = ("strategy", "stream", "network", "train")
-STUDIES = ("prune-lenet",)  # experiments that are not of a method on a stream
 PLAIN = ("method", "scenario", "score", "preset", "seeds")
 Table = dict[str, Any]
 Lines = dict[tuple[str, ...], int]  # path of keys -> line
@@ -23,90 +22,37 @@ Lines = dict[tuple[str, ...], int]  # path of keys -> line
 
 @dataclass(frozen=True)
 class Layer:
-    """Values from one place, and where in it each stands, for messages."""
+    """Values from one place, and where in it each stands. `name`: what origins call it, if not by `origin`;
+    `note`: what holds of all its values, as 'preset quick'."""
 
     origin: str
     values: Table
     lines: Lines = field(default_factory=dict)
+    name: str = ""
+    note: str = ""
+
+    def line(self, path: tuple[Any, ...]) -> int | None:
+        """Of the key, or of what it stands in."""
+        keys = tuple(map(str, path))
+        return next((self.lines[keys[:n]] for n in range(len(keys), 0, -1) if keys[:n] in self.lines), None)
 
     def at(self, *path: Any) -> str:
-        """'FILE:LINE: ', the line of the key or of what it stands in."""
-        keys = tuple(map(str, path))
-        line = next((self.lines[keys[:n]] for n in range(len(keys), 0, -1) if keys[:n] in self.lines), None)
+        """'FILE:LINE: ', in front of a message."""
+        line = self.line(path)
         return f"{self.origin}:{line}: " if line else (f"{self.origin}: " if self.origin else "")
 
+    def place(self, *path: Any) -> str:
+        """'FILE:LINE (note)', the origin of a value."""
+        line, name = self.line(path), self.name or self.origin
+        return f"{name}{f':{line}' if line else ''}{f' ({self.note})' if self.note else ''}"
 
-def default_layers(stream: str, method: str, preset: str | None, where: str) -> Iterator[Layer]:
-    """The sections of every clbench.toml that speak of this stream and method, then those of the preset."""
-    files = default_files()
-    for file in [*files, *of_preset(files, preset, where)]:
-        yield from sections(file, stream, method)
-
-
-def study_layers(study: str, preset: str | None) -> Iterator[Layer]:
-    """[STUDY] of every clbench.toml, then that of the preset."""
-    files = default_files()
-    for file in [*files, *of_preset(files, preset, "--preset: ")]:
-        known_sections(file)
-        yield inner(file, study)
-
-
-def of_preset(files: list[Layer], preset: str | None, where: str) -> list[Layer]:
-    """What each file says of the preset; nothing where none is asked for."""
-    known = [name for file in files for name in inner(file, "preset").values]
-    if preset is not None and preset not in known:
-        raise UserError(f"{where}no preset called {preset!r}; {did_you_mean(preset, known)}")
-    return [] if preset is None else [inner(inner(file, "preset"), preset) for file in files]
-
-
-def known_sections(file: Layer) -> None:
-    """UserError for a section that nothing reads."""
-    for key in file.values:
-        if key not in (*SECTIONS, *STUDIES, "preset"):
-            raise UserError(f"{file.at(key)}unknown section [{key}]; {did_you_mean(key, (*SECTIONS, *STUDIES))}")
-
-
-def sections(file: Layer, stream: str, method: str) -> Iterator[Layer]:
-    """[train], [network], [strategy.Y], then [stream.X] with .train, .network and .strategy.Y of its own."""
-    known_sections(file)
-    own = inner(tables(inner(file, "stream")), stream)
-    alone = {key: value for key, value in own.values.items() if key not in SECTIONS}
-    for layer, values in ((file, {}), (own, {"stream": alone})):
-        strategy = inner(tables(inner(layer, "strategy")), method)
-        lines = {**layer.lines, **{("strategy", *path): line for path, line in strategy.lines.items()}}
-        lines |= {("stream", *path): line for path, line in own.lines.items()}
-        general = {s: inner(layer, s).values for s in ("train", "network")}
-        yield Layer(layer.origin, {**general, "strategy": strategy.values, **values}, lines)
-
-
-def tables(layer: Layer) -> Layer:
-    """The layer, if it holds nothing but tables, each for a method or stream; else a UserError."""
-    for name in layer.values:
-        inner(layer, name)
-    return layer
-
-
-def inner(layer: Layer, key: str) -> Layer:
-    """One table of a layer, empty where there is none, with its lines."""
-    table = layer.values.get(key, {})
-    if not isinstance(table, dict):
-        raise UserError(f"{layer.at(key)}{key} must be a table, got {shown(table)}")
-    return Layer(
-        layer.origin, table, {path[1:]: n for path, n in layer.lines.items() if path[0] == key and path[1:]}
-    )
-
-
-def default_files() -> list[Layer]:
-    """Every clbench.toml, read."""
-    return [Layer(str(path), read_toml(path), toml_lines(read_text(path))) for path in defaults_files()]
-
-
-def defaults_files() -> list[Path]:
-    """The clbench.toml that came with the program, then one in the working folder."""
-    here = Path(__file__).parent
-    shipped = next(p for p in (here / "clbench.toml", here.parent / "clbench.toml") if p.is_file())
-    mine = Path("clbench.toml")
-    return [shipped, mine] if mine.is_file() and not mine.samefile(shipped) else [shipped]
+    def inner(self, key: str) -> Layer:
+        """One of its tables, empty where there is none, with its lines; UserError where it is no table."""
+        table = self.values.get(key, {})
+        if not isinstance(table, dict):
+            raise UserError(f"{self.at(key)}{key} must be a table, got {shown(table)}")
+        lines = {path[1:]: n for path, n in self.lines.items() if path[0] == key and path[1:]}
+        return replace(self, values=table, lines=lines)
 
 
 def read_toml(path: Path) -> Table:
@@ -153,7 +99,20 @@ def read_yaml(path: Path) -> tuple[Table, Lines]:
         raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict) or not all(isinstance(k, str) for k in values):
         raise UserError(f"{path}: expected keys and values, such as 'method: ewc'")
+    require_once(node, path)
     return values, dict(yaml_lines(node))
+
+
+def require_once(node: Any, path: Path, depth: int = 0) -> None:
+    """UserError for a key that stands twice in a table, of which YAML would take the last without a word."""
+    if depth > 4 or not isinstance(node, yaml.MappingNode):
+        return
+    seen: set[str] = set()
+    for key, value in node.value:
+        if (name := str(key.value)) in seen:
+            raise UserError(f"{path}:{key.start_mark.line + 1}: {name} stands twice here")
+        seen.add(name)
+        require_once(value, path, depth + 1)
 
 
 def yaml_lines(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], int]]:
@@ -161,18 +120,32 @@ def yaml_lines(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[st
         for key, value in node.value:
             yield (*path, str(key.value)), key.start_mark.line + 1
             yield from yaml_lines(value, (*path, str(key.value)))
+    if isinstance(node, yaml.SequenceNode) and len(path) < 4:
+        for index, value in enumerate(node.value):
+            yield (*path, str(index)), value.start_mark.line + 1
+            yield from yaml_lines(value, (*path, str(index)))
+
+
+PART = r"""(?:"[^"]*"|'[^']*'|[\w-]+)"""  # of a dotted key; a quoted one may hold dots itself
+KEY = rf"{PART}(?:\s*\.\s*{PART})*"
 
 
 def toml_lines(text: str) -> Lines:
     lines: Lines = {}
     table: tuple[str, ...] = ()
     for number, line in enumerate(text.splitlines(), 1):
-        if header := re.match(r"\s*\[([^\[\]]+)\]", line):
-            table = tuple(part.strip().strip("\"'") for part in header[1].split("."))
-            lines.setdefault(table, number)
-        elif key := re.match(r"\s*([\w.\"'-]+)\s*=", line):
-            lines[(*table, *(part.strip("\"'") for part in key[1].split(".")))] = number
+        if header := re.match(rf"\s*\[\s*({KEY})\s*\]", line):
+            table = parts(header[1])
+            for length in range(1, len(table) + 1):  # what it stands in begins here, if nowhere before
+                lines.setdefault(table[:length], number)
+        elif key := re.match(rf"\s*({KEY})\s*=", line):
+            lines[(*table, *parts(key[1]))] = number
     return lines
+
+
+def parts(key: str) -> tuple[str, ...]:
+    """'stream."split:my.npz".train' -> ('stream', 'split:my.npz', 'train')."""
+    return tuple(part.strip("\"'") for part in re.findall(PART, key))
 
 
 def parse_sets(sets: tuple[str, ...]) -> Table:

@@ -52,7 +52,9 @@ class Streams:
         return self.last[1]
 
     def read(self, name: str, machine: Machine) -> Images:
-        found = self.images.get(name) or load(name, machine.data_root, allow_modified=machine.allow_modified)
+        found = self.images.get(name) or load(
+            name, machine.data_root, download=machine.download, allow_modified=machine.allow_modified
+        )
         if self.keeping:
             self.images[name] = found
         return found
@@ -233,6 +235,7 @@ class Learning:
         return Result(
             digest=config.digest,
             config=config.as_dict(),
+            origins=config.origins,
             protocol=strategies[config.method].protocol,
             tasks=[task.name for task in stream.tasks],
             data=stream.checksums,

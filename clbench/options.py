@@ -99,6 +99,14 @@ short.maxstring = short.maxother = 80
 short.maxlevel = 2
 
 
+def each_named(names: list[str], where: str) -> list[str]:
+    """Names without the spaces around them; UserError where one is empty, as in 'ewc,,mas'."""
+    stripped = [name.strip() for name in names]
+    if not all(stripped):
+        raise UserError(f"{where} {','.join(names)!r}: a name is empty; expected such as ewc,mas")
+    return stripped
+
+
 def did_you_mean(name: str, known: Any) -> str:
     """'did you mean 'ewc'?' where something is near, else all there is."""
     known = sorted(known)

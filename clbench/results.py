@@ -67,6 +67,7 @@ class AnyResult:
     reason: str | None = None
     started: str = ""
     finished: str | None = None
+    origins: dict[str, str] | None = None  # value of the configuration -> where it came from: origins.py
     kind: str = ""
     schema_version: int = SCHEMA_VERSION
 

@@ -55,8 +55,15 @@ def clbench(*words: str | Path) -> Ran:
 
 
 def train(out: Path, *words: str | Path) -> Ran:
-    """A training of a second."""
-    return clbench("train", "--out", out, *TINY, *words)
+    """A training of a second; what it takes can be set otherwise."""
+    where = [] if "--out" in words else ["--out", out]
+    return clbench("train", *where, *tiny_but_for(*words), *words)
+
+
+def tiny_but_for(*words: str | Path) -> list[str]:
+    """TINY without the options that `words` set: --set takes each once."""
+    own = {str(word).partition("=")[0] for word in words}
+    return [word for option in SMALL if option.partition("=")[0] not in own for word in ("--set", option)]
 
 
 def process(*words: str | Path, **more) -> subprocess.Popen[str]:

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import shutil
 import subprocess
 import sys
@@ -10,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import ROOT, TINY, clbench, process, train
+from command_line import ROOT, TINY, clbench, process, tiny_but_for, train
+from typer.main import get_command
 
+from clbench.cli import app
 from clbench.report import FORMATS
 from clbench.results import load
 
@@ -101,6 +104,183 @@ def test_a_finished_configuration_says_so(trained):
     ran = train(out, *words)
     assert ran.code == 0
     assert ran.err.startswith("ewc: finished before, in ")
+
+
+def test_an_option_of_several_values_accumulates(tmp_path):
+    words = ["--method", "sgd", "--method", "finetuning,sgd-f", "--seed-list", "3", "--seed-list", "5,4"]
+    assert train(tmp_path, *words, "--quiet").code == 0
+    found = {r.config["method"]: [run.seed for run in r.runs] for r in map(load, tmp_path.rglob("*.json"))}
+    assert found == {name: [3, 5, 4] for name in ("sgd", "finetuning", "sgd-f")}
+    told = clbench("report", tmp_path, "--metrics", "ACC", "--metrics", "BWT,seconds", "--format", "csv").out
+    assert all(f"{name}_mean" in told for name in ("ACC", "BWT", "seconds"))
+    told = clbench("analyze", tmp_path, "--what", "growth", "--what", "tasks").out
+    assert told == clbench("analyze", tmp_path, "--what", "growth,tasks").out
+    words = ["--dataset", "digits", "--importance", "random", "--importance", "magnitude", "--dry-run", "--json"]
+    measures = [one["values"]["pruning.importance"]["value"] for one in clbench_json("prune-lenet", *words)]
+    assert measures == ["random", "magnitude"]
+
+
+def every_option():
+    """(words of the command, option) of every option of every command that takes one value, or none."""
+    whole = get_command(app)
+    below = {"data": whole.commands["data"].commands}
+    commands = {(): whole, **{(name,): one for name, one in whole.commands.items()}}
+    commands |= {(group, name): one for group, each in below.items() for name, one in each.items()}
+    for words, command in commands.items():
+        for param in command.params:
+            if param.param_type_name == "option" and not param.multiple and param.name != "debug":
+                yield pytest.param(words, param, id=" ".join([*words, param.opts[0]]))
+
+
+@pytest.mark.parametrize(("words", "param"), list(every_option()))
+def test_an_option_of_one_value_is_given_once(words, param):
+    value = [] if param.is_flag else ["1"]
+    again = (param.secondary_opts or param.opts)[-1]
+    line = clbench(*words, param.opts[0], *value, again, *value).line
+    assert param.opts[0] in line
+    assert "is given 2 times" in line
+
+
+def test_the_same_name_set_twice_is_refused(tmp_path):
+    words = ["--set", "train.lr=1", "--set", " train.lr =2"]
+    for command in ("train", "sweep", "reproduce"):
+        assert "train.lr was set before" in clbench(command, *words).line
+
+
+# -- what would run, and with which values --------------------------------------------------------------------
+
+
+def clbench_json(*words):
+    ran = clbench(*words)
+    assert (ran.code, ran.err) == (0, ""), ran
+    return json.loads(ran.out)
+
+
+def below(folder: Path) -> list[tuple[Path, int]]:
+    return sorted((path, path.stat().st_mtime_ns) for path in folder.rglob("*"))
+
+
+def test_a_dry_run_says_what_would_run_and_writes_nothing(tmp_path):
+    out, words = tmp_path / "runs", ["--method", "ewc,er", "--scenario", "domain", "--seeds", "2", "--dry-run"]
+    before = below(tmp_path)
+    ran = train(out, *words, "--stream", "split-digits")
+    assert (ran.code, ran.err) == (0, "")
+    assert below(tmp_path) == before
+    assert not out.exists()
+    for line in (
+        "ewc on split-digits: would be trained",
+        "er on split-digits: would be trained",
+        "work: 2 stages of training, task 1 to task 2, 120 images shown to every seed",
+    ):
+        assert line in ran.out.splitlines()
+    assert re.search(r"^strategy.replay +128 +code$", ran.out, re.MULTILINE)
+    assert re.search(r"^train.batch_size +32 +shipped clbench.toml:\d+$", ran.out, re.MULTILINE)
+    assert re.search(r"^train.epochs +1 +--set$", ran.out, re.MULTILINE)
+    for one in clbench_json("train", "--out", out, *tiny_but_for(), *words, "--stream", "split-digits", "--json"):
+        assert (one["state"], one["left"], sum(one["samples"])) == ("new", [0, 1], 120)
+        assert one["values"]["scenario"] == {"value": "domain", "origin": "--scenario"}
+        assert Path(one["file"]).parent == out / "split-digits"
+    assert below(tmp_path) == before
+
+
+def test_a_dry_run_knows_what_is_finished_and_what_is_begun(copy):
+    def words(*more):
+        return ["train", "--out", copy.parent.parent, *TINY, "--method", "ewc", "--stream", "split-digits", *more]
+
+    def dry(*more):
+        [one] = clbench_json(*words("--seeds", "2", "--dry-run", "--json", *more))
+        return one
+
+    before = below(copy.parent)
+    one = dry()
+    assert (one["state"], one["left"], one["file"]) == ("finished", [], str(copy))
+    assert dry("--force")["state"] == "afresh"
+    assert "finished, nothing is left to do" in clbench(*words("--seeds", "2", "--dry-run")).out
+    assert below(copy.parent) == before
+    raw = json.loads(copy.read_text())
+    raw["status"], raw["finished"], raw["runs"][1]["status"] = "running", None, "running"
+    copy.write_text(json.dumps(raw))
+    one = dry()
+    assert (one["state"], one["left"]) == ("begun", [1])
+    copy.write_text("{")
+    assert "not valid JSON" in clbench(*words("--seeds", "2", "--dry-run")).line
+
+
+def test_a_dry_run_refuses_what_a_run_refuses_and_downloads_nothing(monkeypatch):
+    line = clbench("train", "--method", "hat", "--stream", "split-digits", "--scenario", "class", "--dry-run").line
+    assert "hat needs to know the task of a test image" in line
+    monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: pytest.fail("it asked the network"))
+    [one] = clbench_json("train", "--method", "ewc", "--stream", "split-mnist", "--dry-run", "--json")
+    assert one["samples"] is None
+    assert "mnist is not here" in one["lacking"]
+    assert one["values"]["strategy.lam"]["origin"].endswith("(tuned for task, mlp)")
+    [one] = clbench_json("prune-lenet", "--dry-run", "--json", "--preset", "quick")
+    assert one["values"]["limit"]["origin"].endswith("(preset quick)")
+    assert not list(Path().rglob("*"))
+
+
+def test_the_origin_of_the_method_is_the_file_that_names_it():
+    Path("e.toml").write_text('stream = "split-digits"\nmethod = ["sgd", "ewc"]')
+    words = ("train", "--config", "e.toml", "--dry-run", "--json")
+    assert {one["values"]["method"]["origin"] for one in clbench_json(*words)} == {"e.toml:2"}
+    [one] = clbench_json("train", "--dry-run", "--json")
+    assert one["values"]["method"] == {"value": "anpyc", "origin": "code"}
+    Path("e.toml").write_text('\nmethod = ["sgd", "ewcc"]')
+    assert clbench("train", "--config", "e.toml").line.startswith("clbench: e.toml:2: no method called 'ewcc'")
+
+
+# -- show -----------------------------------------------------------------------------------------------------
+
+
+def test_show_says_every_value_with_its_origin_and_what_made_it(copy):
+    ran = clbench("show", copy)
+    assert (ran.code, ran.err) == (0, "")
+    for words in (
+        r"^status +done$",
+        r"^tasks +2: 0/1, 2/3$",
+        r"^seed 1 +done, 3 stages, ACC [\d.]+ after task 2, ",
+        r"^made by: torch +2\.",
+        r"^data: digits.csv.gz +[0-9a-f]{64}$",
+        r"^method +ewc +--method$",
+        r"^network.hidden +\[8\] +--set$",
+        r"^strategy.fisher +true +code$",
+        r"^strategy.lam +100000.0 +shipped clbench.toml:\d+ \(tuned for task, mlp\)$",
+    ):
+        assert re.search(words, ran.out, re.MULTILINE), words
+    [found] = clbench_json("show", copy, "--json")
+    assert found["values"]["train.epochs"] == {"value": 1, "origin": "--set"}
+    assert found["digest"] in copy.name
+
+
+def test_show_of_a_result_without_origins_says_so(copy):
+    raw = json.loads(copy.read_text())
+    copy.write_text(json.dumps({**raw, "origins": None}))
+    assert "Where the values came from is not stored" in clbench("show", copy).out
+    [found] = clbench_json("show", copy, "--json")
+    assert found["values"]["train.epochs"] == {"value": 1, "origin": None}
+
+
+def test_show_of_a_study_and_of_a_sweep(tmp_path):
+    words = ["--dataset", "digits", "--limit", "40", "--epochs", "1", "--retrain-epochs", "0", "--rates", "0.5"]
+    assert clbench("prune-lenet", *words, "--importance", "random", "--quiet").code == 0
+    [path] = Path("runs").rglob("*.json")
+    assert re.search(r"^pruning.rates +\[0.5\] +--rates$", clbench("show", path).out, re.MULTILINE)
+    assert re.search(r"^train.lr +0.01 +code$", clbench("show", path).out, re.MULTILINE)
+    words = ["--method", "ewc", "--stream", "split-digits", "--grid", "strategy.lam=1,10", "--quiet"]
+    assert clbench("sweep", *TINY, *words, "--out", "swept").code == 0
+    [path] = Path("swept").rglob("sweep-*.json")
+    told = clbench("show", path).out
+    assert re.search(r"^searched: strategy.lam +values=\[1,10\]$", told, re.MULTILINE)
+    assert re.search(r"^stream.name +split-digits +--stream$", told, re.MULTILINE)
+    assert "strategy.lam" in json.dumps(clbench_json("show", path, "--json"))
+    winner = Path("swept", next(one["winner"]["file"] for one in clbench_json("show", path, "--json")))
+    assert re.search(r"^strategy.lam +\d+.0 +sweep$", clbench("show", winner).out, re.MULTILINE)
+
+
+def test_show_of_nothing():
+    assert "none.json: cannot read" in clbench("show", "none.json").line
+    Path("x.json").write_text("[]")
+    assert "x.json: not a result" in clbench("show", "x.json").line
 
 
 MISTAKES = {

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clbench.config import YOUNGER, Config, methods_of, resolve, resolve_stored
+from clbench.config import SCENARIOS, YOUNGER, Config, methods_of, resolve, resolve_stored
 from clbench.errors import UserError
 from clbench.layers import Layer, parse_sets, read_file
 from clbench.learn.trainer import Training
@@ -126,6 +126,107 @@ def test_every_committed_result_is_found_again_by_its_configuration():
 def test_long_names_of_streams_still_name_a_folder():
     config = resolve("ewc", f"split:{'long/' * 300}x.npz")
     assert all(len(part) < 200 for part in config.path.parts)
+
+
+# -- tuned values, and where every value came from ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", sorted(set(strategies) - {"hat", "xdg", "xdg-ewc", "xdg-si"}))
+@pytest.mark.parametrize("elsewhere", [{"scenario": "domain"}, {"scenario": "class"}, {"network": "lenet"}])
+@pytest.mark.parametrize("stream", ["split-mnist", "permuted-mnist", "split-digits", "permuted-digits"])
+def test_tuned_values_hold_where_they_were_tuned_and_nowhere_else(method, elsewhere, stream):
+    assert "tuned" not in " ".join(resolve(method, stream, **elsewhere).origins.values())
+    unknown = resolve(method, "split-fashion-mnist", **elsewhere)
+    assert resolve(method, stream, **elsewhere).strategy_options == unknown.strategy_options
+
+
+def test_er_replays_as_many_images_as_its_code_says_in_a_scenario_that_nobody_tuned():
+    assert resolve("er", "split-mnist").strategy_options["replay"] == 32
+    assert resolve("er", "split-mnist", scenario="domain").strategy_options["replay"] == 128
+
+
+def test_tuned_values_are_of_a_network_by_its_name():
+    assert resolve("ewc", "split-mnist", sets=("network.hidden=8",)).strategy_options["lam"] == 1e5
+
+
+def test_what_i_write_holds_in_every_scenario_and_what_i_state_as_tuned_in_its_own():
+    Path("clbench.toml").write_text(
+        "[stream.split-mnist.strategy.ewc]\nlam = 5\n[tuned.split-mnist.class.mlp.strategy.ewc]\nlam = 6\n"
+    )
+    lam = {s: resolve("ewc", "split-mnist", scenario=s).strategy_options["lam"] for s in SCENARIOS}
+    assert lam == {"task": 5, "domain": 5, "class": 6}
+
+
+def test_presets_hold_in_every_scenario():
+    for scenario in SCENARIOS:
+        assert resolve("anpyc", "split-mnist", scenario=scenario, preset="paper").strategy_options["lam"] == 4
+        assert resolve("anpyc", "split-mnist", scenario=scenario, preset="quick").train.epochs == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("[tuned.split-mnist.taks.mlp.train]\nepochs = 3", 1, "did you mean 'task'"),
+        ("[tuned.split-mnist.train]\nepochs = 3", 1, "expected [tuned.STREAM.SCENARIO.NETWORK]"),
+        ("[tuned.split-mnist.class.mlp]\nsource = 'x'\nlam = 3", 3, "unknown key 'lam'"),
+        ("[tuned.split-mnist]\ntask = 3", 2, "must be a table"),
+        ("[tuned.permuted-digits.task.mlp]\ntrain.epoch = 3", 2, "did you mean 'epochs'"),
+        ('[tuned."split:my.npz".task.mlp]\n\nlam = 3', 3, "unknown key 'lam'"),
+    ],
+)
+def test_a_fault_in_tuned_values_is_named_with_its_line(text, line, words):
+    Path("clbench.toml").write_text(text)
+    message = refusal()
+    assert message.startswith(f"clbench.toml:{line}: ")
+    assert words in message
+
+
+def test_tuned_values_of_a_file_of_mine():
+    Path("clbench.toml").write_text('[tuned."split:my.npz".class.mlp.strategy.ewc]\nlam = 6\n')
+    config = resolve("ewc", "split:my.npz", scenario="class")
+    assert config.origins["strategy.lam"] == "clbench.toml:2 (tuned for class, mlp)"
+
+
+def test_every_value_has_its_origin():
+    Path("clbench.toml").write_text("[train]\nlr_gamma = 0.5\n[preset.mine.train]\nmomentum = 0.8\n")
+    file = written("e.yaml", "method: ewc\nstream: {name: split-mnist, tasks: 3}\n")
+    config = resolve(file=file, preset="mine", scenario="task", seeds=(1,), sets=("strategy.ewc.anchors=online",))
+    toml = (Path(__file__).parent.parent / "clbench.toml").read_text().splitlines()
+    lam = toml.index("[tuned.split-mnist.task.mlp.strategy.ewc]") + 3
+    assert toml[lam - 1] == "lam = 1e5"
+    assert {
+        "method": "e.yaml:1",
+        "stream.name": "e.yaml:2",
+        "stream.tasks": "e.yaml:2",
+        "stream.seed": "code",
+        "network.name": "code",
+        "network.hidden": "code",
+        "preset": "--preset",
+        "scenario": "--scenario",
+        "seeds": "--seeds",
+        "score": "code",
+        "strategy.lam": f"shipped clbench.toml:{lam} (tuned for task, mlp)",
+        "strategy.anchors": "--set",
+        "train.lr_gamma": "clbench.toml:2",
+        "train.momentum": "clbench.toml:4 (preset mine)",
+    }.items() <= config.origins.items()
+    assert config.origins.keys() == config.values().keys()
+
+
+def test_a_value_that_was_given_and_is_the_default_says_so():
+    assert resolve(sets=("train.momentum=0.9",)).origins["train.momentum"] == "--set, as code"
+
+
+def test_origins_are_no_part_of_what_a_configuration_is():
+    config, same = resolve("ewc"), resolve(file=written("e.yaml", "method: ewc"))
+    assert config.origins != same.origins
+    assert (config, hash(config.digest)) == (same, hash(same.digest))
+    assert "origins" not in config.as_dict()
+
+
+def test_a_key_that_stands_twice_in_yaml_is_refused():
+    with pytest.raises(UserError, match=r"e\.yaml:4: lr stands twice"):
+        written("e.yaml", "method: ewc\ntrain:\n  lr: 1\n  lr: 2")
 
 
 # -- what is refused, and how ---------------------------------------------------------------------------------

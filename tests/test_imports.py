@@ -16,9 +16,10 @@ from clbench.results import save
 # Who stands above whom. A module may import from its own row and from those above it in this list.
 ROWS = [
     ["errors", "__init__"],
-    ["options", "atomic", "scores", "metrics", "costs", "statistics"],
+    ["options", "origins", "atomic", "scores", "metrics", "costs", "statistics"],
     ["registry", "jsonfile", "result_checks"],
     ["results", "datasets", "learn.params", "learn.task", "layers"],
+    ["defaults"],
     ["report", "streams", "networks"],
     ["models"],
     ["learn", "strategies"],
@@ -27,13 +28,26 @@ ROWS = [
     ["learning"],
     ["workers", "listing", "progress"],
     ["runner"],
+    ["sweep.record"],
+    ["show"],
+    ["dry_run"],
     ["prune_lenet", "sweep", "cluster"],
     ["evaluation", "analysis"],
     ["reproduce"],
     ["cli"],
     ["__main__"],
 ]
-REPORT_NEEDS = {"errors", "metrics", "statistics", "results", "report", "jsonfile", "result_checks", "atomic"}
+REPORT_NEEDS = {
+    "errors",
+    "metrics",
+    "statistics",
+    "results",
+    "report",
+    "jsonfile",
+    "result_checks",
+    "atomic",
+    "origins",
+}
 
 
 def name_of(path: Path) -> str:
@@ -106,6 +120,8 @@ def test_report_reads_results_alone():
         ["train", "--help"],
         ["data", "--help"],
         ["report"],
+        ["show", "runs/ewc.json"],
+        ["show", "runs/ewc.json", "--json"],
         ["analyze", "--help"],
         ["analyze", "runs", "--what", "growth,tasks"],
     ],

@@ -10,13 +10,14 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from clbench import __version__
 from clbench.cli.listing import data_fetch, data_list, data_verify, list_
+from clbench.cli.once import Command, Group
 from clbench.cli.prune_lenet import prune_lenet
 from clbench.cli.reproduce import reproduce
 from clbench.cli.results import analyze, evaluate, report
+from clbench.cli.show import show
 from clbench.cli.sweep import sweep
 from clbench.cli.train import train
 from clbench.errors import UserError
@@ -26,7 +27,7 @@ class Stopped(Exception):
     """Ctrl-C, or nobody reads on. Typer would end the program itself at either; main() has words for them."""
 
 
-class Commands(TyperGroup):
+class Commands(Group):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
@@ -46,7 +47,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 data_app = typer.Typer(
-    help="Data sets: what is here, where from, checksums.", no_args_is_help=True, rich_markup_mode=None
+    cls=Group, help="Data sets: what is here, where from, checksums.", no_args_is_help=True, rich_markup_mode=None
 )
 app.add_typer(data_app, name="data")
 
@@ -72,6 +73,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "sweep": sweep,
     "prune-lenet": prune_lenet,
     "evaluate": evaluate,
+    "show": show,
     "report": report,
     "analyze": analyze,
     "reproduce": reproduce,
@@ -80,7 +82,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
 OF_DATA: dict[str, Callable[..., None]] = {"list": data_list, "fetch": data_fetch, "verify": data_verify}
 for group, commands in ((app, COMMANDS), (data_app, OF_DATA)):
     for name, command in commands.items():
-        group.command(name)(command)
+        group.command(name, cls=Command)(command)
 
 
 def main() -> None:

@@ -34,7 +34,7 @@ Seeds = Annotated[
     int | None, typer.Option("--seeds", min=1, help="N: seeds 0 to N-1.  [default: 1]", show_default=False)
 ]
 SeedList = Annotated[
-    str | None, typer.Option("--seed-list", help="These seeds, comma-separated.", show_default=False)
+    list[str] | None, typer.Option("--seed-list", help="These seeds, comma-separated.", show_default=False)
 ]
 Preset = Annotated[
     str | None,
@@ -56,6 +56,9 @@ Plots = Annotated[
 ]
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="Write to this file instead.", show_default=False)
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Print what would run and where every value comes from; run nothing.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
@@ -94,17 +97,36 @@ def machine_of(
     return Machine(device, threads, root, modified, plugins, keep)  # type: ignore[arg-type]
 
 
-def seeds_of(seeds: int | None, seed_list: str | None) -> tuple[int, ...] | None:
+def each_of(given: list[str] | None, flag: str) -> list[str] | None:
+    """What an option names that may be given several times, each time with commas; None where it is not given."""
+    from clbench.options import each_named
+
+    return None if not given else [name for words in given for name in each_named(words.split(","), flag)]
+
+
+def sets_of(given: list[str] | None) -> tuple[str, ...]:
+    """The words of --set; UserError where two of them set the same option, of which the last would win."""
+    seen: set[str] = set()
+    for words in given or ():
+        name = words.partition("=")[0].strip()
+        if name in seen:
+            raise UserError(f"--set {words!r}: {name} was set before")
+        seen.add(name)
+    return tuple(given or ())
+
+
+def seeds_of(seeds: int | None, seed_list: list[str] | None) -> tuple[int, ...] | None:
     from clbench.config import checked_seeds, first_seeds
 
     if seeds is not None and seed_list is not None:
         raise UserError("--seeds and --seed-list exclude each other")
     if seed_list is None:
         return None if seeds is None else first_seeds(seeds, "--seeds")
+    words = ",".join(seed_list)
     try:
-        found = tuple(int(s) for s in seed_list.split(","))
+        found = tuple(int(s) for s in words.split(","))
     except ValueError:
-        raise UserError(f"--seed-list {seed_list[:80]!r}: expected whole numbers such as 3,5,8") from None
+        raise UserError(f"--seed-list {words[:80]!r}: expected whole numbers such as 3,5,8") from None
     return checked_seeds(found, "--seed-list")
 
 
@@ -116,6 +138,14 @@ def put(words: str, output: Path | None) -> None:
         typer.echo(words)
     else:
         write_whole(output, words.encode())
+
+
+def show_planned(experiments: Sequence[Any], out: Path, machine: Any, force: bool, as_json: bool) -> None:
+    """Of --dry-run."""
+    from clbench.dry_run import planned, text
+
+    found = planned(experiments, out, machine, force)
+    typer.echo(json.dumps([one.as_object() for one in found], indent=1) if as_json else text(found))
 
 
 def show_trained(paths: list[Path], as_json: bool, exported: Sequence[Any] = ()) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from clbench.cli.options import (
     Checkpoints,
     DataRoot,
     Device,
+    DryRun,
     Out,
     Preset,
     Quiet,
@@ -20,8 +22,10 @@ from clbench.cli.options import (
     SeedList,
     Seeds,
     Threads,
+    each_of,
     machine_of,
     seeds_of,
+    show_planned,
     show_trained,
     watching,
 )
@@ -29,7 +33,7 @@ from clbench.cli.options import (
 
 def prune_lenet(
     importance: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             help="entropy, ewc, mas, loss, magnitude or random; several, comma-separated.  [default: entropy]",
             show_default=False,
@@ -86,13 +90,13 @@ def prune_lenet(
     device: Device = "auto",
     data_root: DataRoot = None,
     allow_modified_data: AllowModified = False,
+    dry_run: DryRun = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Train LeNet, then prune and retrain it in rounds (paper, table IV); one result file a measure."""
     machine = machine_of(device, threads, data_root, allow_modified_data, None, checkpoints)
     from clbench import prune_lenet as study
-    from clbench.config import each_named
 
     asked: dict[str, Any] = {
         "dataset": dataset,
@@ -107,9 +111,14 @@ def prune_lenet(
         "delta": delta,
         "limit": limit,
     }
-    measures = [None] if importance is None else each_named(importance.split(","), "--importance")
+    named = each_of(importance, "--importance")
+    measures: Sequence[str | None] = (None,) if named is None else named
     chosen = seeds_of(seeds, seed_list)
     settings = [study.resolve(preset, chosen, importance=measure, **asked) for measure in dict.fromkeys(measures)]
+    if dry_run:
+        from clbench.prune_lenet.study import PruneLenet
+
+        return show_planned([PruneLenet(one) for one in settings], out, machine, not resume, as_json)
     with watching(quiet or as_json) as watch:
         done, exported = study.run(settings, out, machine, workers, not resume, watch, export)
     if not quiet:

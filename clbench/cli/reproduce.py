@@ -22,6 +22,7 @@ from clbench.cli.options import (
     Workers,
     machine_of,
     put,
+    sets_of,
     watching,
 )
 from clbench.errors import UserError
@@ -89,7 +90,7 @@ def reproduce(
     for path in (output, plots and plots / "picture.png"):
         if path is not None:
             make_ready(path)
-    overlay = parse_sets(tuple(set_ or ()))
+    overlay = parse_sets(sets_of(set_))
     with spreading(ray, cpus, gpus) as spread, watching(quiet or format_ == "json") as watch:
         how = How(
             out,

@@ -16,6 +16,7 @@ from clbench.cli.options import (
     Output,
     Plots,
     Plugins,
+    each_of,
     machine_of,
     put,
 )
@@ -56,7 +57,7 @@ def report(
         ),
     ] = "md",
     metrics: Annotated[
-        str | None, typer.Option(help="Columns, comma-separated (clbench list metrics).", show_default=False)
+        list[str] | None, typer.Option(help="Columns, comma-separated (clbench list metrics).", show_default=False)
     ] = None,
     plots: Plots = None,
     kind: Annotated[
@@ -78,14 +79,16 @@ def report(
     """Tables and plots from result files."""
     from clbench.report import report as make
 
-    chosen = metrics.split(",") if metrics else None
-    put(make(files or [Path("runs")], format_, chosen, plots, kind, reference or (), stats), output)
+    put(
+        make(files or [Path("runs")], format_, each_of(metrics, "--metrics"), plots, kind, reference or (), stats),
+        output,
+    )
 
 
 def analyze(
     files: Annotated[list[Path], typer.Argument(help="Result files or folders of `clbench train`.")],
     what: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             help="importance (its distribution; needs checkpoints), parameters (how layers move from the first "
             "task to the last; needs --checkpoints all), growth (parameters over tasks), tasks, width (ACC over "
@@ -114,4 +117,4 @@ def analyze(
     """Importance, parameter change and growth, ablations (paper, figures 7 to 10) from runs."""
     from clbench.analysis import analyze as make
 
-    typer.echo(make(files, what.split(",") if what else None, format_, plots, stage, frechet, weights))
+    typer.echo(make(files, each_of(what, "--what"), format_, plots, stage, frechet, weights))

@@ -20,6 +20,7 @@ from clbench.cli.options import (
     Resume,
     Threads,
     machine_of,
+    sets_of,
     show_trained,
 )
 from clbench.errors import UserError
@@ -135,7 +136,7 @@ def sweep(
         "stop_early": stop_early,
         "search_seeds": search_seeds,
     }
-    asked = Asked(method, stream, network, scenario, preset, tuple(set_ or ()), tuple(grid or ()), seeds, options)
+    asked = Asked(method, stream, network, scenario, preset, sets_of(set_), tuple(grid or ()), seeds, options)
     plan = planned(Path(words[0]) if words else None, asked)
     done, notes = run(
         plan, Where(out, workers, ray, cpus, gpus), machine, not resume, quiet or as_json, write_defaults, plots

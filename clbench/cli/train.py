@@ -13,6 +13,7 @@ from clbench.cli.options import (
     Checkpoints,
     DataRoot,
     Device,
+    DryRun,
     Out,
     Plugins,
     Preset,
@@ -22,8 +23,11 @@ from clbench.cli.options import (
     Seeds,
     Threads,
     Workers,
+    each_of,
     machine_of,
     seeds_of,
+    sets_of,
+    show_planned,
     show_trained,
     watching,
 )
@@ -31,7 +35,7 @@ from clbench.cli.options import (
 
 def train(
     method: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(help="One or several, comma-separated.  [default: anpyc]", show_default=False),
     ] = None,
     stream: Annotated[
@@ -73,6 +77,7 @@ def train(
     data_root: DataRoot = None,
     allow_modified_data: AllowModified = False,
     plugin: Plugins = None,
+    dry_run: DryRun = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -83,24 +88,21 @@ def train(
     from clbench.runner import run_all
 
     file = read_file(config) if config else None
-    configs = [
-        configuration.resolve(
-            name,
-            stream,
-            network=network,
-            scenario=scenario,
-            seeds=seeds_of(seeds, seed_list),
-            score=score,
-            preset=preset,
-            file=file,
-            sets=tuple(set_ or ()),
-        )
-        for name in (
-            configuration.each_named(method.split(","), "--method")
-            if method is not None
-            else configuration.methods_of(file)
-        )
-    ]
+    configs = configuration.resolve_each(
+        each_of(method, "--method"),
+        stream=stream,
+        network=network,
+        scenario=scenario,
+        seeds=seeds_of(seeds, seed_list),
+        score=score,
+        preset=preset,
+        file=file,
+        sets=sets_of(set_),
+    )
+    if dry_run:
+        from clbench.learning import Learning
+
+        return show_planned([Learning(one) for one in configs], out, machine, not resume, as_json)
     with watching(quiet or as_json) as watch:
         done = run_all(configs, out, machine, workers=workers, force=not resume, watch=watch)
     if not quiet:

@@ -8,7 +8,7 @@ from pathlib import Path
 import platformdirs
 
 from clbench.datasets.mnist import PARTS, IdxSet
-from clbench.errors import UserError
+from clbench.errors import NotHere, UserError
 
 VARIABLE = "CLBENCH_DATA"
 MAX_FILE_BYTES = 2**32  # read whole into memory
@@ -52,12 +52,12 @@ def locate(idx_set: IdxSet, data_root: Path | None = None) -> dict[str, Path] | 
     return None
 
 
-def missing(idx_set: IdxSet, data_root: Path | None = None, why: str = "") -> UserError:
+def missing(idx_set: IdxSet, data_root: Path | None = None, why: str = "") -> NotHere:
     """The error for files that are nowhere: which, looked for where, put them where, what to do meanwhile."""
     searched = roots(data_root)
     folders = [root / idx_set.folder / "raw" for root in searched]
     wanted = ", ".join(f"{part}.gz" for part, path in files_in(searched[0], idx_set).items() if path is None)
-    return UserError(
+    return NotHere(
         f"{idx_set.name} is not here, or not whole{why}: looked in {_listed(folders)}; "
         f"put {wanted} (from {idx_set.source}; plain or gzipped) into {folders[0]}, "
         "or try the digits, which need no download (--stream split-digits; prune-lenet: --dataset digits)"

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field
 
+from clbench import origins
 from clbench.config import plain, seeds_of
+from clbench.defaults import study_layers
 from clbench.errors import UserError
-from clbench.layers import Layer, study_layers
+from clbench.layers import Layer
 from clbench.learn.trainer import Training
 from clbench.options import Count, Fraction, Natural, Positive, convert, did_you_mean, options_of
 from clbench.results import digest
@@ -21,6 +23,7 @@ from clbench.streams.find import NAMES
 STUDY = "prune-lenet"
 Importance = Literal["entropy", "ewc", "mas", "loss", "magnitude", "random"]
 MEASURES = get_args(Importance)
+TRAIN, WHOLE = ("epochs", "batch_size", "lr", "momentum"), ("dataset", "limit", "seeds", "preset")
 
 
 @dataclass(frozen=True)
@@ -43,11 +46,16 @@ class Settings:
     limit: Annotated[Count | None, "training images at most (none: all)"] = None
     seeds: tuple[int, ...] = (0,)
     preset: str | None = None
+    origins: origins.Origins = field(default_factory=dict, compare=False, repr=False)  # of each of `values`
+
+    def values(self) -> dict[str, Any]:
+        """Every value by its name: 'dataset', 'pruning.rates', 'train.lr' .."""
+        return {named(f.name): plain(getattr(self, f.name)) for f in fields(self) if f.name != "origins"}
 
     def as_dict(self) -> dict[str, Any]:
-        values = asdict(self)
-        train = {name: values.pop(name) for name in ("epochs", "batch_size", "lr", "momentum")}
-        whole = {name: values.pop(name) for name in ("dataset", "limit", "seeds", "preset")}
+        values = {name: value for name, value in asdict(self).items() if name != "origins"}
+        train = {name: values.pop(name) for name in TRAIN}
+        whole = {name: values.pop(name) for name in WHOLE}
         return plain({"study": STUDY, **whole, "pruning": values, "train": train})
 
     @cached_property
@@ -77,20 +85,32 @@ class Settings:
         return digest({name: whole[name] for name in ("dataset", "limit", "train")})
 
 
-OPTIONS = {name: option for name, option in options_of(Settings).items() if name not in ("seeds", "preset")}
+OPTIONS = {
+    name: option for name, option in options_of(Settings).items() if name not in ("seeds", "preset", "origins")
+}
+
+
+def named(option: str) -> str:
+    """'train.lr' of 'lr', as the configuration of a result has it."""
+    return option if option in WHOLE else f"{'train' if option in TRAIN else 'pruning'}.{option}"
 
 
 def resolve(preset: str | None = None, seeds: tuple[int, ...] | None = None, **flags: Any) -> Settings:
     """The whole configuration, where a flag that is None was not given; UserError for what is unknown or wrong."""
     values: dict[str, Any] = {}
     asked = {name: value for name, value in flags.items() if value is not None}
+    came = {named(name): origins.CODE for name in OPTIONS}
+    came |= {
+        name: "--" + name if value else origins.CODE for name, value in (("preset", preset), ("seeds", seeds))
+    }
     for layer in [*study_layers(STUDY, preset), Layer("", asked)]:
         for name, value in layer.values.items():
             if name not in OPTIONS:
                 raise UserError(f"{layer.at(name)}no option {name} of {STUDY}; {did_you_mean(name, OPTIONS)}")
-            where = layer.at(name) + name if layer.origin else "--" + name.replace("_", "-")
-            values[name] = convert(value, OPTIONS[name].annotation, where)
-    settings = Settings(**values, seeds=seeds or (0,), preset=preset)
+            flag = "" if layer.origin else "--" + name.replace("_", "-")
+            values[name] = convert(value, OPTIONS[name].annotation, flag or layer.at(name) + name)
+            came[named(name)] = origins.of(flag or layer.place(name), values[name], OPTIONS[name].default)
+    settings = Settings(**values, seeds=seeds or (0,), preset=preset, origins=came)
     if not settings.own_file and settings.dataset not in NAMES:
         near = did_you_mean(settings.dataset, NAMES)
         raise UserError(f"--dataset: no data set called {settings.dataset!r}; {near}; or a FILE.npz of your own")

@@ -188,7 +188,12 @@ def trained_folder(folder: Path, settings: Settings) -> Path:
 
 def build_stream(settings: Settings, machine: Machine, device: torch.device) -> Stream:
     """All classes of the data set as one task, read from disk (or fetched)."""
-    images = load(settings.dataset, machine.data_root, allow_modified=machine.allow_modified)
+    images = load(
+        settings.dataset,
+        machine.data_root,
+        download=machine.download,
+        allow_modified=machine.allow_modified,
+    )
     part = Part(images.name, images, tuple(range(len(images.classes))))
     return assemble(f"{STUDY} on {settings.dataset}", [part], Common(limit=settings.limit), "task", device)
 
@@ -236,6 +241,7 @@ class PruneLenet:
         return PruningResult(
             digest=self.config.digest,
             config=self.config.as_dict(),
+            origins=self.config.origins,
             layers={called: model.params[name][0].numel() for name, called in layer_names(model).items()},
             output_parameters=sum(p[0].numel() for p in heads.values()),
             data=stream.checksums,

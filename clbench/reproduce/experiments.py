@@ -51,21 +51,24 @@ class Reproduction:
             options = {**self.study, **{k: v for k, v in changed.items() if k != "seeds"}}
             measures = options.pop("importance")
             return [PruneLenet(pruning.resolve(preset, every, importance=one, **options)) for one in measures]
+        asked = (Layer("--set", overlay),)
+        layers = [self.layer(n, preset or "", changed) for n in range(len(self.runs))]
         return [
-            Learning(
-                configuration.resolve(method, preset=preset, seeds=every, file=self.layer(run, changed, overlay))
-            )
-            for run in self.runs
-            for method in listed(run["method"])
+            Learning(config)
+            for run, layer in zip(self.runs, layers, strict=True)
+            for config in configuration.resolve_each(None, file=layer, preset=preset, seeds=every, asked=asked)
         ]
 
-    def layer(self, run: Table, *changes: Table) -> Layer:
-        values = {key: value for key, value in run.items() if key != "method"}
-        for change in changes:
-            for section in SECTIONS:
-                if section in change:
-                    values[section] = {**named(values.get(section, {})), **change[section]}
-        return Layer(self.origin, values)
+    def layer(self, number: int, preset: str, changed: Table) -> Layer:
+        """One of the runs as a --config file would say it, with what its preset changes."""
+        values = dict(self.runs[number])
+        stands = Layer(self.origin, {}, self.lines)
+        lines = {path[2:]: line for path, line in self.lines.items() if path[:2] == ("runs", str(number))}
+        for section in SECTIONS:
+            if section in changed:
+                values[section] = {**named(values.get(section, {})), **changed[section]}
+                lines |= {(section, name): stands.line((preset, section, name)) or 0 for name in changed[section]}
+        return Layer(self.origin, values, lines)
 
 
 def named(value: Any) -> Table:

@@ -169,7 +169,7 @@ def sweep(
     path = out / plan.path
     with locked(path), streams.kept():
         record = None if force else records.found(path)
-        record = record or Record(plan.digest, plan.as_dict(), started=now())
+        record = record or Record(plan.digest, plan.as_dict(), started=now(), origins=plan.base.origins)
 
         def keep(record: Record) -> None:
             records.save(record, path)

@@ -12,7 +12,7 @@ from typing import Any
 from clbench import config as configuration
 from clbench.config import Config, Table, plain
 from clbench.errors import UserError
-from clbench.layers import Layer, read_file
+from clbench.layers import Layer, parse_sets, read_file
 from clbench.options import did_you_mean, shown
 from clbench.results import digest
 from clbench.sweep.space import Axis, axes_of, parse_grids, setting
@@ -71,7 +71,8 @@ class Plan:
             score=score,
             preset=asked.preset,
             file=self.file,
-            sets=(*asked.sets, *sets),
+            sets=asked.sets,
+            asked=(Layer("sweep", parse_sets(sets)),),
         )
 
     @cached_property
@@ -108,7 +109,9 @@ class Plan:
             "values": list(strengths.values),
             "tolerance": self.tolerance,
         }
-        return replace(self.config(self.seeds, "test", f"stream.validation={self.validation}"), continual=own)
+        config = self.config(self.seeds, "test", f"stream.validation={self.validation}")
+        came = {f"continual.{name}": "sweep" for name in own}
+        return replace(config, continual=own, origins={**config.origins, **came})
 
     def as_dict(self) -> Table:
         base = {key: value for key, value in self.base.as_dict().items() if key != "score"}
@@ -230,7 +233,7 @@ def check(plan: Plan) -> None:
             try:
                 plan.trial({axis.name: value})
             except UserError as error:
-                raise UserError(f"grid: {str(error).removeprefix('--set: ')}") from None
+                raise UserError(f"grid: {str(error).removeprefix('sweep: ')}") from None
 
 
 def count_of(axes: tuple[Axis, ...], search: str, asked: Any, where: str) -> int:

@@ -49,6 +49,7 @@ class Record:
     finished: str | None = None
     trials: list[Trial] = field(default_factory=list)
     winner: dict[str, Any] = field(default_factory=dict)
+    origins: dict[str, str] | None = None  # of the values of the plan's configuration
     kind: str = "sweep"
     schema_version: int = 1
 
