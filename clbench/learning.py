@@ -121,9 +121,7 @@ class Group(SeedGroup):
 
     def plan(self, trainer: Trainer) -> list[int]:
         strategy, stream, train = trainer.strategy, trainer.stream, self.config.train
-        images = [len(task.train) for task in stream.tasks]
-        fitted = [sum(images)] * len(images) if strategy.protocol == "joint" else images  # at once
-        each = zip(stream.tasks, map(train.passes, fitted), strict=True)
+        each = [(task, train.passes(*strategy.fitted(task, stream))) for task in stream.tasks]
         return [0, *(round(strategy.samples(task, stream, epochs)) * len(self.seeds) for task, epochs in each)]
 
     def one_stage(self, trainer: Trainer, stage: int, runs: list[Run]) -> bool:

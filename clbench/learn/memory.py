@@ -169,4 +169,4 @@ class MemorySplit(Split):
 
 def of_all_so_far(task: Task) -> Task:
     """`task` with the columns of every task up to it, for batches of several tasks, which say their owners."""
-    return replace(task, columns=(0, task.columns[1]))
+    return replace(task, columns=(0, task.columns[1]), unites=task.index + 1)

@@ -63,7 +63,10 @@ class Split:
 
 @dataclass(frozen=True)
 class Task:
-    """One task. `columns`: the head's outputs it uses, [start, stop). test: None if only validation is scored."""
+    """One task. `columns`: the head's outputs it uses, [start, stop). test: None if only validation is scored.
+
+    unites: of how many tasks its training images are; what an option counts for a task, it gets so many times.
+    """
 
     index: int
     name: str
@@ -71,6 +74,7 @@ class Task:
     train: Split
     test: Split | None
     validation: Split | None = None
+    unites: int = 1
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ class Stream:
         """All tasks as one, for joint training: every row keeps the task it came from as its owner."""
         train = pooled([t.train for t in self.tasks])
         test, held = whole([t.test for t in self.tasks]), whole([t.validation for t in self.tasks])
-        return Task(0, "all tasks", (0, self.outputs), train, test, held)
+        return Task(0, "all tasks", (0, self.outputs), train, test, held, len(self.tasks))
 
 
 def whole(parts: Sequence[Split | None]) -> Split | None:

@@ -48,21 +48,26 @@ class Training:
     keep_optimizer: Annotated[bool, "carry the optimiser's state from fit to fit instead of starting it anew"] = (
         False
     )
-    iterations: Annotated[Natural, "steps a task instead of epochs (0: epochs)"] = 0
+    iterations: Annotated[Natural, "steps a task instead of epochs (0: epochs); joint: times the tasks"] = 0
 
-    def lengths(self, images: int, epochs: int | None = None, joined: bool = False) -> Iterator[int]:
-        """Steps of each epoch of a fit; where iterations count, the last is cut short. joined: see `sizes_of`."""
+    def lengths(
+        self, images: int, epochs: int | None = None, tasks: int = 1, joined: bool = False
+    ) -> Iterator[int]:
+        """Steps of each epoch of a fit to images of so many tasks; if iterations count, the last is cut short.
+
+        joined: see `sizes_of`.
+        """
         whole = len(sizes_of(images, self.batch_size, joined))
         if epochs or not self.iterations:
             return repeat(whole, epochs or self.epochs)
-        full, rest = divmod(self.iterations, whole)
+        full, rest = divmod(self.iterations * tasks, whole)
         return chain(repeat(whole, full), [rest] * (rest > 0))
 
-    def passes(self, images: int) -> float:
-        """How often a fit to so many images shows each of them."""
+    def passes(self, images: int, tasks: int = 1) -> float:
+        """How often a fit to so many images, of so many tasks, shows each of them."""
         if not self.iterations:
             return self.epochs
-        full, rest = divmod(self.iterations, ceil(images / self.batch_size))
+        full, rest = divmod(self.iterations * tasks, ceil(images / self.batch_size))
         return full + rest * self.batch_size / images
 
     def make_optimizer(self, params: list[Tensor], rate: float = 1.0) -> torch.optim.Optimizer:
@@ -158,7 +163,7 @@ class Trainer:
         patience = self.new_patience()
         model.moving = self.strategy.statistics_move(task)
         model.train(True)
-        for epoch, steps in enumerate(options.lengths(len(split), epochs, model.normalises)):
+        for epoch, steps in enumerate(options.lengths(len(split), epochs, task.unites, model.normalises)):
             loss = self.epoch(task, split, turns, epoch, steps)
             for fall in falls if lr_step else []:
                 fall.step()

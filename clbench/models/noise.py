@@ -6,7 +6,7 @@ find them again. Every dropout layer of a network is replaced by one of these.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,9 +21,9 @@ OTHERS = (nn.AlphaDropout, nn.FeatureAlphaDropout, nn.RReLU)
 
 
 class Noise:
-    """The generators of all seeds; which of them learn; whose turn it is where one seed runs after the other."""
+    """The generators of all seeds; which of them learn, bool [S]; whose turn it is where each runs alone."""
 
-    def __init__(self, generators: list[torch.Generator], active: Tensor) -> None:
+    def __init__(self, generators: list[torch.Generator], active: Callable[[], Tensor]) -> None:
         self.generators, self.active = generators, active
         self.place: int | None = None  # None: all seeds at once
 
@@ -42,9 +42,9 @@ class Noise:
         shape: of one seed where one is drawn for, else [S, ...].
         """
         found = torch.ones(*shape, device=device)
-        each = [found] if self.place is not None else list(found)
+        each, active = [found] if self.place is not None else list(found), self.active()
         for place, part in enumerate(each, self.place or 0):
-            if self.active[place]:
+            if active[place]:
                 part.bernoulli_(1 - share, generator=self.generators[place])
         return found.div_(1 - share)
 

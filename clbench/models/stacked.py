@@ -32,7 +32,7 @@ class Stacked:
         each = [initialised(build, seed) for seed in seeds]
         self.seeds, self.device = tuple(seeds), device
         self.active = torch.ones(len(seeds), dtype=torch.bool, device=device)
-        self.noise = Noise([generator(seed, "dropout", device) for seed in seeds], self.active)
+        self.noise = Noise([generator(seed, "dropout", device) for seed in seeds], lambda: self.active)
         self.modules: Modules = {name: module.to(device) for name, module in each[0].items()}
         for module in self.modules.values():
             seed_dropout(module, self.noise)
@@ -50,11 +50,6 @@ class Stacked:
         self.only: int | None = None  # the one seed in place, within as_seed
         for p in self.params.values():
             p.requires_grad_(True)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        super().__setattr__(name, value)
-        if name == "active" and hasattr(self, "noise"):
-            self.noise.active = value  # type: ignore[assignment]
 
     def fix(self, names: set[str]) -> None:
         """Never train these from here on."""

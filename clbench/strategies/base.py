@@ -83,6 +83,10 @@ class Strategy:
     def after_step(self, model: Model, batch: Batch) -> None:
         """After the optimiser's step."""
 
+    def fitted(self, task: Task, stream: Stream) -> tuple[int, int]:
+        """How many images a fit of `learn` is to, and of how many tasks they are."""
+        return len(task.train), 1
+
     def samples(self, task: Task, stream: Stream, epochs: float) -> float:
         """How many samples `learn` will train on, `epochs` passes a fit: for the progress estimate alone."""
         return epochs * len(task.train)

@@ -32,7 +32,9 @@ class GDumb(Strategy):
     paper = "Prabhu et al. 2020, GDumb: a simple approach that questions our progress in continual learning"
 
     memory_size: Annotated[Count, "images kept in all"] = 200
-    epochs: Annotated[Natural, "passes over the memory after each task (0: train.epochs)"] = 100
+    epochs: Annotated[
+        Natural, "passes over the memory after each task (0: as long as training is, by `train`)"
+    ] = 100
 
     stores = (Cost(4, "pixel of a stored image"), Cost(16, "stored image"), Cost(8, "run"))
     remembers: ClassVar[tuple[str, ...]] = ("stored",)
@@ -46,9 +48,10 @@ class GDumb(Strategy):
         self.memory.add(task, trainer.model.active, trainer.generators("memory"))
         self.begin_anew(trainer.model)
         trainer.optimizer_state = {}  # train.keep_optimizer or not
-        epochs, options = self.epochs or trainer.options.epochs, trainer.options
-        falls = round(options.lr_step * epochs / options.epochs)  # the rate, at the same share of the training
-        trainer.fit(self.on_memory(task), epochs, lr_step=falls)
+        options = trainer.options
+        passes = self.epochs or options.passes(*self.fitted(task, trainer.stream))
+        falls = round(options.lr_step * passes / options.passes(len(task.train)))  # the rate, at the same share
+        trainer.fit(self.on_memory(task), self.epochs or None, lr_step=falls)
 
     @torch.no_grad()
     def begin_anew(self, model: Model) -> None:
@@ -62,5 +65,8 @@ class GDumb(Strategy):
             held = replace(held, owner=torch.full_like(held.rows, task.index))
         return replace(of_all_so_far(task), train=self.memory.split(task.index + 1), validation=held)
 
+    def fitted(self, task: Task, stream: Stream) -> tuple[int, int]:
+        return int(self.memory.quotas[task.index + 1].sum()), task.index + 1
+
     def samples(self, task: Task, stream: Stream, epochs: float) -> float:
-        return (self.epochs or epochs) * int(self.memory.quotas[task.index + 1].sum())
+        return (self.epochs or epochs) * self.fitted(task, stream)[0]

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class Joint(Strategy):
     """All tasks at once in stage 1, own heads: the ceiling, and m[i] of FWT (paper, section IV-A, equation 11).
 
-    One training of the same network for the same number of epochs, an epoch being a pass over all tasks;
-    the later stages do nothing, so rows 1..T of its matrix are equal.
+    One training of the same network for the same number of epochs, an epoch being a pass over all tasks, or (by
+    train.iterations) for the steps of all tasks. The later stages do nothing: rows 1..T of its matrix are equal.
     """
 
     paper = "Peng et al. 2021, section IV-A: joint training"
@@ -38,5 +38,8 @@ class Joint(Strategy):
         if task.index == 0:
             trainer.fit(self.union)
 
+    def fitted(self, task: Task, stream: Stream) -> tuple[int, int]:
+        return sum(len(t.train) for t in stream.tasks), len(stream.tasks)
+
     def samples(self, task: Task, stream: Stream, epochs: float) -> float:
-        return epochs * sum(len(t.train) for t in stream.tasks) if task.index == 0 else 0
+        return epochs * self.fitted(task, stream)[0] if task.index == 0 else 0
