@@ -1,0 +1,68 @@
+"""Images behind `take(rows)`: a tensor, or a file that is mapped and of which only the rows asked for are read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class Source(Protocol):
+    """Rows of one type and shape: uint8 [N, H, W, C], or features, float [N, D]."""
+
+    @property
+    def shape(self) -> Sequence[int]: ...
+    @property
+    def dtype(self) -> torch.dtype: ...
+    def take(self, rows: Tensor) -> Tensor:
+        """rows int64 [n], in any order -> [n, ...], on the device of the rows."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class InMemory:
+    """All rows as one tensor."""
+
+    tensor: Tensor
+
+    @property
+    def shape(self) -> Sequence[int]:
+        return self.tensor.shape
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.tensor.dtype
+
+    def take(self, rows: Tensor) -> Tensor:
+        return self.tensor.index_select(0, rows.to(self.tensor.device)).to(rows.device)
+
+
+@dataclass(frozen=True, eq=False)
+class Mapped:
+    """Rows of a memory-mapped array, which the system reads as they are asked for and may forget again."""
+
+    array: np.ndarray
+
+    @property
+    def shape(self) -> Sequence[int]:
+        return self.array.shape
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return torch.from_numpy(np.empty(0, self.array.dtype)).dtype
+
+    def take(self, rows: Tensor) -> Tensor:
+        wanted = rows.cpu().numpy()
+        order = np.argsort(wanted, kind="stable")  # a disk is read forwards
+        found = np.empty((len(wanted), *self.array.shape[1:]), self.array.dtype)
+        found[order] = self.array[wanted[order]]
+        return torch.from_numpy(found).to(rows.device)
+
+
+def source_of(images: Tensor | Source) -> Source:
+    """A tensor as a source; a source as it is."""
+    return InMemory(images) if isinstance(images, Tensor) else images
