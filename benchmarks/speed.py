@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -125,7 +125,7 @@ class Bare:
         split = stream.tasks[0].train
         if split.permutations is None:
             raise UserError(f"the bare loop permutes pixels: {stream.name} is no permuted stream")
-        self.images = split.images[split.rows].flatten(1).float().mul_(split.scale)
+        self.images = replace(split, permutations=None).take(torch.arange(len(split))).flatten(1)
         self.labels = split.labels
         self.orders = [permutation(task) for task in stream.tasks[1:]]
         self.classes = int(self.labels.max()) + 1

@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     from clbench.learn.trainer import Trainer
 
 Labels = Literal["true", "empirical", "exact", "batch"]
-AT_ONCE = 500  # images a pass through the network
+AT_ONCE = 500  # images a pass through the network, at most
+
+
+def at_once(trainer: Trainer, task: Task) -> int:
+    """Images a pass through the network."""
+    return trainer.budget.images_at_once(task.train.numbers, AT_ONCE)
 
 
 def measured(how: str, trainer: Trainer, task: Task, size: int, reduction: str, sign: float) -> Params:
@@ -49,7 +54,7 @@ def fisher(trainer: Trainer, task: Task, labels: Labels) -> Params:
     if labels == "batch":
         return squared_batch_gradients(trainer, task)
     total = zeros(model.shared)
-    for x, y in model.examples(trainer, task, AT_ONCE):
+    for x, y in model.examples(trainer, task, at_once(trainer, task)):
         add_squares(total, trainer, task, x, y, labels)
     return {name: t.div_(len(task.train)) for name, t in total.items()}
 
@@ -147,7 +152,7 @@ def gradients_of_batches(
     if not trainer.model.shared:
         return
     left = len(task.train)
-    for x, y in trainer.model.examples(trainer, task, size * max(AT_ONCE // size, 1)):
+    for x, y in trainer.model.examples(trainer, task, size * max(at_once(trainer, task) // size, 1)):
         for gradients in batch_gradients(trainer, task, x, y, value, size):
             yield gradients, min(size, left)
             left -= size
@@ -160,7 +165,7 @@ def sensitivity(trainer: Trainer, task: Task) -> Params:
     def squared_norm(outputs: Tensor, y: Tensor) -> Tensor:
         return trainer.model.response(outputs).flatten(2).square().sum(-1)
 
-    for x, y in trainer.model.examples(trainer, task, AT_ONCE):
+    for x, y in trainer.model.examples(trainer, task, at_once(trainer, task)):
         sums = per_sample_sums(trainer, task, x, always(y), squared_norm, torch.abs)
         for name, t in total.items():
             t.add_(sums[name])

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from clbench.learn.budget import Budget
 from clbench.learn.params import Params
 from clbench.learn.task import Split, Stream, Task
 
@@ -161,9 +162,10 @@ class MemorySplit(Split):
 
     def __getitem__(self, index: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         owner = None if self.owner is None else picked(self.owner, index)
+        assert isinstance(self.images, Tensor)
         return picked(self.images, index), picked(self.labels, index), owner
 
-    def dense(self) -> Split:
+    def dense(self, budget: Budget) -> Split:
         return self
 
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.func import grad, vmap
 from torch.nn import functional
 
-from clbench.learn.params import Params
+from clbench.learn.params import Params, count
 from clbench.learn.task import Task
 from clbench.models.base import Model
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 Tap = tuple[Tensor, Tensor]  # two tensors [B, ...] of one layer and seed, such as its input and output
 Layer = nn.Linear | nn.Conv2d
-SAMPLES_A_CHUNK = 50  # of the general form, whose memory grows with samples times parameters
-IMAGES_A_CHUNK = 20  # of a convolution: what stays in the cache of a core
+SAMPLES_A_CHUNK = 50  # of the general form, whose memory grows with samples times parameters; at most
+IMAGES_A_CHUNK = 20  # of a convolution: what stays in the cache of a core; at most
 
 
 def per_sample_sums(
@@ -170,6 +170,7 @@ def general(
     with torch.no_grad():
         target = choose(strategy.outputs(model, x, task))
     names = list(model.shared)
+    samples = trainer.budget.at_once(count(model.shared), SAMPLES_A_CHUNK)
     sums: Params = {name: torch.zeros_like(model.params[name], requires_grad=False) for name in names}
     for seed in range(len(x)):
 
@@ -179,7 +180,7 @@ def general(
             return value(outputs, label[None, None]).sum()
 
         shared = {name: model.params[name][seed].detach() for name in names}
-        for chunk in torch.arange(x.shape[1], device=x.device).split(SAMPLES_A_CHUNK):
+        for chunk in torch.arange(x.shape[1], device=x.device).split(samples):
             each = vmap(grad(of_one), in_dims=(None, 0, 0))(shared, x[seed, chunk], target[seed, chunk])
             for name in names:
                 sums[name][seed] += f(each[name]).sum(0)

@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Literal
 
 import torch
 from torch import Tensor
 
+from clbench.datasets.source import Source, source_of
+from clbench.learn.budget import Budget
+
+AT_ONCE = 2000  # images that are turned to floats together, at most
+
+Augment = Callable[
+    [Tensor, torch.Generator], Tensor
+]  # images of one seed [B, ...] as shown -> others in their place
 Scenario = Literal["task", "domain", "class"]
 
 
 @dataclass(frozen=True)
 class Split:
-    """Labelled images on the device. Tasks share one tensor of images; a split says which rows it has.
+    """Labelled images on the device. Tasks share one source of images; a split says which rows it has.
 
-    images: uint8 [M, pixels...], rows: int64 [N], labels: int64 [N] (column of the head).
+    images: uint8 [M, pixels...] or features, float [M, D]. rows, labels: int64 [N] (labels: column of the head).
     permutations: int64 [P, pixels] or None; owner: int64 [N], the task (and permutation) of each row, or None
-    where all rows are of one task.
+    where all rows are of one task. scale, shift: what a network is shown is scale · image - shift.
     """
 
-    images: Tensor
+    images: Tensor | Source
     rows: Tensor
     labels: Tensor
     permutations: Tensor | None = None
     owner: Tensor | None = None
-    scale: float = 1 / 255
-    shift: float = 0.0
-    whole: bool = False  # rows are all images in their order
+    scale: float | Tensor = 1 / 255
+    shift: float | Tensor = 0.0
+    whole: bool = False  # rows are all images in their order, and these are floats as a network is shown them
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -37,34 +46,45 @@ class Split:
         """Images, labels and owners at `index`, int64 [S, B]: one row of it a seed."""
         return self.take(index), self.labels[index], None if self.owner is None else self.owner[index]
 
+    @property
+    def numbers(self) -> int:
+        """Of one image."""
+        return prod(self.images.shape[1:])
+
     def take(self, index: Tensor | slice) -> Tensor:
         """Images [*index, pixels...] as float32, scaled and permuted."""
         x = self.stored(index)
+        if self.whole:
+            return x
         if self.permutations is not None and len(self.permutations) == 1:
             x = x.index_select(-1, self.permutations[0])
         elif self.permutations is not None and self.owner is not None:
             x = x.gather(-1, self.permutations[self.owner[index]])
-        return x if x.is_floating_point() else x.float().mul_(self.scale).sub_(self.shift)
+        return x.to(torch.float32, copy=True).mul_(self.scale).sub_(self.shift)
 
     def stored(self, index: Tensor | slice) -> Tensor:
         """Images [*index, pixels...] as they are stored; index_select gathers faster than an index does."""
-        if self.whole and isinstance(index, slice):
+        if self.whole and isinstance(index, slice) and isinstance(self.images, Tensor):
             return self.images[index]
         rows = self.rows[index]
-        return self.images.index_select(0, rows.flatten()).unflatten(0, rows.shape)
+        return source_of(self.images).take(rows.flatten()).unflatten(0, rows.shape)
 
-    def dense(self) -> Split:
-        """The same split with its own float images, so that a batch is one index. Permutes once."""
-        if self.permutations is not None and len(self.permutations) > 1:
-            return self  # joint training: one copy a task would not fit
+    def dense(self, budget: Budget) -> Split:
+        """The same split with its own float images, where they fit: a batch is one index. Permutes once."""
+        if self.whole or not budget.keeps(len(self) * self.numbers):
+            return self
         rows = torch.arange(len(self), device=self.rows.device)
-        return replace(self, images=self.take(rows), rows=rows, permutations=None, whole=True)
+        images = torch.empty(len(self), *self.images.shape[1:], device=rows.device)
+        for part in rows.split(budget.images_at_once(self.numbers, AT_ONCE)):
+            images[part[0] : part[-1] + 1] = self.take(part)
+        return replace(self, images=images, rows=rows, permutations=None, whole=True)
 
 
 @dataclass(frozen=True)
 class Task:
     """One task. `columns`: the head's outputs it uses, [start, stop). test: None if only validation is scored.
 
+    augment: what training images go through each time they are shown, on the device; None: as they are.
     unites: of how many tasks its training images are; what an option counts for a task, it gets so many times.
     """
 
@@ -75,6 +95,7 @@ class Task:
     test: Split | None
     validation: Split | None = None
     unites: int = 1
+    augment: Augment | None = None
 
 
 @dataclass(frozen=True)
@@ -102,15 +123,22 @@ def whole(parts: Sequence[Split | None]) -> Split | None:
 
 
 def pooled(parts: Sequence[Split]) -> Split:
-    """One split of those of all tasks, in their order."""
-    permutations = [p.permutations for p in parts if p.permutations is not None]
+    """One split of those of all tasks, in their order: they share their source of images, and how it is shown."""
     return replace(
         parts[0],
         rows=torch.cat([p.rows for p in parts]),
         labels=torch.cat([p.labels for p in parts]),
-        permutations=torch.cat(permutations) if permutations else None,
+        permutations=orders(parts),
         owner=torch.cat([torch.full_like(p.rows, i) for i, p in enumerate(parts)]),
     )
+
+
+def orders(parts: Sequence[Split]) -> Tensor | None:
+    """A permutation a part, the identity for parts without one; None where no part has any."""
+    if all(p.permutations is None for p in parts):
+        return None
+    plain = torch.arange(parts[0].numbers, device=parts[0].rows.device).unsqueeze(0)
+    return torch.cat([plain if p.permutations is None else p.permutations for p in parts])
 
 
 @dataclass(frozen=True)
@@ -119,7 +147,8 @@ class Batch:
 
     owner: [S, B], the task of each row, or None where all are of `task`. epoch: within the fit, from 0.
     progress: 0 at the first step of an epoch to 1 at its last. rate: the learning rate / (1 - momentum), how far a
-    constant unit gradient moves a weight. index: [S, B], where in the split the rows stand.
+    constant unit gradient moves a weight. index: [S, B], where in the split the rows stand. plain: the images
+    before they were augmented, None where they were not.
     """
 
     x: Tensor
@@ -130,3 +159,9 @@ class Batch:
     epoch: int = 0
     progress: float = 0.0
     rate: float = 0.0
+    plain: Tensor | None = None
+
+    @property
+    def unaugmented(self) -> Tensor:
+        """The images as they are kept."""
+        return self.x if self.plain is None else self.plain

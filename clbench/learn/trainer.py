@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.optim import lr_scheduler
 
 from clbench.errors import UserError
+from clbench.learn.budget import Budget
 from clbench.learn.optimizers import KeptOptimizer, NewOptimizer
 from clbench.learn.params import Params, generator
 from clbench.learn.task import Batch, Split, Stream, Task
@@ -21,7 +22,7 @@ from clbench.models.base import Model, Player
 from clbench.options import Count, Fraction, Natural, NonNegative, Positive, did_you_mean
 from clbench.strategies.base import Strategy
 
-SCORED_AT_ONCE = 2000  # images a forward pass in evaluation
+SCORED_AT_ONCE = 2000  # images a forward pass in evaluation, at most
 NOT_ELEMENTWISE = ("optimizer", "lbfgs", "sparseadam", "muon", "adafactor")  # they would mix the seeds
 
 
@@ -127,6 +128,7 @@ class Trainer:
     stream: Stream
     options: Training
     progress: Callable[[int], None] = lambda samples: None  # told the samples of every step
+    budget: Budget = field(default_factory=Budget)
     draws_of: dict[str, list[torch.Generator]] = field(default_factory=dict)
     trained: int = 0  # samples of one seed, whole stream
     kept: tuple[Split, Split] | None = None  # the split in use and its dense copy
@@ -257,8 +259,26 @@ class Trainer:
             torch.randperm(n, generator=self.generators("order")[seed], out=order[seed])
         shown = order.split(sizes_of(n, size, self.model.normalises), dim=1)[:steps]
         for step, index in enumerate(shown):
-            x, y, owner = split[index]
-            yield Batch(x, y, task, owner, index, epoch, step / (len(shown) - 1) if step else 0.0, rate)
+            plain, y, owner = split[index]
+            x = self.augmented(plain, task, owner, "augmentation")
+            progress = step / (len(shown) - 1) if step else 0.0
+            yield Batch(x, y, task, owner, index, epoch, progress, rate, None if x is plain else plain)
+
+    def augmented(self, x: Tensor, task: Task, owner: Tensor | None, purpose: str) -> Tensor:
+        """Training images [S, B, ...] of `task`, or of their owners, as they are shown this time.
+
+        Each seed's from its own generator for the purpose; a stopped seed draws nothing.
+        """
+        functions = [t.augment for t in self.stream.tasks]
+        if not any(functions):
+            return x
+        shown, draws = x.clone(), self.generators(purpose)
+        for seed in self.model.active.nonzero().flatten().tolist():
+            for index, function in enumerate(functions):
+                if function is not None and (owner is not None or index == task.index):
+                    mine = slice(None) if owner is None else (owner[seed] == index).nonzero().flatten()
+                    shown[seed, mine] = function(x[seed, mine], draws[seed])
+        return shown
 
     def count(self, losses: Tensor) -> None:
         """Once an epoch: its steps, and the first at which a seed's loss was not finite. losses: [steps, S]."""
@@ -310,18 +330,19 @@ class Trainer:
         if held is None:
             raise UserError("stop_on=validation needs validation images: set stream.validation, e.g. to 0.1")
         total = torch.zeros_like(training_loss)
-        owners = repeat(None) if held.owner is None else held.owner.split(SCORED_AT_ONCE)
-        for (x, y), owner in zip(self.sweep(task, held, SCORED_AT_ONCE), owners, strict=False):
+        at_once = self.scored_at_once(held)
+        owners = repeat(None) if held.owner is None else held.owner.split(at_once)
+        for (x, y), owner in zip(self.sweep(task, held, at_once), owners, strict=False):
             owner = None if owner is None else owner.expand(len(y), -1)
             batch = Batch(x, y, task, owner)
             total += self.strategy.loss_on(self.model, batch) * y.shape[1]
         return total / len(held)
 
     def dense(self, split: Split) -> Split:
-        """The split as one float tensor of its own; the last one is kept."""
+        """The split as one float tensor of its own, if the budget allows it; the last one is kept."""
         if self.kept is None or self.kept[0] is not split:
             self.kept = None  # before the next copy is made, which may be as large
-            self.kept = (split, split.dense())
+            self.kept = (split, split.dense(self.budget))
         return self.kept[1]
 
     def sweep(self, task: Task, split: Split, size: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -340,7 +361,7 @@ class Trainer:
 
     def scored_at_once(self, split: Split) -> int:
         """Images a forward pass in evaluation."""
-        return SCORED_AT_ONCE
+        return self.budget.images_at_once(split.numbers, SCORED_AT_ONCE)
 
     @torch.inference_mode()
     def score(self, task: Task, split: Split | None) -> list[float | None]:

@@ -47,7 +47,7 @@ class AGEM(Replay):
             )
 
     def end_task(self, trainer: Trainer, task: Task) -> None:
-        for x, y in trainer.sweep(task, task.train, AT_ONCE):
+        for x, y in trainer.sweep(task, task.train, trainer.budget.images_at_once(task.train.numbers, AT_ONCE)):
             self.remember(trainer.model, x, y, task)
 
 

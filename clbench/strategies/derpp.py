@@ -65,4 +65,4 @@ class DERPP(Replay):
         if batch.epoch == 0:
             logits = torch.zeros(*batch.y.shape, model.stream.outputs, device=model.device)
             logits[..., model.columns(batch.task)] = self.logits
-            self.remember(model, batch.x, batch.y, batch.task, logits=logits)
+            self.remember(model, batch.unaugmented, batch.y, batch.task, logits=logits)

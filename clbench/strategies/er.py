@@ -30,7 +30,7 @@ class ER(Replay):
 
     def after_step(self, model: Model, batch: Batch) -> None:
         if batch.epoch == 0:
-            self.remember(model, batch.x, batch.y, batch.task)
+            self.remember(model, batch.unaugmented, batch.y, batch.task)
 
 
 def union(batch: Batch, memory: Batch) -> Batch:

@@ -18,8 +18,6 @@ from clbench.strategies.base import Strategy
 if TYPE_CHECKING:
     from clbench.learn.trainer import Trainer
 
-AT_ONCE = 2000  # images a pass while the teacher's outputs are recorded
-
 
 @strategies.register("lwf")
 @dataclass
@@ -28,9 +26,9 @@ class LwF(Strategy):
 
     loss = cross-entropy + lam · τ² · Σ over old heads KL(teacher / τ ‖ now / τ), a batch's mean. The factor τ²
     keeps the gradient's size independent of τ (Hinton et al. 2015). The teacher, the network as it was before the
-    task, is asked once, in evaluation mode, for all of the task's images. Running statistics move with the new
-    task's images; while the new head warms up alone they stay, as the shared weights do. In the scenarios domain
-    and class the old head is one.
+    task, is asked once, in evaluation mode, for all of the task's images as they are stored (not augmented).
+    Running statistics move with the new task's images; while the new head warms up alone they stay, as the shared
+    weights do. In the scenarios domain and class the old head is one.
     """
 
     paper = "Li & Hoiem 2017, Learning without forgetting"
@@ -56,7 +54,7 @@ class LwF(Strategy):
     def record(self, trainer: Trainer, task: Task) -> Tensor:
         """What the old heads say of the task's training images now, [S, N, old columns]."""
         old = self.heads[-1].stop
-        sweep = trainer.sweep(task, task.train, AT_ONCE)
+        sweep = trainer.sweep(task, task.train, trainer.scored_at_once(task.train))
         return torch.cat([self.outputs(trainer.model, x, self.every)[..., :old] for x, _ in sweep], dim=1)
 
     def learn(self, trainer: Trainer, task: Task) -> None:

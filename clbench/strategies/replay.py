@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Replay(Strategy):
-    """Keeps a uniform sample of the images met and shows some of them again.
+    """Keeps a uniform sample of the images met, un-augmented, and shows some of them again.
 
     `replay` is the default batch size: the papers' memory batches are as large as their batches. Where a loss is
     taken on a memory batch, running statistics move with its images too.
@@ -47,6 +47,7 @@ class Replay(Strategy):
 
     def begin_task(self, trainer: Trainer, task: Task) -> None:
         self.memory.recount()
+        self.trainer, self.task = trainer, task
         self.for_places = trainer.generators("memory")
         self.for_batches = trainer.generators("replay")
 
@@ -56,8 +57,12 @@ class Replay(Strategy):
         self.memory.add(images, model.active, self.for_places)
 
     def draw(self, model: Model) -> Params | None:
-        """A memory batch as it is stored; None while there is none."""
-        return self.memory.draw(self.replay, model.active, self.for_batches)
+        """A memory batch, its images augmented as their tasks' are; None while there is none."""
+        drawn = self.memory.draw(self.replay, model.active, self.for_batches)
+        if drawn is None:
+            return None
+        seen, owner = drawn["x"], drawn["owner"]
+        return {**drawn, "x": self.trainer.augmented(seen, self.task, owner, "replay augmentation")}
 
 
 def as_batch(drawn: Params, task: Task) -> Batch:

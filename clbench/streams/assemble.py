@@ -1,34 +1,38 @@
-"""From the parts a stream names to a Stream: scenario, head columns, validation cut, limit, normalisation."""
+"""From the parts a stream names to a Stream: scenario, head columns, validation cut, limit."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.nn import functional as F
 
 from clbench.datasets import Images
+from clbench.datasets.source import Source
 from clbench.errors import UserError
 from clbench.learn.params import generator
-from clbench.learn.task import Scenario, Split, Stream, Task
+from clbench.learn.task import Augment, Scenario, Split, Stream, Task
 from clbench.options import Count, Fraction, Natural
+from clbench.streams.augment import in_turn, named
+from clbench.streams.pixels import Form, flat, joined, key_of, normalisation, padded
 
 
 @dataclass(frozen=True)
 class Part:
     """One task before the scenario is settled: some classes of some images, perhaps with permuted pixels.
 
-    permutation: int64 [pixels] or None; images of all parts have the same shape.
+    permutation: int64 [pixels] or None; images of all parts have the same shape. augment: a function of a batch
+    and a generator that training images go through each time they are shown.
     """
 
     name: str
     images: Images
     classes: tuple[int, ...]
     permutation: Tensor | None = None
+    augment: Augment | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class Common:
     normalize: Annotated[Literal["unit", "standard"], "pixels to 0..1, or to mean 0 and deviation 1"] = "unit"
     pad: Annotated[Natural, Field(le=256), "pixels of zeros added on every side"] = 0
     first: Annotated[Count | None, "the first so many tasks alone"] = None
+    augment: Annotated[tuple[str, ...], "what training images go through when they are shown: flip, crop"] = ()
 
 
 def assemble(
@@ -58,18 +63,12 @@ def assemble(
     if not parts:
         raise UserError(f"stream {name} has no task")
     parts = parts[: common.first]
-    pools = {part.images.name: part.images for part in parts}
-    shapes = {tuple(images.x_train.shape[1:]) for images in pools.values()}
-    if len(shapes) > 1:
-        raise UserError(f"stream {name}: images of different shapes in one stream: {sorted(shapes)}")
-    permuted = parts[0].permutation is not None
-    if permuted and common.pad:
-        raise UserError(f"stream {name} permutes pixels before any are added; leave stream.pad at 0")
-    pool = flat if permuted else padded(common.pad)
-    train = torch.cat([pool(i.x_train) for i in pools.values()]).to(device)
-    test = torch.cat([pool(i.x_test) for i in pools.values()]).to(device) if tested else None
+    pools = {key_of(part.images): part.images for part in parts}
+    form = form_of(name, parts, common)
+    train = joined([images.x_train for images in pools.values()], form, device)
+    test = joined([images.x_test for images in pools.values()], form, device) if tested else None
     scale, shift = normalisation(train, common.normalize)
-    train_offsets, test_offsets = offsets(pools, "x_train"), offsets(pools, "x_test") if tested else {}
+    train_offsets, test_offsets = offsets(pools, "x_train"), offsets(pools, "x_test")
     tasks, first = [], 0
     for index, part in enumerate(parts):
         start = 0 if scenario == "domain" else first
@@ -77,7 +76,9 @@ def assemble(
         first += len(part.classes)
         images = part.images
 
-        def split(pool: Tensor, rows: Tensor, y: Tensor, offset: int, part=part, start=start) -> Split:
+        def split(
+            pool: Tensor | Source, rows: Tensor, y: Tensor, offset: int, part: Part = part, start: int = start
+        ) -> Split:
             permutation = None if part.permutation is None else part.permutation.to(device).unsqueeze(0)
             labels = torch.searchsorted(torch.tensor(sorted(part.classes)), y[rows])
             place = torch.tensor([part.classes.index(c) for c in sorted(part.classes)])
@@ -85,11 +86,11 @@ def assemble(
             return Split(pool, (rows + offset).to(device), labels, permutation, None, scale, shift)
 
         learn, held = cut(rows_of(images.y_train, part.classes), common, index)
-        at = train_offsets[images.name]
+        at = train_offsets[key_of(images)]
         asked = None
         if test is not None:
             tests = rows_of(images.y_test, part.classes)
-            asked = split(test, tests, images.y_test, test_offsets[images.name]) if len(tests) else None
+            asked = split(test, tests, images.y_test, test_offsets[key_of(images)]) if len(tests) else None
         if not len(learn) or (tested and asked is None):
             raise UserError(f"stream {name}: task {index + 1} ({part.name}) has no training or no test images")
         tasks.append(
@@ -100,20 +101,37 @@ def assemble(
                 train=split(train, learn, images.y_train, at),
                 test=asked,
                 validation=split(train, held, images.y_train, at) if len(held) else None,
+                augment=in_turn([f for f in (named(common.augment), part.augment) if f is not None]),
             )
         )
-    checksums = {file: digest for images in pools.values() for file, digest in images.checksums.items()}
     outputs = max(task.columns[1] for task in tasks)
-    return Stream(name, scenario, tuple(tasks), outputs, tuple(train.shape[1:]), checksums)
+    return Stream(name, scenario, tuple(tasks), outputs, tuple(train.shape[1:]), checksums(pools.values()))
 
 
-def flat(x: Tensor) -> Tensor:
-    return x.flatten(1)
+def form_of(name: str, parts: Sequence[Part], common: Common) -> Form:
+    """How images are shown, the same for all parts; UserError where they cannot be."""
+    shapes = sorted({tuple(part.images.x_train.shape[1:]) for part in parts})
+    if len(shapes) > 1 or len({part.images.x_train.dtype.is_floating_point for part in parts}) > 1:
+        raise UserError(f"stream {name}: images of different shapes in one stream: {shapes}")
+    permuted = any(part.permutation is not None for part in parts)
+    features = len(shapes[0]) == 1
+    what = "permutes pixels" if permuted else "is of features" if features else ""
+    if what and common.pad:
+        why = "before any are added" if permuted else "and not of images"
+        raise UserError(f"stream {name} {what} {why}; leave stream.pad at 0")
+    if what and (common.augment or any(part.augment for part in parts)):
+        raise UserError(f"stream {name} {what}, which cannot be flipped or moved; leave stream.augment empty")
+    return flat if permuted or features else padded(common.pad)
 
 
-def padded(by: int) -> Callable[[Tensor], Tensor]:
-    """[N, height, width, channels] -> [N, channels, height + 2 · by, width + 2 · by]."""
-    return lambda x: F.pad(x.movedim(-1, 1), (by, by, by, by)).contiguous()
+def checksums(each: Iterable[Images]) -> dict[str, str]:
+    """Of every file that was read. A second file of the same name and other contents is called NAME#2."""
+    found: dict[str, str] = {}
+    for images in each:
+        for file, digest in images.checksums.items():
+            names = [file, *(f"{file}#{n}" for n in range(2, len(found) + 2))]
+            found[next(name for name in names if found.get(name, digest) == digest)] = digest
+    return found
 
 
 def rows_of(y: Tensor, classes: Sequence[int]) -> Tensor:
@@ -129,21 +147,10 @@ def cut(rows: Tensor, common: Common, index: int) -> tuple[Tensor, Tensor]:
     return rows[learn.sort().values], rows[order[:held].sort().values]
 
 
-def normalisation(train: Tensor, how: str) -> tuple[float, float]:
-    """(scale, shift) with x · scale - shift as the network's input, from the training images alone."""
-    if how == "unit":
-        return 1 / 255, 0.0
-    counts = torch.bincount(train.flatten(), minlength=256).double()
-    values = torch.arange(256, dtype=torch.float64, device=train.device)
-    mean = float((counts * values).sum() / counts.sum())
-    deviation = max(float((counts * (values - mean) ** 2).sum() / counts.sum()) ** 0.5, 1e-8)
-    return 1 / deviation, mean / deviation
-
-
-def offsets(pools: dict[str, Images], what: str) -> dict[str, int]:
-    """Where each data set's images start in the pool."""
+def offsets(pools: dict[tuple[int, ...], Images], what: str) -> dict[tuple[int, ...], int]:
+    """Where the images of each data set start among all of them."""
     found, at = {}, 0
-    for name, images in pools.items():
-        found[name] = at
-        at += len(getattr(images, what))
+    for key, images in pools.items():
+        found[key] = at
+        at += getattr(images, what).shape[0]
     return found

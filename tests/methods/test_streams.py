@@ -9,6 +9,7 @@ from tiny import digits
 
 from clbench.errors import UserError
 from clbench.groups import Machine
+from clbench.learn.budget import Budget
 from clbench.learn.task import Stream
 from clbench.learning import build_stream
 
@@ -38,7 +39,7 @@ def test_permuted_images_are_the_images_with_their_pixels_in_that_order() -> Non
         for split, images in ((task.train, digits().x_train), (task.test, digits().x_test)):
             plain = images.flatten(1)[split.rows].float() / 255
             assert torch.allclose(every(split), plain[:, task.test.permutations[0]])
-            assert torch.equal(every(split), split.dense().take(torch.arange(len(split))))
+            assert torch.equal(every(split), split.dense(Budget()).take(torch.arange(len(split))))
         assert torch.equal(task.train.labels - task.columns[0], digits().y_train[task.train.rows])
 
 
@@ -54,7 +55,7 @@ def test_the_union_has_every_task_s_own_images_labels_and_owner(name: str) -> No
             rows = torch.arange(start, start + len(part))
             start += len(part)
             assert torch.equal(split.take(rows), every(part))
-            assert torch.equal(split.dense().take(rows.view(1, -1))[0], every(part))
+            assert torch.equal(split.dense(Budget()).take(rows.view(1, -1))[0], every(part))
             assert torch.equal(split.labels[rows], part.labels)
             assert split.owner[rows].eq(index).all()
         assert start == len(split)
