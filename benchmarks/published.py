@@ -105,7 +105,7 @@ def beside(row: Table, result: Result | None) -> Table:
 def accuracies(result: Result) -> list[float]:
     """ACC of every finished seed, percent."""
     matrices = [np.array(run.matrix, dtype=float) for run in result.runs if run.status == "done"]
-    return [METRICS["ACC"].of(R) for R in matrices]
+    return [METRICS["mean"].of(R) for R in matrices]
 
 
 def within(ours: float, mean: float, std: float | None) -> bool:

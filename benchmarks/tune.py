@@ -21,6 +21,7 @@ from clbench.metrics import METRICS
 from clbench.progress import watcher
 from clbench.results import Result
 from clbench.runner import run_all
+from clbench.scores import ACCURACY
 
 HERE = Path(__file__).parent
 RECORD = HERE / "tuning"
@@ -51,7 +52,7 @@ def tune(stream: str, data_root: Path | None, workers: int) -> str:
         done = run_all(asked, RECORD, Machine(data_root=data_root, keep="none"), workers=workers, watch=watch)
     plan = yaml.safe_load((HERE / "tuning.yaml").read_text())[stream]["methods"]
     rows = [row(result, plan) for _, result in done]
-    rows.sort(key=lambda r: (r["method"], -(r["ACC"] or 0)))
+    rows.sort(key=lambda r: (r["method"], -(r[ACCURACY.mean_name] or 0)))
     return tabulate(rows, headers="keys", floatfmt=".2f", missingval="-")
 
 
@@ -61,5 +62,6 @@ def row(result: Result, plan: dict[str, Any]) -> dict[str, Any]:
     searched = dict.fromkeys(name for grid in plan[method] for name in grid)
     options = ", ".join(f"{name}={result.config['strategy'][name]}" for name in searched)
     R = np.array(run.matrix, dtype=float) if run.status == "done" else None
-    found = {name: None if R is None else METRICS[name].of(R, None) for name in ("ACC", "BWT")}
+    metrics = (METRICS["mean"], METRICS["BWT"])
+    found = {metric.called(ACCURACY): None if R is None else metric.of(R) for metric in metrics}
     return {"method": method, "options": options, **found}

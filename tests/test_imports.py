@@ -39,6 +39,7 @@ ROWS = [
 ]
 REPORT_NEEDS = {
     "errors",
+    "scores",
     "metrics",
     "statistics",
     "results",

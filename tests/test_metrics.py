@@ -13,7 +13,7 @@ from clbench.metrics import METRICS, Unavailable, per_stage
 R = np.array(R3)  # [[.5 .5 .5] [.9 .4 .5] [.7 .8 .6] [.6 .7 .95]]
 M = np.array([0.95, 0.9, 0.97])
 BY_HAND = {
-    "ACC": (60 + 70 + 95) / 3,
+    "mean": (60 + 70 + 95) / 3,
     "BWT": ((60 - 90) + (70 - 80)) / 2,
     "FWT": ((80 - 90) + (95 - 97)) / 2,
     # task 1: 90 70 60 has mean 73.33 and variance (16.67² + 3.33² + 13.33²) / 3; task 2: 80 70 has 25
@@ -42,7 +42,7 @@ def test_forgetting_takes_the_best_of_all_earlier_stages_and_may_be_negative():
 
 
 def test_per_stage_values_by_hand():
-    assert_allclose(metrics.accuracy_per_stage(R), [90, 75, 75])
+    assert_allclose(metrics.mean_per_stage(R), [90, 75, 75])
     assert_allclose(per_stage("BWT", R), [np.nan, 70 - 90, -20])
     assert_allclose(per_stage("forgetting", R), [np.nan, 90 - 70, 20])
     assert_allclose(per_stage("SMT", R), [np.nan, 100, BY_HAND["SMT"]])
@@ -58,7 +58,7 @@ def test_one_task_is_too_few(name):
 
 def test_one_task_is_enough_for_the_others():
     one, m = np.array([[0.1], [0.9]]), np.array([0.95])
-    assert [METRICS[name].of(one, m) for name in ("ACC", "aia", "intransigence")] == pytest.approx([90, 90, 5])
+    assert [METRICS[name].of(one, m) for name in ("mean", "aia", "intransigence")] == pytest.approx([90, 90, 5])
 
 
 @pytest.mark.parametrize("name", ["FWT", "intransigence"])
@@ -76,7 +76,7 @@ def test_a_missing_row_gives_a_reason_and_no_number(name):
 
 
 def test_acc_of_a_joint_matrix_is_that_of_its_last_row():
-    assert metrics.accuracy(np.array([[0.5, 0.5], [0.9, 0.7]])) == pytest.approx(80)
+    assert metrics.final_mean(np.array([[0.5, 0.5], [0.9, 0.7]])) == pytest.approx(80)
 
 
 @given(st.floats(0, 1), st.integers(2, 6))
@@ -84,7 +84,7 @@ def test_a_constant_matrix_neither_forgets_nor_varies(share, tasks):
     flat = np.full((tasks + 1, tasks), share)
     for name in ("BWT", "FWT", "SMT", "fwt_gem", "forgetting", "intransigence"):
         assert METRICS[name].of(flat, flat[-1]) == pytest.approx(0, abs=1e-9)
-    assert METRICS["aia"].of(flat) == pytest.approx(METRICS["ACC"].of(flat))
+    assert METRICS["aia"].of(flat) == pytest.approx(METRICS["mean"].of(flat))
 
 
 def test_metrics_do_not_change_the_matrix():

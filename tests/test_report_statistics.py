@@ -13,7 +13,6 @@ from results_by_hand import JOINT3, R3, result, run, shifted
 from clbench import statistics
 from clbench.errors import UserError
 from clbench.report import read, report
-from clbench.report.cells import columns
 from clbench.report.ranking import rankings
 from clbench.results import save
 
@@ -120,7 +119,7 @@ def test_what_is_better_lower_ranks_lowest_first(tmp_path):
     for n, config in enumerate([{}, {"stream": STREAM}]):
         for name, matrix in {"sgd": R3, "ewc": R3, "mas": steady}.items():
             save(result(name, [matrix], **config), tmp_path / f"{n}-{name}.json")
-    (smt,) = rankings(read([tmp_path]).tables, columns(["SMT"]))
+    (smt,) = rankings(read([tmp_path]).tables, ["SMT"])
     assert (smt.labels, list(smt.ranks)) == (["mas", "sgd", "ewc"], [1, 2.5, 2.5])
 
 

@@ -8,8 +8,10 @@ import pytest
 from command_line import clbench
 
 from clbench.errors import UserError
-from clbench.reproduce.claims import Claim, grid
+from clbench.reproduce.claims import Claim
 from clbench.reproduce.experiments import ORDER, chosen, folder, read
+from clbench.reproduce.lines import LOST
+from clbench.reproduce.verdicts import grid
 from clbench.results import find, load
 
 TEN = {"sgd", "sgd-f", "finetuning", "ewc", "si", "mas", "lwf", "hat", "anpyc", "joint"}
@@ -115,53 +117,163 @@ LINES = [
 ]
 
 
+def claim(of, *above, **more):
+    return Claim.read({"says": "x", "value": "ACC", "of": of, "above": list(above), **more})
+
+
+def seeds(method, *numbers, **more):
+    return [{"method": method, "seed": seed, "ACC": number, **more} for seed, number in enumerate(numbers)]
+
+
+def lost(method, seed, **more):
+    return {"method": method, "seed": seed, LOST: f"seed {seed} diverged", **more}
+
+
+A, B, C = ({"method": name} for name in "abc")
+
+
 @pytest.mark.parametrize(
-    ("claim", "verdict", "by"),
+    ("raw", "verdict", "by"),
     [
         ({"above": [{"method": "b", "width": 1}], "of": {"method": "a", "width": 1}}, "holds", "+0.5"),
         ({"below": [{"method": "b", "width": 1}], "of": {"method": "a", "width": 1}}, "does not hold", "-0.5"),
         ({"above": [{"method": "b"}], "of": {"method": "a"}, "each": "width"}, "does not hold", "-3"),
         ({"above": [{"method": "b"}], "of": {"method": "a"}, "each": "width", "by": -3}, "holds", "-3"),
         ({"at_least": 87, "of": {"method": "a"}}, "holds", "+0.3"),
+        ({"at_least": 87.33333333333333, "of": {"method": "a"}}, "holds", "+0.0"),
         ({"at_least": 88, "of": {"method": "a"}}, "does not hold", "-0.7"),
-        ({"above": [{"method": "c"}], "of": {"method": "a"}}, "not tested", "–"),
-        ({"above": [{"method": "a"}], "of": {"method": "c"}}, "not tested", "–"),
+        ({"above": [{"method": "c"}], "of": {"method": "a"}}, "undecided", "–"),
+        ({"above": [{"method": "a"}], "of": {"method": "c"}}, "undecided", "–"),
         ({"above": [{"method": "a"}], "of": {"method": "a"}}, "does not hold", "+0"),
     ],
 )
-def test_a_claim_holds_where_the_means_bear_it_out(claim, verdict, by):
-    said = Claim.read({"says": "x", "value": "ACC", **claim}).judged(LINES).words()
+def test_a_claim_holds_where_the_means_bear_it_out(raw, verdict, by):
+    said = Claim.read({"says": "x", "value": "ACC", **raw}).judged(LINES).words()
     assert [said[0], said[1].removesuffix(" (close)"), said[2].split(" ±")[0]] == ["x", verdict, by]
 
 
 def test_of_several_the_nearest_decides_and_is_named():
-    claim = Claim(
-        "x", "ACC", {"method": "a", "width": 1}, above=({"method": "b", "width": 2}, {"method": "b", "width": 1})
-    )
-    [line] = grid([claim.judged(LINES)], "t").body
+    found = claim({"method": "a", "width": 1}, {"method": "b", "width": 2}, {"method": "b", "width": 1})
+    [line] = grid([found.judged(LINES)], "t").body
     assert line[2:] == ["+0.5", "b, 1"]
 
 
-def test_a_group_without_numbers_is_named():
-    claim = Claim("x", "ACC", {"method": "a", "width": 1}, above=({"method": "b", "width": 1}, {"method": "c"}))
-    assert claim.judged(LINES).words()[1:] == ["holds", "+0.5", "b, 1; no numbers of c"]
+def test_a_group_without_numbers_leaves_the_claim_undecided_and_is_named():
+    found = claim({"method": "a", "width": 1}, {"method": "b", "width": 1}, C).judged(LINES)
+    assert found.words()[1:] == ["undecided", "+0.5", "b, 1; no numbers of c"]
+    assert (found.holds, found.without) == (None, ("no numbers of c",))
+
+
+def test_a_rival_that_diverged_leaves_the_claim_undecided():
+    every = [*seeds("a", 90, 91), *seeds("b", 80, 81), lost("c", 0), lost("c", 1)]
+    assert claim(A, B).judged(every).holds is True
+    found = claim(A, B, C).judged(every)
+    assert found.words()[1:] == ["undecided", "+10 ± 0", "b; no numbers of c (seed 0 diverged, seed 1 diverged)"]
+
+
+def test_a_seed_that_diverged_leaves_the_claim_undecided_whosever_it_is():
+    for group in ("a", "b"):
+        every = [*seeds("a", 90, 91), *seeds("b", 80, 81), lost(group, 2)]
+        found = claim(A, B).judged(every)
+        assert found.words()[1:] == ["undecided", "+10 ± 0", f"b; {group}: seed 2 diverged"]
+        assert claim(B, A).judged(every).holds is None  # of its survivors alone nothing is refuted either
+        assert claim(A, at_least=85).judged(every).holds is (None if group == "a" else True)
+
+
+def test_one_rival_whose_seeds_all_ended_refutes_whatever_else_is_missing():
+    every = [*seeds("a", 70, 71), *seeds("b", 80, 82), lost("c", 0)]
+    found = claim(A, B, C).judged(every)
+    assert found.holds is False
+    assert found.words()[2:] == ["-10.50 ± 0.50", "b; no numbers of c (seed 0 diverged)"]
+
+
+def test_what_is_missing_at_one_place_alone_is_missed():
+    at = [*seeds("a", 90, 91, width=1), *seeds("b", 80, 81, width=1), *seeds("a", 90, 91, width=2)]
+    found = claim(A, B, each="width").judged(at)
+    assert (found.holds, found.without) == (None, ("no numbers of b at width 2",))
+    without_place = [*at, *seeds("b", 80, 81, width=2), lost("b", 2)]  # a lost seed has no width
+    assert claim(A, B, each="width").judged(without_place).holds is None
+    assert claim(A, B, each="width").judged([*without_place[:-1], lost("c", 2)]).holds is True
+
+
+def test_a_gap_of_which_seeds_are_lost_is_undecided():
+    every = [line for at in (2, 10) for line in (*seeds("a", at, at, tasks=at), *seeds("b", 1, 1, tasks=at))]
+    raw = {"gap": {"to": B, "from": {"tasks": 2}, "until": {"tasks": 10}}}
+    assert claim(A, **raw).judged(every).holds is True
+    assert claim(A, **raw).judged([*every, lost("b", 2)]).holds is None
+
+
+def test_a_claim_is_close_where_any_of_its_margins_is():
+    every = [*seeds("a", 90, 92, 94), *seeds("b", 89, 91, 93), *seeds("c", 99, 85, 80)]
+    found = claim(A, B, C).judged(every)  # over b by 1 without error, over c by 4 with an error of 6.7
+    assert found.holds is True
+    assert found.words()[1:] == ["holds (close)", "+1 ± 0", "b; close: c"]
+    assert found.object()["close_to"] == ["c"]
+    assert claim(A, B).judged(every).words()[1] == "holds"
+
+
+def test_a_verdict_that_nothing_close_could_turn_names_what_is_close_all_the_same():
+    """Refuted by b beyond doubt; over c by 4, with an error of 6.7."""
+    every = [*seeds("a", 90, 92, 94), *seeds("b", 91, 93, 95), *seeds("c", 99, 85, 80)]
+    found = claim(A, B, C).judged(every)
+    assert found.words()[1:] == ["does not hold", "-1 ± 0", "b; close: c"]
+    assert found.object()["close"] is True
+    assert (
+        claim(A, {"method": "d"}).judged([*every, *seeds("d", 80, 92, 107)]).words()[1] == "does not hold (close)"
+    )
+
+
+def test_every_group_that_a_claim_is_of_is_tested():
+    every = [*seeds("a", 90, 90), *seeds("b", 70, 70), *seeds("c", 80, 80)]
+    assert claim(A, C).judged(every).holds is True
+    found = claim([A, B], C).judged(every)
+    assert found.words()[1:] == ["does not hold", "-10 ± 0", "b beside c"]
+
+
+def test_among_each_of_several():
+    every = [*seeds("a", 3, 3, stage=1), *seeds("a", 3, 3, stage=2), *seeds("b", 3, 3, stage=1)]
+    raw = {"among": [A, B], "of": {"stage": 2}, "above": [{"stage": 1}], "by": 0}
+    equal = Claim.read({"says": "x", "value": "ACC", **raw})
+    assert equal.judged([*every, *seeds("b", 3, 3, stage=2)]).holds is True
+    assert equal.judged([*every, *seeds("b", 2, 2, stage=2)]).words()[3] == "1 at method b"
+    assert equal.judged(every).without == ("no numbers of 2 at method b",)
+
+
+def test_better_and_worse_follow_the_direction_of_the_value():
+    every = [*seeds("a", 30, 31), *seeds("b", 50, 51)]
+    better, worse = claim(A, better_than=[B]), claim(A, worse_than=[B])
+    assert [one.judged(every).holds for one in (better, worse)] == [False, True]
+    lower = {"ACC": "lower"}
+    assert [one.judged(every, lower).holds for one in (better, worse)] == [True, False]
+    assert better.judged(every, lower).margin.by == 20
+    assert claim(A, B).judged(every, lower).holds is False  # above is above
+    gap = claim(A, gap={"to": B, "from": {"n": 1}, "until": {"n": 2}})
+    wider = [line for n in (1, 2) for line in (*seeds("a", 30 - n, n=n), *seeds("b", 50, n=n))]
+    assert [gap.judged(wider, d).holds for d in (lower, {"ACC": "higher"})] == [True, False]
+    with pytest.raises(UserError, match="kurtosis is neither better nor worse; say above or below"):
+        claim(A, better_than=[B], value="kurtosis").judged([{**line, "kurtosis": 1} for line in every])
+
+
+def test_standard_deviations_are_compared_where_a_claim_is_about_them():
+    every = [*seeds("a", 90, 94), *seeds("b", 80, 81), *seeds("c", 80)]
+    found = claim(A, B, statistic="deviation").judged(every)
+    assert found.margin.by == pytest.approx(8**0.5 - 0.5**0.5)
+    assert found.margin.standard_error == pytest.approx((8 / 2 + 0.5 / 2) ** 0.5)  # s / sqrt(2 (n - 1)), n = 2
+    assert found.words()[1] == "holds (close)"
+    assert claim(A, C, statistic="deviation").judged(every).words()[1::2] == ["undecided", "c (needs two seeds)"]
 
 
 def test_a_difference_comes_with_its_standard_error():
-    def lines(method, *numbers):
-        return [{"method": method, "seed": seed, "ACC": number} for seed, number in enumerate(numbers)]
-
-    claim = Claim("x", "ACC", {"method": "a"}, above=({"method": "b"},))
-    paired = claim.judged(lines("a", 90, 92, 95) + lines("b", 89, 90, 92))
+    paired = claim(A, B).judged(seeds("a", 90, 92, 95) + seeds("b", 89, 90, 92))
     assert paired.margin.by == pytest.approx(2)
     assert paired.margin.standard_error == pytest.approx(1 / 3**0.5)  # the pairs differ by 1, 2, 3
     assert paired.words()[1:3] == ["holds", "+2.00 ± 0.58"]
     assert not paired.close
-    unpaired = claim.judged(lines("a", 90, 92, 95) + lines("b", 89, 91))
+    unpaired = claim(A, B).judged(seeds("a", 90, 92, 95) + seeds("b", 89, 91))
     assert unpaired.margin.standard_error == pytest.approx((19 / 9 + 1) ** 0.5)
-    alone = claim.judged(lines("a", 90) + lines("b", 89))
+    alone = claim(A, B).judged(seeds("a", 90) + seeds("b", 89))
     assert alone.margin.standard_error is None
-    level = Claim("x", "ACC", {"method": "a"}, at_least=91).judged(lines("a", 90, 92, 95))
+    level = claim(A, at_least=91).judged(seeds("a", 90, 92, 95))
     assert level.margin.standard_error == pytest.approx((19 / 3 / 3) ** 0.5)
     assert level.close
     assert level.object() == {
@@ -172,6 +284,7 @@ def test_a_difference_comes_with_its_standard_error():
         "by": pytest.approx(4 / 3),
         "standard_error": pytest.approx((19 / 9) ** 0.5),
         "nearest": "91",
+        "close_to": ["91"],
     }
 
 
@@ -183,9 +296,9 @@ def test_a_gap_that_grows_is_taken_seed_by_seed():
         for seed, number in enumerate(found)
     ]
     raw = {"gap": {"to": {"method": "b"}, "from": {"tasks_learned": 2}, "until": {"tasks_learned": 10}}}
-    claim = Claim.read({"says": "x", "value": "ACC", "of": {"method": "a"}, **raw})
-    assert claim.judged(lines).words() == ["x", "holds", "+3.0 ± 1.0", "b, from 2 to 10"]  # 5 - 1 and 4 - 2
-    assert claim.judged(lines[:-2]).holds is None
+    wider = claim(A, **raw)
+    assert wider.judged(lines).words() == ["x", "holds", "+3.0 ± 1.0", "b, from 2 to 10"]  # 5 - 1 and 4 - 2
+    assert wider.judged(lines[:-2]).holds is None
 
 
 # -- the whole ------------------------------------------------------------------------------------------------
@@ -229,6 +342,21 @@ def test_what_is_missing_is_run_and_set_beside_printed_numbers():
     assert all((Path("pages") / picture).is_file() for picture in shown)
     document = clbench(*words, "--format", "latex")
     assert r"\begin{document}" in document.out
+
+
+@pytest.mark.parametrize("show", ["report", "tasks"])
+def test_a_rival_that_diverges_in_training_leaves_the_claim_undecided(show):
+    Path("mine.yaml").write_text(
+        f"title: My table\nshow: {show}\nseeds: 2\nruns:\n"
+        f"  - {{method: finetuning, stream: {{name: split-digits, limit: 60}}, {SMALL}}}\n"
+        "  - {method: ewc, stream: {name: split-digits, limit: 60}, network: {hidden: [8]}, "
+        "train: {epochs: 1, lr: 1.0e+30}}\n"
+        "claims: [{says: x, value: ACC, of: {method: finetuning}, better_than: [{method: ewc}]}]\n"
+    )
+    [found] = json.loads(clbench("reproduce", "mine.yaml", "--format", "json").out)
+    assert found["claims"][0]["holds"] is None
+    assert found["claims"][0]["without"] == ["no numbers of ewc (seed 0 diverged, seed 1 diverged)"]
+    assert re.search(r"\| x +\| undecided +\| +–", clbench("reproduce", "mine.yaml").out)
 
 
 @pytest.mark.parametrize(

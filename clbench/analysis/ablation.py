@@ -1,14 +1,15 @@
-"""ACC of several configurations: as tasks come (Fig. 7b), over width (7c), by pruning strategy (8a)."""
+"""The mean score (ACC) of several configurations: as tasks come (Fig. 7b), over width (7c), by pruning (8a)."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from copy import copy
 
 import numpy as np
 
-from ..metrics import accuracy, accuracy_per_stage
-from ..report.cells import Cell, accuracies, finished
+from ..metrics import METRICS, final_mean
+from ..report.cells import Cell, finished, matrix_of, of_metric, setting_of
 from ..report.grid import Grid
+from ..report.stages import curves as over_stages
 from ..report.table import Row, Table
 from .found import Analysis, Lacking, Loaded, Picture, comparable, fixed, grid, identity
 
@@ -17,43 +18,52 @@ Curves = dict[str, dict[Hidden, Row]]  # label -> width -> its run
 
 
 def over_tasks(loaded: Loaded) -> Analysis:
-    """ACC after 1 .. T tasks, each over the tasks learned by then. Lacking: every run has one task."""
+    """The mean after 1 .. T tasks, each over the tasks learned by then. Lacking: every run has one task."""
     found = [table for table in comparable(loaded) if len(table.first.tasks) > 1]
     if not found:
-        raise Lacking("ACC over tasks needs a run of two tasks or more; --set stream.tasks=10")
+        raise Lacking("the mean over tasks needs a run of two tasks or more; --set stream.tasks=10")
     lines = [
-        {**identity(table, row, seed), "tasks_learned": t + 1, "ACC": value}
+        {**identity(table, row, seed), "tasks_learned": t + 1, table.score.mean_name: value}
         for table in found
         for row in table.rows
         for t, cell in enumerate(by_stage(row))
         for seed, value in zip(cell.seeds, cell.values, strict=True)
     ]
-    pictures = [Picture(t, "over_tasks", (t.rows, [by_stage(row) for row in t.rows])) for t in found]
+    pictures = [Picture(t, "over_tasks", (t.rows, [by_stage(row) for row in t.rows], mean_of(t))) for t in found]
     return Analysis("tasks", [_tasks_grid(table) for table in found], lines, pictures)
 
 
 def by_stage(row: Row) -> list[Cell]:
-    """ACC after 1 .. T tasks over the seeds; of joint, its one score of the first 1 .. T tasks."""
-    matrices = [accuracies(run) for run in finished(row.result)]
-    if row.joint:
-        matrices = [np.tile(R[-1], (R.shape[1] + 1, 1)) for R in matrices]
-    curves = np.stack([accuracy_per_stage(R) for R in matrices])
-    return [Cell(row.seeds, values.tolist()) for values in curves.T]
+    """The mean after 1 .. T tasks over the seeds; of joint, its one score of the first 1 .. T tasks.
+
+    A cell without values where a joint run has none to compare.
+    """
+    stages = over_stages(row).T
+    return [Cell() if np.isnan(values).any() else Cell(row.seeds, values.tolist()) for values in stages]
 
 
 def final(row: Row) -> Cell:
-    """ACC after the last task over the seeds."""
-    return Cell(row.seeds, [accuracy(accuracies(run)) for run in finished(row.result)])
+    """The mean after the last task over the seeds."""
+    score = setting_of(row.result).score
+    return Cell(row.seeds, [final_mean(matrix_of(run), score) for run in finished(row.result)])
+
+
+def mean_of(table: Table) -> str:
+    """`ACC (%)`: what the numbers of these analyses are called."""
+    return of_metric(METRICS["mean"], table.score).head
 
 
 def _tasks_grid(table: Table) -> Grid:
     header = ["method", *map(str, range(1, len(table.first.tasks) + 1)), "n seeds"]
-    body = [[row.label, *map(fixed, by_stage(row)), str(len(row.seeds))] for row in table.rows]
-    return grid(table, "ACC (%) after n tasks", header, body)
+    body = [
+        [row.label, *(fixed(cell, table.digits) for cell in by_stage(row)), str(len(row.seeds))]
+        for row in table.rows
+    ]
+    return grid(table, f"{mean_of(table)} after n tasks", header, body)
 
 
 def over_width(loaded: Loaded) -> Analysis:
-    """Final ACC of runs that agree in all but network.hidden. Lacking: no two widths of anything."""
+    """The final mean of runs that agree in all but network.hidden. Lacking: no two widths of anything."""
     hidden = {path: tuple(result.config.get("network", {}).get("hidden") or ()) for path, result in loaded}
     found = []
     for table in comparable([(path, _without_width(result)) for path, result in loaded]):
@@ -64,21 +74,28 @@ def over_width(loaded: Loaded) -> Analysis:
         if len({width for curve in curves.values() for width in curve}) > 1:
             found.append((table, curves))
     if not found:
-        raise Lacking("ACC over width needs runs that differ in network.hidden; --set network.hidden=64,64")
+        raise Lacking("the mean over width needs runs that differ in network.hidden; --set network.hidden=64,64")
     lines = [
-        {**identity(table, row, seed), "hidden": list(width), "network_parameters": size(row), "ACC": value}
+        {
+            **identity(table, row, seed),
+            "hidden": list(width),
+            "network_parameters": size(row),
+            table.score.mean_name: value,
+        }
         for table, curves in found
         for curve in curves.values()
         for width, row in sorted(curve.items(), key=lambda one: size(one[1]))
         for seed, value in zip(final(row).seeds, final(row).values, strict=True)
     ]
-    pictures = [Picture(table, "over_width", _picture(curves)) for table, curves in found]
+    pictures = [Picture(table, "over_width", (*_picture(curves), mean_of(table))) for table, curves in found]
     return Analysis("width", [_width_grid(*one) for one in found], lines, pictures)
 
 
 def _without_width(result):
     network = {name: value for name, value in result.config.get("network", {}).items() if name != "hidden"}
-    return replace(result, config={**result.config, "network": network})
+    found = copy(result)
+    found.config = {**result.config, "network": network}
+    return found
 
 
 def size(row: Row) -> int:
@@ -97,7 +114,7 @@ def named(width: Hidden) -> str:
 
 
 def finals(curve: dict[Hidden, Row], every: list[Hidden]) -> list[Cell]:
-    """Final ACC at every width; a cell without values where there is no run."""
+    """The final mean at every width; a cell without values where there is no run."""
     return [final(curve[width]) if width in curve else Cell() for width in every]
 
 
@@ -111,10 +128,11 @@ def _picture(curves: Curves) -> tuple[list[Row], list[str], list[list[Cell]]]:
 def _width_grid(table: Table, curves: Curves) -> Grid:
     every = widths(curves)
     body = [
-        [label, *map(fixed, finals(curve, every)), _seeds(list(curve.values()))] for label, curve in curves.items()
+        [label, *(fixed(cell, table.digits) for cell in finals(curve, every)), _seeds(list(curve.values()))]
+        for label, curve in curves.items()
     ]
     header = ["method", *map(named, every), "n seeds"]
-    return grid(table, "ACC (%) by the units of the hidden layers", header, body)
+    return grid(table, f"{mean_of(table)} by the units of the hidden layers", header, body)
 
 
 def _seeds(rows: list[Row]) -> str:
@@ -123,7 +141,7 @@ def _seeds(rows: list[Row]) -> str:
 
 
 def pruning_strategies(loaded: Loaded) -> Analysis:
-    """Final ACC by the option `pruning` of a method. Lacking: no two runs differ in it."""
+    """The final mean by the option `pruning` of a method. Lacking: no two runs differ in it."""
     found = []
     for table in comparable(loaded):
         table.rows = [row for row in table.rows if "pruning" in row.result.config.get("strategy", {})]
@@ -132,12 +150,14 @@ def pruning_strategies(loaded: Loaded) -> Analysis:
     if not found:
         raise Lacking("comparing pruning strategies needs runs of anpyc that differ in --set strategy.pruning=..")
     lines = [
-        {**identity(table, row, seed), "pruning": strategy_of(row), "ACC": value}
+        {**identity(table, row, seed), "pruning": strategy_of(row), table.score.mean_name: value}
         for table in found
         for row in table.rows
         for seed, value in zip(final(row).seeds, final(row).values, strict=True)
     ]
-    pictures = [Picture(t, "pruning", (t.rows, [final(row) for row in t.rows])) for t in found]
+    pictures = [
+        Picture(t, "pruning", (t.rows, [final(row) for row in t.rows], mean_of(t), t.digits)) for t in found
+    ]
     return Analysis("pruning", [_pruning_grid(table) for table in found], lines, pictures)
 
 
@@ -150,7 +170,9 @@ def _pruning_grid(table: Table) -> Grid:
     body = []
     for row in table.rows:
         cell = final(row)
-        std = "–" if cell.std is None else f"{cell.std:.2f}"
-        body.append([row.label, f"{cell.mean:.2f}", std, str(len(row.seeds))])
-    header = ["method", "mean ACC (%)", "standard deviation (points)", "n seeds"]
-    return grid(table, "ACC by pruning strategy", header, body)
+        std = "–" if cell.std is None else f"{cell.std:.{table.digits}f}"
+        body.append([row.label, f"{cell.mean:.{table.digits}f}", std, str(len(row.seeds))])
+    unit = table.score.difference or table.score.unit
+    spread = f"standard deviation ({unit})" if unit else "standard deviation"
+    header = ["method", f"mean {mean_of(table)}", spread, "n seeds"]
+    return grid(table, f"{table.score.mean_name} by pruning strategy", header, body)

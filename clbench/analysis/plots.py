@@ -101,40 +101,41 @@ def merged(rows: Sequence[Row], unit: float, each: Sequence[list[Cell]]) -> dict
     }
 
 
-def over_tasks(rows: Sequence[Row], each: Sequence[list[Cell]]) -> Figure:
-    """ACC after 1 .. T tasks of every row."""
+def over_tasks(rows: Sequence[Row], each: Sequence[list[Cell]], words: str) -> Figure:
+    """The mean after 1 .. T tasks of every row; `words` name it."""
     figure, (axes,) = column(2.1 + entries(names(rows))[2])
     for n, (row, label, cells) in enumerate(zip(rows, names(rows), each, strict=True)):
         band(axes, np.arange(1.0, len(cells) + 1), cells, label, **look(n, row.joint))
-    axes.set_ylabel("ACC (%)")
+    axes.set_ylabel(words)
     stages(axes)
     legend(figure, axes)
     return figure
 
 
-def over_width(rows: Sequence[Row], widths: Sequence[str], each: Sequence[list[Cell]]) -> Figure:
-    """ACC of every row at each width; they stand at equal distances."""
+def over_width(rows: Sequence[Row], widths: Sequence[str], each: Sequence[list[Cell]], words: str) -> Figure:
+    """The mean of every row at each width; they stand at equal distances."""
     figure, (axes,) = column(2.2 + entries(names(rows))[2])
     for n, (row, label, cells) in enumerate(zip(rows, names(rows), each, strict=True)):
         band(axes, np.arange(float(len(widths))), cells, label, **look(n, row.joint))
     crowded = sum(len(width) + 2 for width in widths) > 45
     axes.set_xticks(range(len(widths)), widths, rotation=40 * crowded)
     axes.set_xlabel("units of the hidden layers")
-    axes.set_ylabel("ACC (%)")
+    axes.set_ylabel(words)
     legend(figure, axes)
     return figure
 
 
-def pruning(rows: Sequence[Row], each: Sequence[Cell]) -> Figure:
-    """Mean ACC as bars, each with its number, on an axis that begins shortly below the lowest of them."""
+def pruning(rows: Sequence[Row], each: Sequence[Cell], words: str, digits: int = 2) -> Figure:
+    """The mean as bars, each with its number, on an axis that begins shortly below the lowest of them."""
     mean, std = numbers(each)
     figure, (axes,) = column(0.55 + 0.3 * len(rows))
     bars(axes, names(rows), each)
     lowest, highest = (mean - std).min(), (mean + std).max()
-    room = max(highest - lowest, 1.0)
-    start = max(np.floor(lowest - 0.3 * room), 0.0)
+    step = 10.0 ** (2 - digits)  # percents, of two digits
+    room = max(highest - lowest, step)
+    start = max(step * np.floor((lowest - 0.3 * room) / step), 0.0) if lowest >= 0 else lowest - 0.3 * room
     axes.set_xlim(start, highest + 0.3 * room)
     for n, (value, spread) in enumerate(zip(mean, std, strict=True)):
-        axes.annotate(f"{value:.2f}", (value + spread, n), (3, 0), textcoords="offset points", va="center")
-    axes.set_xlabel(f"ACC (%), axis from {start:g}" if start else "ACC (%)")
+        axes.annotate(f"{value:.{digits}f}", (value + spread, n), (3, 0), textcoords="offset points", va="center")
+    axes.set_xlabel(f"{words}, axis from {start:g}" if start else words)
     return figure

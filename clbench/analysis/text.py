@@ -30,7 +30,8 @@ def _csv(found: list[Analysis]) -> str:
         several = ", ".join(analysis.what for analysis in found)
         raise UserError(f"{several} have no columns in common; csv needs --what with one of them")
     file = io.StringIO()
-    writer = csv.DictWriter(file, list(found[0].rows[0]), lineterminator="\n")
+    names = dict.fromkeys(name for row in found[0].rows for name in row)  # tables of two scores name them apart
+    writer = csv.DictWriter(file, list(names), lineterminator="\n")
     writer.writeheader()
     writer.writerows(found[0].rows)
     return file.getvalue()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UserError
-from ..results import KINDS, find, load
+from ..results import KINDS, PruningResult, Result, find, load
 from . import csv, json, latex, markdown, pruning
 from .cells import columns
 from .rows import tables
@@ -50,7 +50,7 @@ def report(
     With `plots`, pictures go into that folder; markdown ends with their list, and each is logged. `kind`: train or
     pruning, to report on the results of that kind alone. `references`: files of printed numbers to set beside
     the results, `paper` for the packaged one. `stats`: intervals, paired tests and ranks of the metrics chosen,
-    of ACC where none is; both in any format but csv.
+    of the mean (ACC) where none is; both in any format but csv.
     UserError: no such format, kind or metric, no result found, a damaged result or reference, a folder not
     writable.
     """
@@ -66,7 +66,7 @@ def report(
     if references:
         add_references(found, references)
     if stats:
-        add_statistics(found, ["ACC"] if metrics is None else metrics)
+        add_statistics(found, metrics)
     text = written(found, fmt)
     if plots is None:
         return text
@@ -83,14 +83,15 @@ def add_references(found: Findings, references: Sequence[str]) -> None:
     beside.add(found.tables, [table for name in references for table in reference_tables(name)])
 
 
-def add_statistics(found: Findings, metrics: list[str]) -> None:
+def add_statistics(found: Findings, metrics: list[str] | None = None) -> None:
+    """Of the metrics that tables have of these names; None: of the mean."""
     from . import certainty, ranking
 
-    ranked = [column for column in columns(metrics) if column.better]
-    if not ranked:
-        raise UserError(f"--stats: none of {', '.join(metrics)} is a metric; add one to --metrics")
-    certainty.add(found.tables, ranked)
-    found.rankings = ranking.rankings(found.tables, ranked)
+    names = ["mean"] if metrics is None else metrics
+    if not any(table.ranked(names) for table in found.tables):
+        raise UserError(f"--stats: none of {', '.join(names)} is a metric; add one to --metrics")
+    certainty.add(found.tables, names)
+    found.rankings = ranking.rankings(found.tables, names)
 
 
 def written(found: Findings, fmt: str) -> str:
@@ -126,10 +127,9 @@ def drawn(found: Findings, folder: Path) -> list[Path]:
 
 
 def read(paths: list[Path], metrics: list[str] | None = None, kind: str | None = None) -> Findings:
-    """What is behind a report. Names of metrics are those of `clbench.metrics.METRICS`, and the costs."""
+    """What is behind a report. Metrics: names of `clbench.metrics.METRICS`, of scores' means, and of costs."""
     if kind is not None and kind not in KINDS:
         raise UserError(f"no kind of result called {kind!r}; there are {', '.join(KINDS)}")
-    chosen = columns(metrics)
     loaded = [(file, load(file)) for file in find(paths)]
     loaded = [(file, result) for file, result in loaded if kind in (None, result.kind)]
     if not loaded:
@@ -137,4 +137,12 @@ def read(paths: list[Path], metrics: list[str] | None = None, kind: str | None =
         raise UserError(f"{which} in {', '.join(map(str, paths)) or 'no paths'}; `clbench train` writes them")
     studies = [(file, result) for file, result in loaded if result.kind == "pruning"]
     trained = [(file, result) for file, result in loaded if result.kind == "train"]
-    return Findings(tables(trained, chosen) if trained else [], pruning.comparisons(studies) if studies else [])
+    if not trained:
+        columns(metrics)  # a name that is unknown is an error all the same
+    return findings(trained, studies, metrics)
+
+
+def findings(
+    trained: list[tuple[Path, Result]], studies: list[tuple[Path, PruningResult]], metrics: list[str] | None = None
+) -> Findings:
+    return Findings(tables(trained, metrics) if trained else [], pruning.comparisons(studies) if studies else [])

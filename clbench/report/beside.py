@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from ..scores import ACCURACY
 from ..statistics import Agreement, agreement
 from ..statistics.ranks import AGREEMENT_NEEDS, ALPHA
 from .cells import Cell, Column, equals, fixed, spread
@@ -41,7 +42,9 @@ class Comparison:
     @property
     def lines(self) -> list[Line]:
         """In the order of our rows; those without a number on either side are left out."""
-        printed = {method: cells.get(self.column.name) for method, cells in self.reference.rows.items()}
+        printed = {
+            method: self.reference.printed(cells, self.column) for method, cells in self.reference.rows.items()
+        }
         found = [(row, row.cells[self.column.name], printed.get(row.method)) for row in self.table.rows]
         return [Line(row, ours, theirs) for row, ours, theirs in found if ours.mean is not None and theirs]
 
@@ -81,12 +84,13 @@ def add(tables: list[Table], references: list[ReferenceTable]) -> None:
 
 def wanted(reference: ReferenceTable) -> str:
     tasks = f" with {reference.tasks} tasks" if reference.tasks else ""
-    return f"{reference.stream}{tasks}{f', scenario {reference.scenario}' if reference.scenario else ''}"
+    measured = "" if reference.score == ACCURACY.name else f" scored by {reference.score}"
+    return f"{reference.stream}{tasks}{f', scenario {reference.scenario}' if reference.scenario else ''}{measured}"
 
 
 def grid(comparison: Comparison) -> Grid:
     column, reference, lines = comparison.column, comparison.reference, comparison.lines
-    heading = f"{comparison.table.title}: {column.name} ({column.unit}) beside {reference.title}"
+    heading = f"{comparison.table.title}: {column.head} beside {reference.title}"
     body = [
         [
             line.row.label,
@@ -97,7 +101,7 @@ def grid(comparison: Comparison) -> Grid:
         for line in lines
     ]
     here = {line.row.method for line in lines}
-    missing = [m for m, cells in reference.rows.items() if column.name in cells and m not in here]
+    missing = [m for m, cells in reference.rows.items() if reference.printed(cells, column) and m not in here]
     notes = [
         "Mean ± standard deviation (number of runs); difference: ours minus theirs.",
         f"Theirs: {reference.source}; {reference.title}.",

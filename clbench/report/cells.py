@@ -5,22 +5,23 @@ from __future__ import annotations
 import difflib
 import math
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ..errors import UserError
-from ..metrics import METRICS, Array, Metric, Unavailable
+from ..metrics import METRICS, Array, Metric, Setting, Unavailable
 from ..results import Result, Run
+from ..scores import ACCURACY, Score, score_of
 
-DEFAULT_COLUMNS = ["ACC", "BWT", "FWT", "SMT"]
+DEFAULT_COLUMNS = ["mean", "BWT", "FWT", "SMT"]
 NO_JOINT = "no finished joint run of this stream, data, scenario, network and split with the same seeds"
 
 
 @dataclass(frozen=True)
 class Column:
-    """A metric, or a cost read off the runs themselves."""
+    """A metric of a score, or a cost read off the runs themselves. lacking: why no row has a value."""
 
     name: str
     unit: str
@@ -28,6 +29,12 @@ class Column:
     digits: int = 2
     metric: Metric | None = None
     cost: Callable[[Run], float] | None = None
+    lacking: str = ""
+
+    @property
+    def head(self) -> str:
+        """`ACC (%)`: the name and, where there is one, the unit."""
+        return f"{self.name} ({self.unit})" if self.unit else self.name
 
 
 COSTS = [
@@ -36,14 +43,12 @@ COSTS = [
     Column("seconds", "s", None, 1, cost=lambda run: sum(run.seconds)),
     Column("pruned", "%", None, 2, cost=lambda run: 100 * statistics.fmean(run.pruned[1:])),  # mean over tasks
 ]
-COLUMNS = {m.name: Column(m.name, m.unit, m.better, metric=m) for m in METRICS.values()}
-COLUMNS |= {cost.name: cost for cost in COSTS}
 ALIASES = {"parameters": ["network_parameters", "state_parameters"]}
 
 
 @dataclass(frozen=True)
 class Cell:
-    """Values of the seeds, in points where the column is a metric; without values, notes[0] is the reason."""
+    """Values of the seeds as they are printed; without values, notes[0] is the reason."""
 
     seeds: list[int] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
@@ -93,26 +98,54 @@ def equals(p: float) -> str:
     return "< 0.0001" if p < 0.0001 else f"= {p:.4f}"
 
 
-def columns(names: list[str] | None) -> list[Column]:
-    """Columns by name, whatever the case; UserError for a name there is not."""
-    known = {name.lower(): [name] for name in COLUMNS} | ALIASES
+def columns(
+    names: list[str] | None, score: Score = ACCURACY, others: Iterable[Score] = (), digits: int = 2
+) -> list[Column]:
+    """Columns of a table of `score` by name, whatever the case; UserError for a name there is not.
+
+    others: scores of other tables. The name of another's mean is a column in which no row has a value. digits:
+    those of the mean.
+    """
+    apart = {other.mean_name: other for other in (*others, ACCURACY) if other.mean_name != score.mean_name}
+    there: dict[str, Column] = {
+        **{name: _of_another(other, score) for name, other in apart.items()},
+        **{metric.called(score): of_metric(metric, score, digits) for metric in METRICS.values()},
+        **{cost.name: cost for cost in COSTS},
+    }
+    known = {name.lower(): [name] for name in there} | ALIASES | {"mean": [score.mean_name]}
     found: dict[str, Column] = {}
     for name in DEFAULT_COLUMNS if names is None else names:
         if name.lower() not in known:
             near = difflib.get_close_matches(name.lower(), known, 1)
             hint = f"; did you mean {known[near[0]][0]!r}?" if near else ";"
-            raise UserError(f"no metric called {name!r}{hint} there are: {', '.join([*COLUMNS, *ALIASES])}")
-        found.update({each: COLUMNS[each] for each in known[name.lower()]})
+            every = ", ".join([*there, "mean", *ALIASES])
+            raise UserError(f"no metric called {name!r}{hint} there are: {every}")
+        found.update({each: there[each] for each in known[name.lower()]})
     return list(found.values())
+
+
+def of_metric(metric: Metric, score: Score, digits: int = 2) -> Column:
+    """digits: of the score; a difference squared has twice as many, as far as they go beyond hundredths."""
+    shown = 2 * digits - 2 if metric.gives == "square" else digits
+    return Column(metric.called(score), metric.unit(score), metric.better(score), shown, metric)
+
+
+def _of_another(other: Score, score: Score) -> Column:
+    why = f"the score here is {score.name}, not {other.name}"
+    return Column(other.mean_name, other.unit, None, lacking=why)
 
 
 def finished(result: Result) -> list[Run]:
     return [run for run in result.runs if run.status == "done"]
 
 
-def accuracies(run: Run) -> Array:
+def matrix_of(run: Run) -> Array:
     """R [stages, T] of a run, NaN where nothing was measured."""
     return np.array(run.matrix, dtype=np.float64)
+
+
+def setting_of(result: Result) -> Setting:
+    return Setting(score_of(result), result.config["scenario"])
 
 
 def cell(column: Column, result: Result, joint: Result | None) -> Cell:
@@ -120,6 +153,8 @@ def cell(column: Column, result: Result, joint: Result | None) -> Cell:
     runs = finished(result)
     if not runs:
         return Cell(notes=[nothing_finished(result)])
+    if column.lacking:
+        return Cell(notes=[column.lacking])
     if column.cost:
         if column.name == "pruned":
             return _pruned(column.cost, runs)
@@ -169,10 +204,13 @@ def _pruned(cost: Callable[[Run], float], runs: list[Run]) -> Cell:
 def _metric(metric: Metric, result: Result, runs: list[Run], joint: Result | None) -> Cell:
     if result.protocol == "joint" and metric.needs_order:
         return Cell(notes=["learns all tasks at once"])
-    ceilings = {run.seed: accuracies(run)[-1] for run in finished(joint)} if joint else {}
+    setting = setting_of(result)
+    if metric.not_in_class and setting.scenario == "class":
+        return Cell(notes=[metric.not_in_class])
+    ceilings = {run.seed: matrix_of(run)[-1] for run in finished(joint)} if joint else {}
     paired = [run for run in runs if not metric.needs_joint or run.seed in ceilings]
     try:
-        values = [metric.of(accuracies(run), ceilings.get(run.seed)) for run in paired]
+        values = [metric.of(matrix_of(run), ceilings.get(run.seed), setting) for run in paired]
     except Unavailable as why:
         return Cell(notes=[str(why)])
     if not values:

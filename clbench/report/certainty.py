@@ -26,10 +26,10 @@ class Pair:
     wilcoxon_holm: float
 
 
-def add(tables: list[Table], columns: list[Column]) -> None:
-    """Set intervals and tests of the columns after every table, and into the JSON objects of its rows."""
+def add(tables: list[Table], names: list[str]) -> None:
+    """Set intervals and tests of the metrics named after every table, and into the JSON objects of its rows."""
     for table in tables:
-        for column in columns:
+        for column in table.ranked(names):
             if any(row.cells[column.name].values for row in table.rows):
                 found, untested = pairs(table, column)
                 table.after += [interval_grid(table, column), *pair_grid(table, column, found, untested)]
@@ -64,7 +64,7 @@ def interval_grid(table: Table, column: Column) -> Grid:
         mean = "–" if not values else fixed(row.cells[column.name].mean or 0.0, column.digits)
         body.append([row.label, str(len(values)), mean, *(interval_text(each, column) for each in both)])
     return Grid(
-        f"{table.title}: {percent} intervals of the mean {column.name} ({column.unit})",
+        f"{table.title}: {percent} intervals of the mean {column.head}",
         ["method", "n seeds", "mean", "t", "bootstrap"],
         body,
         [
@@ -101,7 +101,7 @@ def pair_grid(table: Table, column: Column, found: list[Pair], untested: int) ->
         for pair in found
     ]
     header = ["method", "against", "n seeds", "difference", "permutation p", "Holm", "Wilcoxon p", "Holm"]
-    heading = f"{table.title}: {column.name} ({column.unit}) of every two methods over equal seeds"
+    heading = f"{table.title}: {column.head} of every two methods over equal seeds"
     return [Grid(heading, header, body, pair_notes(table, found, untested))]
 
 

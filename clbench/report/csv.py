@@ -1,15 +1,19 @@
-"""All tables as one CSV: a line a configuration; mean, std and n of a metric apart, unrounded."""
+"""All tables as one CSV: a line a configuration; mean, std and n of a metric apart, unrounded.
+
+Tables of different scores share the columns of what they have in common; `measure` says which score it is of.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 
+from .cells import Cell
 from .table import Row, Table
 
 
 def write(tables: list[Table]) -> str:
-    names = [column.name for column in tables[0].columns]
+    names = list(dict.fromkeys(column.name for table in tables for column in table.columns))
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     described = [
@@ -19,6 +23,7 @@ def write(tables: list[Table]) -> str:
         "scenario",
         "network",
         "score",
+        "measure",
         "method",
         "label",
         "digest",
@@ -27,13 +32,14 @@ def write(tables: list[Table]) -> str:
     numbers = [f"{name}_{part}" for name in names for part in ("mean", "std", "n")]
     writer.writerow([*described, "n_seeds", *numbers, "notes"])
     for table in tables:
-        writer.writerows(_line(table, row) for row in table.rows)
+        writer.writerows(_line(table, row, names) for row in table.rows)
     return file.getvalue()
 
 
-def _line(table: Table, row: Row) -> list[object]:
+def _line(table: Table, row: Row, names: list[str]) -> list[object]:
     config = row.result.config
-    numbers = [part for cell in row.cells.values() for part in (cell.mean, cell.std, len(cell.values))]
+    cells = [row.cells.get(name, Cell()) for name in names]
+    numbers = [part for cell in cells for part in (cell.mean, cell.std, len(cell.values))]
     notes = [f"{name}: {note}" for name, cell in row.cells.items() for note in cell.notes]
     return [
         table.heading,
@@ -42,6 +48,7 @@ def _line(table: Table, row: Row) -> list[object]:
         config["scenario"],
         config.get("network", {}).get("name", ""),
         config["score"],
+        table.score.name,
         row.method,
         row.label,
         row.result.digest,

@@ -21,7 +21,7 @@ def draw(rankings: list[Ranking], folder: Path) -> list[Path]:
         return [
             path
             for ranking in rankings
-            for path in save(diagram(ranking), folder / f"critical-difference-{slug(ranking.column.name)}")
+            for path in save(diagram(ranking), folder / f"critical-difference-{slug(ranking.name)}")
         ]
 
 
@@ -44,7 +44,7 @@ def diagram(ranking: Ranking) -> Figure:
         depth = -bars - LABEL * (n if left else methods - 1 - n) - 0.1
         name(axes, f"{label} ({rank:.2f})", rank, depth, left)
     names = ", ".join(ranking.streams)
-    words = f"Average ranks by {ranking.column.name} over N = {len(ranking.tables)} streams: {names}. "
+    words = f"Average ranks by {ranking.name} over N = {len(ranking.tables)} streams: {names}. "
     words += "A bar joins methods that are not shown to differ. " if ranking.groups else ""
     axes.text(
         -MARGIN / (WIDTH - 2 * MARGIN),

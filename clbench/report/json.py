@@ -39,6 +39,7 @@ def _object(table: Table, row: Row) -> dict[str, Any]:
 
 
 def _cell(column: Column, cell: Cell) -> dict[str, Any]:
-    numbers = {"mean": cell.mean, "std": cell.std, "n": len(cell.values), "unit": column.unit}
+    described = {"unit": column.unit, "better": column.better}
+    numbers = {"mean": cell.mean, "std": cell.std, "n": len(cell.values), **described}
     reason = {"reason": cell.notes[0]} if cell.mean is None else {"notes": cell.notes}
     return {**numbers, "values": cell.values, "seeds": cell.seeds, **reason}

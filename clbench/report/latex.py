@@ -164,7 +164,7 @@ def _of_grid(grid: Grid) -> Sheet:
 
 
 def _of_table(table: Table) -> Sheet:
-    header = ["method", *(f"{column.name} ({column.unit})" for column in table.columns), "n seeds"]
+    header = ["method", *(column.head for column in table.columns), "n seeds"]
     footnotes = table.footnotes()
     notes = [escaped(note) for note in table.general_notes("bold", "underlined")]
     notes += [rf"\textsuperscript{{{n}}}{escaped(note)}" for n, note in enumerate(footnotes, 1)]

@@ -32,7 +32,7 @@ def _set(grid: Grid) -> str:
 
 
 def _grid(table: Table) -> Grid:
-    header = ["method", *(f"{column.name} ({column.unit})" for column in table.columns), "n seeds"]
+    header = ["method", *(column.head for column in table.columns), "n seeds"]
     footnotes = table.footnotes()
     marks = {column.name: table.marks(column) for column in table.columns}
     body = [_row(table, n, row, marks, footnotes) for n, row in enumerate(table.rows)]

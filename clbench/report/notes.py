@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..scores import ACCURACY, Score
+from .cells import Column
 from .differences import MISSING, described, differing, flatten, shown
 from .table import Row, Table
 
@@ -17,7 +19,8 @@ def heading(table: Table, namesakes: list[Table]) -> str:
     stream = _named({name: value for name, value in config["stream"].items() if name != "tasks"})
     network = f", network {_named(config['network'])}" if config.get("network") else ""
     count = f"{tasks} task{'s' if tasks > 1 else ''}"
-    words = f"{stream}: {count}, scenario {config['scenario']}{network}, scored on {config['score']} data"
+    scored = "scored" if table.score == ACCURACY else table.score.name
+    words = f"{stream}: {count}, scenario {config['scenario']}{network}, {scored} on {config['score']} data"
     apart = _distinction(table, namesakes)
     return f"{words} (of several {table.stream} here, the one with {apart})" if apart else words
 
@@ -37,6 +40,15 @@ def _distinction(table: Table, namesakes: list[Table]) -> str:
 def _named(options: dict[str, Any]) -> str:
     rest = described({name: value for name, value in options.items() if name != "name"})
     return f"{options.get('name', 'unnamed')} ({rest})" if rest else str(options.get("name", "unnamed"))
+
+
+def score_notes(score: Score, columns: list[Column]) -> list[str]:
+    """Of a score of which less is better: what that means for its columns."""
+    if score.better == "higher":
+        return []
+    changes = [c.name for c in columns if c.metric and c.metric.gives == "difference" and not c.metric.loss]
+    losses = f"; above 0, {' and '.join(changes)} are losses" if changes else ""
+    return [f"{score.name[:1].upper()}{score.name[1:]}: lower is better{losses}."]
 
 
 def training_notes(rows: list[Row]) -> list[str]:

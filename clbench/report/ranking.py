@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import statistics
 from ..metrics import Array
+from ..scores import ACCURACY
 from ..statistics.ranks import ALPHA
 from .cells import Column, equals, fixed
 from .grid import Grid
@@ -21,12 +22,22 @@ DIGITS = 9  # means nearer than this differ by rounding of floats alone
 
 @dataclass(frozen=True)
 class Ranking:
-    """Labels of the methods that all the tables have, best first; their means. scores: [tables, methods]"""
+    """Labels of the methods that all the tables have, best first; their means. scores: [tables, methods]
+
+    All tables are of one score.
+    """
 
     column: Column
     tables: list[Table]
     labels: list[str]
     scores: Array
+
+    @property
+    def name(self) -> str:
+        """`BWT of FID`: with the score where the metric's own name does not say it."""
+        score = self.tables[0].score
+        plain = score == ACCURACY or self.column.name == score.mean_name
+        return self.column.name if plain else f"{self.column.name} of {score.name}"
 
     @property
     def higher(self) -> bool:
@@ -57,7 +68,7 @@ class Ranking:
             [label, fixed(average, 2), *(f"{ranks[n]:g}" for ranks in by_table)]
             for n, (label, average) in enumerate(zip(self.labels, self.ranks, strict=True))
         ]
-        heading = f"Average ranks by {self.column.name} over {len(self.tables)} streams"
+        heading = f"Average ranks by {self.name} over {len(self.tables)} streams"
         several = len(set(self.streams) & {table.stream for table in self.tables}) < len(self.tables)
         chi, p = statistics.friedman(self.scores)
         notes = [
@@ -74,6 +85,7 @@ class Ranking:
         return {
             "kind": "ranks",
             "metric": self.column.name,
+            "measure": self.tables[0].score.name,
             "tables": [table.heading for table in self.tables],
             "methods": self.labels,
             "average_ranks": self.ranks.tolist(),
@@ -84,9 +96,12 @@ class Ranking:
         }
 
 
-def rankings(tables: list[Table], columns: list[Column]) -> list[Ranking]:
-    """One a column, where two tables or more have the same three methods or more; joint is no such method."""
-    found = [ranking(tables, column) for column in columns]
+def rankings(tables: list[Table], names: list[str]) -> list[Ranking]:
+    """One a score and metric, where two tables or more have the same three methods or more; joint is no such."""
+    found = []
+    for score in dict.fromkeys(table.score for table in tables):
+        alike = [table for table in tables if table.score == score]
+        found += [ranking(alike, column) for column in alike[0].ranked(names)]
     return [each for each in found if each is not None]
 
 

@@ -10,7 +10,9 @@ from typing import Any
 
 from .. import jsonfile, result_checks
 from ..errors import UserError
-from .cells import COLUMNS, columns
+from ..metrics import METRICS
+from ..scores import ACCURACY
+from .cells import COSTS, Column, columns
 from .table import Table
 
 PAPER = "paper"  # the name under which the packaged file is asked for
@@ -19,7 +21,10 @@ Printed = tuple[float, float | None]  # mean, standard deviation over the runs
 
 @dataclass(frozen=True)
 class ReferenceTable:
-    """One table of a paper. rows: method -> metric -> what it prints; what it does not report is not there."""
+    """One table of a paper. rows: method -> metric -> what it prints; what it does not report is not there.
+
+    score: the name of the score that it is of; the mean of another than accuracy may have any name.
+    """
 
     file: str
     source: str
@@ -31,9 +36,17 @@ class ReferenceTable:
     tasks: int | None = None
     scenario: str | None = None
     note: str | None = None
+    score: str = ACCURACY.name
+
+    def printed(self, cells: dict[str, Printed], column: Column) -> Printed | None:
+        """What it prints of the column's metric."""
+        mean = column.metric is not None and column.metric.name == "mean"
+        return cells.get(column.name) or (cells.get("mean") if mean else None)
 
     def matches(self, table: Table) -> bool:
-        """Whether the table is of this stream, and of these tasks and this scenario where they are stated."""
+        """Whether the table is of this stream and score, and of these tasks and this scenario where stated."""
+        if self.score != table.score.name:
+            return False
         asked = {"stream": self.stream, "tasks": self.tasks, "scenario": self.scenario}
         first = table.first
         here = {"stream": table.stream, "tasks": len(first.tasks), "scenario": first.config["scenario"]}
@@ -57,7 +70,11 @@ def _tables(file: str, raw: Any) -> list[ReferenceTable]:
         raise UserError(f"{file}: {fault}; clbench/schema/reference.json says what belongs there")
     source = ", ".join([raw["source"], *([f"doi {raw['doi']}"] if "doi" in raw else []), *_listed(raw.get("url"))])
     return [
-        ReferenceTable(file, source, **{**table, "rows": {m: _row(row) for m, row in table["rows"].items()}})
+        ReferenceTable(
+            file,
+            source,
+            **{**table, "rows": {m: _row(row, score_named(table)) for m, row in table["rows"].items()}},
+        )
         for table in raw["tables"]
     ]
 
@@ -66,19 +83,31 @@ def _listed(url: str | None) -> list[str]:
     return [url] if url else []
 
 
-def _row(row: dict[str, list[float] | None] | None) -> dict[str, Printed]:
-    cells = {columns([metric])[0].name: cell for metric, cell in (row or {}).items()}
+def score_named(table: dict[str, Any]) -> str:
+    return str(table.get("score", ACCURACY.name))
+
+
+def _row(row: dict[str, list[float] | None] | None, score: str) -> dict[str, Printed]:
+    cells = {_canonical(metric, score): cell for metric, cell in (row or {}).items()}
     return {metric: (cell[0], cell[1]) for metric, cell in cells.items() if cell is not None}
 
 
+def _canonical(metric: str, score: str) -> str:
+    """As columns are called; of another score than accuracy the mean's name stands as it is written."""
+    if score == ACCURACY.name:
+        return columns([metric])[0].name
+    known = {name.lower(): name for name in (*METRICS, *(cost.name for cost in COSTS))}
+    return known.get(metric.lower(), metric)
+
+
 def _inconsistencies(raw: dict[str, Any]) -> Iterator[str]:
-    known = {name.lower() for name in COLUMNS}
+    there = [ACCURACY.mean_name, *METRICS, *(cost.name for cost in COSTS)]
+    known = {name.lower() for name in there}
     names = [table["name"] for table in raw["tables"]]
     for n, table in enumerate(raw["tables"]):
         if table["name"] in names[:n]:
             yield f"tables[{n}].name: {table['name']!r} is the name of an earlier table"
         for method, row in table["rows"].items():
             for metric in row or {}:
-                if metric.lower() not in known:
-                    all_there_are = ", ".join(COLUMNS)
-                    yield f"tables[{n}].rows.{method}: no metric called {metric!r}; there are: {all_there_are}"
+                if score_named(table) == ACCURACY.name and metric.lower() not in known:
+                    yield f"tables[{n}].rows.{method}: no metric called {metric!r}; there are: {', '.join(there)}"

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ..metrics import Unavailable, final_mean
 from ..results import Result
-from .cells import Column, cell, finished, left_out
+from ..scores import Score, score_of
+from .cells import Cell, cell, columns, finished, left_out, matrix_of
 from .differences import described, differing, flatten, sortable
-from .notes import APART, heading, preset_notes, training_notes
+from .notes import APART, heading, preset_notes, score_notes, training_notes
+from .scales import digits_of
 from .table import Row, Table
 
 ORDER = ["sgd", "sgd-f", "finetuning", "ewc", "si", "mas", "lwf", "hat", "anpyc"]  # the paper's, then joint
 
 
-def tables(loaded: list[tuple[Path, Result]], columns: list[Column]) -> list[Table]:
-    """One table for everything that may be compared, in the order of their headings."""
+def tables(loaded: list[tuple[Path, Result]], names: list[str] | None = None) -> list[Table]:
+    """One table for everything that may be compared, in the order of their headings; columns by their names.
+
+    UserError for a name that is no metric, no cost, and not that of a mean of any of the results' scores.
+    """
+    scores = list(dict.fromkeys(score_of(result) for _, result in loaded))
     groups: dict[str, list[tuple[Path, Result]]] = {}
     for path, result in loaded:
         groups.setdefault(_comparable(result), []).append((path, result))
-    found = [_table(group, columns) for _, group in sorted(groups.items())]
+    found = [_table(group, names, scores) for _, group in sorted(groups.items())]
     for table in found:
         namesakes = [other for other in found if other.stream == table.stream]
         table.heading = heading(table, namesakes)
@@ -32,24 +41,37 @@ def group_key(result: Result) -> dict[str, Any]:
     """All that two results must agree in to share a table."""
     config = result.config
     named = {name: config.get(name) for name in ("stream", "scenario", "network", "score")}
-    return {**named, "tasks": result.tasks, "data": result.data}
+    measure = asdict(score_of(result))  # `score` is the split that it was measured on
+    return {**named, "measure": measure, "tasks": result.tasks, "data": result.data}
 
 
 def _comparable(result: Result) -> str:
     return json.dumps(group_key(result), sort_keys=True)
 
 
-def _table(group: list[tuple[Path, Result]], columns: list[Column]) -> Table:
+def _table(group: list[tuple[Path, Result]], names: list[str] | None, scores: Iterable[Score]) -> Table:
     kept, notes = _without_duplicates(group)
     rows = _ordered([Row(path, result, result.config["method"]) for path, result in kept])
     joints = [row.result for row in rows if row.joint]
+    score = score_of(group[0][1])
+    digits = digits_of(score, [mean for row in rows if (mean := _mean(row.result)) is not None])
+    chosen = columns(names, score, scores, digits)
     for row in rows:
         joint = _partner(row.result, joints)
-        row.cells = {column.name: cell(column, row.result, joint) for column in columns}
+        row.cells = {column.name: cell(column, row.result, joint) for column in chosen}
         missing = len(row.result.runs) - len(row.seeds)
         if row.seeds and missing:
             row.notes.append(f"{missing} of {len(row.result.runs)} seeds left out: {left_out(row.result)}")
-    return Table(rows, columns, notes=[*training_notes(rows), *preset_notes(rows), *notes])
+    notes = [*score_notes(score, chosen), *training_notes(rows), *preset_notes(rows), *notes]
+    return Table(rows, chosen, notes=notes, digits=digits)
+
+
+def _mean(result: Result) -> float | None:
+    """Of the finished seeds' means after the last task."""
+    try:
+        return Cell(values=[final_mean(matrix_of(run), score_of(result)) for run in finished(result)]).mean
+    except Unavailable:
+        return None
 
 
 def _without_duplicates(group: list[tuple[Path, Result]]) -> tuple[list[tuple[Path, Result]], list[str]]:

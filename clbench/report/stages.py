@@ -1,25 +1,30 @@
-"""What pictures show of a row: its accuracy after every stage, and its mean accuracy matrix."""
+"""What pictures show of a row: its score after every stage, and its mean matrix."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ..metrics import Array, accuracy_per_stage
-from .cells import accuracies, finished
+from ..metrics import Array, joint_per_stage, mean_per_stage
+from .cells import finished, matrix_of, setting_of
 from .table import Row
 
 
 def curves(row: Row) -> Array:
-    """ACC after 1 .. T tasks of every finished seed; of a joint run, its last row over those tasks. [n, T]"""
-    matrices = [accuracies(run) for run in finished(row.result)]
+    """The mean after 1 .. T tasks of every finished seed; of a joint run, its last row over those tasks. [n, T]
+
+    NaN where there is nothing to compare: of a joint run in the scenario class, before the last task.
+    """
+    setting = setting_of(row.result)
+    each = [matrix_of(run) for run in finished(row.result)]
     if row.joint:
-        matrices = [np.tile(R[-1], (R.shape[1] + 1, 1)) for R in matrices]
-    return np.stack([accuracy_per_stage(R) for R in matrices])
+        return np.stack([joint_per_stage(R[-1], setting) for R in each])
+    return np.stack([mean_per_stage(R, setting.score) for R in each])
 
 
 def matrices(row: Row) -> Array:
-    """R of every finished seed, in percent. [n, stages, T]"""
-    return 100 * np.stack([accuracies(run) for run in finished(row.result)])
+    """R of every finished seed, as its score is printed. [n, stages, T]"""
+    factor = setting_of(row.result).score.factor
+    return factor * np.stack([matrix_of(run) for run in finished(row.result)])
 
 
 def spread(values: Array) -> Array | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..results import Result
+from ..scores import Score, score_of
 from .cells import Cell, Column, finished
 from .grid import Grid
 
@@ -38,9 +39,10 @@ class Row:
 
 @dataclass
 class Table:
-    """Rows of one stream, data, scenario, network and scored split; `after` are set below it.
+    """Rows of one stream, data, scenario, network, score and scored split; `after` are set below it.
 
-    `title` is the heading in short: the stream's name where no other table here has it.
+    `title` is the heading in short: the stream's name where no other table here has it. `digits`: after the point,
+    of its score.
     """
 
     rows: list[Row]
@@ -49,6 +51,7 @@ class Table:
     title: str = ""
     notes: list[str] = field(default_factory=list)
     after: list[Grid] = field(default_factory=list)
+    digits: int = 2
 
     @property
     def first(self) -> Result:
@@ -56,8 +59,17 @@ class Table:
         return self.rows[0].result
 
     @property
+    def score(self) -> Score:
+        return score_of(self.first)
+
+    @property
     def stream(self) -> str:
         return self.first.config["stream"]["name"]
+
+    def ranked(self, names: list[str]) -> list[Column]:
+        """Its metrics of these names, `mean` among them, that say which rows are better."""
+        asked = {name.lower() for name in names}
+        return [c for c in self.columns if c.metric and {c.name.lower(), c.metric.name.lower()} & asked]
 
     def footnotes(self) -> list[str]:
         """What the cells and rows have to say, in reading order; number n is entry n-1."""

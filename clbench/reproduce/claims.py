@@ -1,60 +1,26 @@
-"""What a paper claims, as data; and of every claim whether our numbers bear it out, and by how much."""
+"""What a paper claims, as data: which groups of numbers lie on which side of which others."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from statistics import fmean, stdev
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
-from clbench.report.cells import significant
-from clbench.report.grid import Grid
+from clbench.errors import UserError
+from clbench.metrics import METRICS
+from clbench.reproduce.lines import Line, Match, Values, lost, merged, named, parts, place_of, values
+from clbench.reproduce.margins import Margin, deviation_margin, level_margin, mean_margin
+from clbench.reproduce.verdicts import Verdict
+from clbench.scores import ACCURACY
 
-Line = dict[str, Any]  # numbers of one seed or configuration, with its options as 'strategy.lam'
-Match = dict[str, Any]  # what a line must agree with
-Values = list[tuple[Any, float]]  # seed, value
-ERROR = (
-    "± standard error over seeds, of the pairs where both have the same seeds; means decide, close: by less than "
-    "two standard errors."
-)
-
-
-@dataclass(frozen=True, order=True)
-class Margin:
-    """By how much a claim holds against one group, its standard error over seeds, and that group's name."""
-
-    by: float
-    standard_error: float | None = field(compare=False)
-    beside: str
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """On one claim; `holds` is None where the runs that it is about are missing.
-
-    close: less than two standard errors decide. without: groups that it is about and that have no numbers.
-    """
-
-    claim: str
-    holds: bool | None = None
-    margin: Margin | None = None
-    close: bool = False
-    without: tuple[str, ...] = ()
-
-    def words(self) -> list[str]:
-        if self.margin is None:
-            return [self.claim, "not tested", "–", "the numbers are missing"]
-        by = significant(self.margin.by, self.margin.standard_error, "+")
-        verdict = ("holds" if self.holds else "does not hold") + (" (close)" if self.close else "")
-        without = f"; no numbers of {'; '.join(self.without)}" if self.without else ""
-        return [self.claim, verdict, by, self.margin.beside + without]
-
-    def object(self) -> dict[str, Any]:
-        margin = self.margin and {"by": self.margin.by, "standard_error": self.margin.standard_error}
-        beside = self.margin and self.margin.beside
-        verdict = {"claim": self.claim, "holds": self.holds, "close": self.close, "without": list(self.without)}
-        return {**verdict, **(margin or {}), "nearest": beside}
+Directions = Mapping[str, str]  # value -> higher | lower is better
+OF_ACCURACY: Directions = {m.called(ACCURACY): m.better(ACCURACY) for m in METRICS.values()}
+SIDES = {
+    "above": 1,
+    "below": -1,
+    "better_than": 1,
+    "worse_than": -1,
+}  # the last two turn with the value's direction
 
 
 @dataclass(frozen=True)
@@ -68,122 +34,118 @@ class Gap:
 
 @dataclass(frozen=True)
 class Claim:
-    """The mean of `value` over the lines that match `of` lies above (below) that of every other group.
+    """The mean of `value` over the lines of every group in `of` lies above that of every group in `above`.
 
-    gap: instead, how far it lies above another group grows from one place to another.
+    below, better_than, worse_than: the same on the other side, or on the side that is better for this value.
+    gap: instead, how far it is better than another group grows from one place to another. statistic: deviation
+    compares the sample standard deviations over seeds, not the means.
 
     by: by at least so much, which may be negative; None: by more than 0. each: among the lines of every value of
-    this key. at_least: above this number instead.
+    this key. among: among the lines of each of these. at_least: this number or more instead.
     """
 
     says: str
     value: str
-    of: Match
+    of: tuple[Match, ...]
     above: tuple[Match, ...] = ()
     below: tuple[Match, ...] = ()
+    better_than: tuple[Match, ...] = ()
+    worse_than: tuple[Match, ...] = ()
     by: float | None = None
     at_least: float | None = None
     each: str | None = None
+    among: tuple[Match, ...] = ()
     gap: Gap | None = None
+    statistic: Literal["mean", "deviation"] = "mean"
 
     @classmethod
     def read(cls, raw: dict[str, Any]) -> Claim:
         """Of an entry of `claims` as clbench/schema/reproduction.json describes it."""
-        groups = {key: tuple(raw.get(key, ())) for key in ("above", "below")}
+        groups = {key: tuple(raw.get(key, ())) for key in (*SIDES, "among")}
+        of = tuple(raw["of"]) if isinstance(raw["of"], list) else (raw["of"],)
         gap = Gap(raw["gap"]["to"], raw["gap"]["from"], raw["gap"]["until"]) if "gap" in raw else None
-        return cls(**{**raw, **groups, "gap": gap})
+        return cls(**{**raw, **groups, "of": of, "gap": gap})
 
-    def judged(self, lines: Sequence[Line]) -> Verdict:
-        margins = [
-            margin
-            for part in parts(lines, self.each)
-            if any(matches(line, self.of) for line in part)
-            for margin in self.margins(part)
-        ]
-        if not margins:
-            return Verdict(self.says)
-        least = min(margins)
-        holds = least.by > 0 if self.by is None else least.by >= self.by
-        close = least.standard_error is not None and abs(least.by - (self.by or 0)) < 2 * least.standard_error
-        return Verdict(self.says, holds, least, close, tuple(self.missing(lines)))
+    def judged(self, lines: Sequence[Line], directions: Directions = OF_ACCURACY) -> Verdict:
+        """directions: which way each value is better; of accuracy's metrics where none are given.
 
-    def missing(self, lines: Sequence[Line]) -> Iterable[str]:
-        """The groups that nothing is known of."""
-        for other in (*self.above, *self.below):
-            if not values(lines, other, self.value):
-                yield named(other)
+        UserError: the claim says better or worse of a value that is neither.
+        """
+        margins: list[Margin] = []
+        without: list[str] = []
+        for part, where in parts(lines, self.each, self.among):
+            if any(values(part, group, self.value) for group in (*self.of, *self.others)):
+                margins += self.margins(part, where, directions)
+                without += self.missing(part, where)
+        return Verdict(self.says, tuple(margins), tuple(dict.fromkeys(without)))
 
-    def margins(self, lines: Sequence[Line]) -> Iterable[Margin]:
-        mine = values(lines, self.of, self.value)
-        if not mine:
+    @property
+    def others(self) -> tuple[Match, ...]:
+        return (*self.above, *self.below, *self.better_than, *self.worse_than)
+
+    @property
+    def groups(self) -> Iterator[Match]:
+        """Everything that numbers are needed of."""
+        if self.gap is None:
+            yield from (*self.of, *self.others)
             return
-        place = f" at {self.each.removeprefix('strategy.')} {spoken(lines[0].get(self.each))}" if self.each else ""
-        if self.at_least is not None:
-            numbers = [value for _, value in mine]
-            yield Margin(fmean(numbers) - self.at_least, standard_error(numbers), f"{self.at_least:g}{place}")
-        if self.gap:
-            yield from growth(lines, self.of, self.gap, self.value)
-        for sign, others in ((1, self.above), (-1, self.below)):
-            for other in others:
-                theirs = values(lines, other, self.value)
-                if theirs:
-                    by, error = difference(mine, theirs)
-                    yield Margin(sign * by, error, named(other) + place)
+        for end in (self.gap.start, self.gap.end):
+            yield from (merged(group, end) for group in (*self.of, self.gap.to))
 
+    def missing(self, part: Sequence[Line], where: Match) -> Iterator[str]:
+        """Groups of a part without numbers, and those of which a seed has diverged or is not finished."""
+        for group in self.groups:
+            gone = lost(part, group)
+            here = named(group) + place_of(where)
+            if not values(part, group, self.value):
+                yield f"no numbers of {here}" + (f" ({', '.join(gone)})" if gone else "")
+            elif gone:
+                yield f"{here}: {', '.join(gone)}"
 
-def parts(lines: Sequence[Line], key: str | None) -> list[list[Line]]:
-    """The lines as one, or those of every value of a key."""
-    if key is None:
-        return [list(lines)]
-    values = dict.fromkeys(spoken(line.get(key)) for line in lines)
-    return [[line for line in lines if spoken(line.get(key)) == value] for value in values]
+    def margins(self, part: Sequence[Line], where: Match, directions: Directions) -> Iterator[Margin]:
+        for group in self.of:
+            mine = values(part, group, self.value)
+            if not mine:
+                continue
+            whole = not lost(part, group)
+            own = f"{named(group)} beside " if len(self.of) > 1 else ""
+            if self.at_least is not None:
+                yield level_margin(mine, self.at_least, f"{own}{self.at_least:g}{place_of(where)}", whole)
+            if self.gap:
+                yield from self.growth(part, group, where, directions)
+            for side, sign in SIDES.items():
+                for other in getattr(self, side):
+                    theirs = values(part, other, self.value)
+                    if theirs:
+                        turned = sign * (self.sign(directions) if side in ("better_than", "worse_than") else 1)
+                        complete = whole and not lost(part, other)
+                        yield self.between(mine, theirs, turned, own + named(other) + place_of(where), complete)
 
+    def between(self, mine: Values, theirs: Values, sign: int, beside: str, complete: bool) -> Margin:
+        margin = deviation_margin if self.statistic == "deviation" else mean_margin
+        return margin(mine, theirs, sign, self.by, beside, complete)
 
-def matches(line: Line, match: Match) -> bool:
-    return all(line.get(key) == value for key, value in match.items())
+    def growth(self, part: Sequence[Line], of: Match, where: Match, directions: Directions) -> Iterator[Margin]:
+        """By how much the gap, seed by seed, is wider at its end than at its start; nothing without runs."""
+        gap = self.gap
+        assert gap is not None
 
+        def wide(end: Match) -> Values:
+            upper, lower = (dict(values(part, merged(group, end), self.value)) for group in (of, gap.to))
+            return [(seed, upper[seed] - lower[seed]) for seed in upper if seed in lower]
 
-def values(lines: Sequence[Line], match: Match, value: str) -> Values:
-    return [
-        (line.get("seed"), line[value]) for line in lines if matches(line, match) and line.get(value) is not None
-    ]
+        last, first = wide(gap.end), wide(gap.start)
+        if last and first:
+            words = f"{named(gap.to)}, from {named(gap.start)} to {named(gap.end)}{place_of(where)}"
+            complete = not any(lost(part, group) for group in self.groups)
+            yield mean_margin(last, first, self.sign(directions), self.by, words, complete)
 
-
-def difference(mine: Values, theirs: Values) -> tuple[float, float | None]:
-    """Of the means, and its standard error: of the pairs where each seed stands once in both, else Welch's."""
-    ours, others = [value for _, value in mine], [value for _, value in theirs]
-    by = fmean(ours) - fmean(others)
-    paired, with_them = dict(mine), dict(theirs)
-    if paired.keys() == with_them.keys() and len(paired) == len(ours) == len(others):
-        return by, standard_error([paired[seed] - with_them[seed] for seed in paired])
-    errors = [standard_error(group) for group in (ours, others)]
-    return by, None if None in errors else math.hypot(*(error or 0.0 for error in errors))
-
-
-def growth(lines: Sequence[Line], of: Match, gap: Gap, value: str) -> Iterable[Margin]:
-    """By how much the gap, seed by seed, is wider at its end than at its start; nothing if runs are missing."""
-    gaps = []
-    for place in (gap.end, gap.start):
-        upper, lower = (dict(values(lines, {**group, **place}, value)) for group in (of, gap.to))
-        gaps.append([(seed, upper[seed] - lower[seed]) for seed in upper if seed in lower])
-    if all(gaps):
-        yield Margin(*difference(*gaps), f"{named(gap.to)}, from {named(gap.start)} to {named(gap.end)}")
-
-
-def standard_error(numbers: Sequence[float]) -> float | None:
-    """Of the mean; None for fewer than two."""
-    return stdev(numbers) / math.sqrt(len(numbers)) if len(numbers) > 1 else None
-
-
-def named(match: Match) -> str:
-    return ", ".join(map(spoken, match.values()))
-
-
-def spoken(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-
-
-def grid(verdicts: Sequence[Verdict], title: str) -> Grid:
-    """A line a claim, and the group that comes nearest to refuting it (or refutes it most)."""
-    header = ["claim", "here it", "by (in its unit)", "nearest"]
-    return Grid(f"{title}: the paper's claims", header, [verdict.words() for verdict in verdicts], [ERROR])
+    def sign(self, directions: Directions) -> int:
+        """1 where more of the value is better, -1 where less is."""
+        if self.value not in directions and self.gap:  # a number that is no score: the gap is a plain difference
+            return 1
+        if self.value not in directions:
+            raise UserError(
+                f"claim {self.says!r}: {self.value} is neither better nor worse; say above or below instead"
+            )
+        return 1 if directions[self.value] == "higher" else -1

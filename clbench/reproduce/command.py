@@ -13,19 +13,24 @@ from clbench import analysis
 from clbench.atomic import write_whole
 from clbench.groups import Machine
 from clbench.jsonfile import dumps
+from clbench.learning import Learning
 from clbench.report import Findings, add_statistics, beside, drawn, html, latex, markdown, pruning, read
 from clbench.report.differences import flatten
 from clbench.report.grid import Grid
 from clbench.report.pruning import Comparison
-from clbench.report.pruning.studies import Study
+from clbench.report.pruning.studies import TOTALS, Study
 from clbench.report.references import reference_tables
+from clbench.report.rows import tables
 from clbench.report.table import Row, Table
-from clbench.reproduce import claims
+from clbench.reproduce import verdicts
+from clbench.reproduce.claims import OF_ACCURACY, Directions
 from clbench.reproduce.experiments import Reproduction
+from clbench.reproduce.lines import LOST, Line
+from clbench.results import Result, SeedRun
 from clbench.runner import Silent, Spread, Watcher, conduct
 
 FORMATS = ("md", "json", "html", "latex", "latex-tables")
-METRICS = ["ACC", "BWT", "FWT"]  # what the tables of the paper print
+METRICS = ["mean", "BWT", "FWT"]  # what the tables of the paper print
 ANALYSES: dict[str, Callable[[analysis.Loaded], analysis.Analysis]] = {
     "growth": analysis.parameter_growth,
     "tasks": analysis.over_tasks,
@@ -34,6 +39,9 @@ ANALYSES: dict[str, Callable[[analysis.Loaded], analysis.Analysis]] = {
     "importance": analysis.importance_distribution,
     "parameters": analysis.parameter_space,
 }
+
+
+Options = dict[str, Line]  # digest of a training -> every option of it
 
 
 @dataclass
@@ -46,11 +54,17 @@ class Shown:
     studies: list[Comparison] = field(default_factory=list)
     grids: list[Grid] = field(default_factory=list)
     pictures: list[Path] = field(default_factory=list)
-    lines: list[claims.Line] = field(default_factory=list)
-    verdicts: list[claims.Verdict] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
+    directions: Directions = field(default_factory=lambda: OF_ACCURACY)  # which way each number is better
+    verdicts: list[verdicts.Verdict] = field(default_factory=list)
     results: analysis.Loaded = field(default_factory=list)  # that figures are made of
     images: dict[str, bytes] = field(default_factory=dict)  # the figure's pictures as PNG, by what they show
     lacking: str | None = None  # why a figure cannot be made of the runs that there are
+    options: Options = field(default_factory=dict)
+
+    def named(self, result: Result) -> Line:
+        """Every option of a result, those too that its file leaves out because they say nothing."""
+        return {**self.options.get(result.digest, {}), **flatten(result.config)}
 
     def objects(self) -> dict[str, Any]:
         return {
@@ -86,28 +100,33 @@ def reproduce(wanted: Sequence[Reproduction], how: How) -> list[Shown]:
     """Run what is missing of each, then show it; printed numbers are read before anything is run."""
     for name in how.references:
         reference_tables(name)
-    return [shown(one, run(one, how), how) for one in wanted]
+    return [shown(one, *run(one, how), how) for one in wanted]
 
 
-def run(one: Reproduction, how: How) -> list[Path]:
-    """The result files of a table or figure; finished ones are not run again."""
+def run(one: Reproduction, how: How) -> tuple[list[Path], Options]:
+    """The result files of a table or figure, and every option of them; finished ones are not run again."""
     experiments = one.experiments(how.preset, how.seeds, how.overlay)
     machine = replace(how.machine, keep=one.checkpoints)
     done = conduct(experiments, how.out, machine, how.workers, how.force, how.watch, how.spread)
-    return [path for path, _ in done]
+    options = {each.config.digest: each.config.values() for each in experiments if isinstance(each, Learning)}
+    return [path for path, _ in done], options
 
 
-def shown(one: Reproduction, paths: list[Path], how: How) -> Shown:
-    found = Shown(one.name, one.title)
+def shown(one: Reproduction, paths: list[Path], options: Options, how: How) -> Shown:
+    found = Shown(one.name, one.title, options=options)
     if one.show in ("report", "study"):
         add_report(found, one, paths, how)
     wanted = [name for name in (one.show, one.also) if name in ANALYSES]
     found.results = analysis.read(paths) if wanted else []
     for name in wanted:
         add_analysis(found, name, how)
+    if found.results and not found.tables:
+        found.lines += [
+            line for _, result in found.results for line in lost_lines(found.named(result), result.runs)
+        ]
     if one.claims:
-        found.verdicts = [claim.judged(found.lines) for claim in one.claims]
-        found.grids.append(claims.grid(found.verdicts, one.title))
+        found.verdicts = [claim.judged(found.lines, found.directions) for claim in one.claims]
+        found.grids.append(verdicts.grid(found.verdicts, one.title))
     return found
 
 
@@ -119,31 +138,45 @@ def add_report(found: Shown, one: Reproduction, paths: list[Path], how: How) -> 
         printed = [table for name in how.references for table in reference_tables(name)]
         beside.add(findings.tables, [one for one in printed if any(map(one.matches, findings.tables))])
     if how.stats and of_methods:
-        add_statistics(findings, ["ACC"])
+        add_statistics(findings)
     found.tables, found.studies = findings.tables, findings.studies
-    found.lines += [line for table in findings.tables for row in table.rows for line in seed_lines(row)]
+    for table in findings.tables:
+        found.lines += [line for row in table.rows for line in seed_lines(row, found.named(row.result))]
+        found.directions = {**found.directions, **{c.name: c.better for c in table.columns if c.better}}
     found.lines += [
         line for comparison in findings.studies for study in comparison.studies for line in round_lines(study)
     ]
+    if findings.studies:
+        found.directions = {column.name: column.better for column in TOTALS if column.better}
     if how.plots:
         found.pictures += drawn(findings, how.plots)
 
 
-def seed_lines(row: Row) -> Iterator[claims.Line]:
+def seed_lines(row: Row, options: Line) -> Iterator[Line]:
     """What a row says of each seed."""
     values = {name: dict(zip(cell.seeds, cell.values, strict=True)) for name, cell in row.cells.items()}
+    named = {**options, "label": row.label}
     for seed in row.seeds:
-        named = {**flatten(row.result.config), "method": row.method, "label": row.label, "seed": seed}
-        yield {**named, **{name: found.get(seed) for name, found in values.items()}}
+        yield {**named, "seed": seed, **{name: found.get(seed) for name, found in values.items()}}
+    yield from lost_lines(named, row.result.runs)
 
 
-def round_lines(study: Study) -> Iterator[claims.Line]:
+def lost_lines(named: Line, runs: Sequence[SeedRun]) -> Iterator[Line]:
+    """Of every seed without numbers, why: no claim about its group can be borne out."""
+    for run in runs:
+        if run.status != "done":
+            state = "is unfinished" if run.status == "running" else run.status
+            yield {**named, "seed": run.seed, LOST: f"seed {run.seed} {state}"}
+
+
+def round_lines(study: Study) -> Iterator[Line]:
     """What a study says of each seed after each round; round 0 is the trained network."""
     named = {**study.pruning, "importance": study.importance}
     for run in study.finished:
         for stage in range(study.rounds + 1):
             numbers = {column.name: study.value(run, column.name, stage) for column in study.quantities}
             yield {**named, "seed": run.seed, "round": stage, **numbers}
+    yield from lost_lines(named, study.result.runs)
 
 
 def add_analysis(found: Shown, name: str, how: How) -> None:
@@ -153,7 +186,9 @@ def add_analysis(found: Shown, name: str, how: How) -> None:
     except analysis.Lacking as why:
         found.lacking = str(why)
         return
-    options = {result.digest: flatten(result.config) for _, result in found.results}
+    options = {result.digest: found.named(result) for _, result in found.results}
+    for table in tables(found.results, ["mean"]):
+        found.directions = {**found.directions, table.score.mean_name: table.score.better}
     found.grids += done.grids
     found.lines += [{**options[line["digest"]], **line} for line in done.rows]
     if how.plots or how.illustrated:

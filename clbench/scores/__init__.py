@@ -2,5 +2,6 @@
 
 from clbench.scores.accuracy import ACCURACY
 from clbench.scores.score import Score
+from clbench.scores.stored import score_of
 
-__all__ = ["ACCURACY", "Score"]
+__all__ = ["ACCURACY", "Score", "score_of"]

@@ -45,7 +45,8 @@ def write(record: Record, path: Path, file: Path = FILE) -> str:
     document = read(file)
     keys = ("stream", config["stream"]["name"], "strategy", config["method"])
     table = inner(document, keys, file)
-    origin = f"clbench sweep, {record.plan['protocol']}, validation ACC {best.score:.2f}: {path}"
+    reached = record.scored(best.score or 0.0)
+    origin = f"clbench sweep, {record.plan['protocol']}, validation {record.measure.mean_name} {reached}: {path}"
     for name, value in own.items():
         table[name] = value
         table[name].comment(origin)

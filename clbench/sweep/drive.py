@@ -14,9 +14,10 @@ from clbench.config import Config
 from clbench.errors import UserError
 from clbench.groups import Machine
 from clbench.learning import Learning, streams
-from clbench.metrics import accuracy_per_stage
+from clbench.metrics import mean_per_stage
 from clbench.results import AnyResult, Run, SeedRun
 from clbench.runner import Experiment, Silent, Spread, Watcher, conduct, locked, now, pursue
+from clbench.scores import ACCURACY, Score, score_of
 from clbench.sweep import record as records
 from clbench.sweep.continual import Continual
 from clbench.sweep.plan import PROTOCOLS, Plan
@@ -50,7 +51,7 @@ class Trials:
 
     def __init__(self, plan: Plan, record: Record, keep: Callable[[Record], None], watch: Onlooker) -> None:
         self.plan, self.record, self.keep, self.watch = plan, record, keep, watch
-        self.search = Search(plan)
+        self.search = Search(plan, record.measure)
         self.known: dict[str, Trial] = {}  # digest of its configuration -> the first trial with it
         self.open: dict[str, Trial] = {}
         self.unfinished: list[Trial] = []
@@ -91,7 +92,7 @@ class Trials:
 
     def hopeless(self, experiment: Experiment, runs: Sequence[SeedRun]) -> bool:
         trial = self.open[experiment.config.digest]
-        scores = scores_of(runs)
+        scores = scores_of(runs, self.record.measure)
         if len(scores) <= len(trial.scores):
             return False
         trial.scores = scores
@@ -99,7 +100,7 @@ class Trials:
         if len(scores) < tasks_of(runs) and self.search.hopeless(trial):
             trial.status, trial.reason = (
                 "stopped",
-                f"below the median of the other trials after task {len(scores)}",
+                f"worse than the median of the other trials after task {len(scores)}",
             )
         return trial.status == "stopped"
 
@@ -111,8 +112,9 @@ class Trials:
             diverged = any(run.status == "diverged" for run in result.runs)
             trial.status, trial.reason = ("diverged" if diverged else "done"), result.reason
         if result is not None:
-            trial.scores = scores_of(result.runs)
-            trial.spread = [last[-1] for run in result.runs if (last := scores_of([run]))]
+            measure = self.record.measure
+            trial.scores = scores_of(result.runs, measure)
+            trial.spread = [last[-1] for run in result.runs if (last := scores_of([run], measure))]
             trial.seconds = round(sum(result.runs[0].seconds), 3)
         self.search.tell(trial)
         self.told(trial)
@@ -122,16 +124,22 @@ class Trials:
         self.watch.trials(self.record, trial)
 
 
-def scores_of(runs: Sequence[SeedRun]) -> list[float]:
-    """Validation ACC in percent after 1, 2, .. tasks, as far as every seed has come; [] where one has diverged."""
+def scores_of(runs: Sequence[SeedRun], measure: Score = ACCURACY) -> list[float]:
+    """The mean on validation images as printed after 1, 2, .. tasks, as far as every seed has come; [] where one
+    has diverged."""
     matrices = [np.array(run.matrix, dtype=np.float64) for run in runs if isinstance(run, Run) and run.matrix]
     if len(matrices) < len(runs) or any(run.status == "diverged" for run in runs):
         return []
     if joint(runs):
         matrices = [np.concatenate([R, np.tile(R[-1:], (R.shape[1] + 1 - len(R), 1))]) for R in matrices]
     stages = min(len(R) for R in matrices) - 1
-    found = np.mean([accuracy_per_stage(R)[:stages] for R in map(filled, matrices)], axis=0) if stages else []
-    return [round(float(score), 4) for score in found]
+    found = np.mean([mean_per_stage(R, measure)[:stages] for R in map(filled, matrices)], axis=0) if stages else []
+    return [rounded(float(score)) for score in found]
+
+
+def rounded(score: float) -> float:
+    """To four digits after the point; what is small to four digits of its own."""
+    return round(score, 4) if abs(score) >= 1 or score == 0 else float(f"{score:.4g}")
 
 
 def joint(runs: Sequence[SeedRun]) -> bool:
@@ -175,7 +183,7 @@ def sweep(
             records.save(record, path)
             pushed(path)
 
-        checked(plan, machine)
+        record.score = asdict(checked(plan, machine))
         if plan.protocol == "continual":
             final: Learning = Continual(plan.continual(), searched(plan, record, None, path))
         else:
@@ -196,16 +204,19 @@ def sweep(
         [(winner, result)] = conduct([final], out, machine, workers, force, watch, spread)
         if result.search is None:  # it was trained before it was found
             results.save(replace(result, search=final.search), winner)
-        record.winner = {"file": str(winner.relative_to(out)), **said_of(record.best)}
+        record.winner = {"file": str(winner.relative_to(out)), **said_of(record.best, record)}
         record.status, record.finished = "done", record.finished or now()
         keep(record)
     return Outcome(record, path, winner)
 
 
-def checked(plan: Plan, machine: Machine) -> None:
-    """The data is there and the method can be made: what is wrong with all trials is said once, before any."""
+def checked(plan: Plan, machine: Machine) -> Score:
+    """The data is there and the method can be made: what is wrong with all trials is said once, before any.
+
+    Returns what they will be scored by.
+    """
     config: Config = plan.continual() if plan.protocol == "continual" else plan.trial(first_values(plan))
-    Learning(config).result(machine, machine.prepare())
+    return score_of(Learning(config).result(machine, machine.prepare()))
 
 
 def first_values(plan: Plan) -> dict[str, Any]:
@@ -214,21 +225,23 @@ def first_values(plan: Plan) -> dict[str, Any]:
 
 def searched(plan: Plan, record: Record, best: Trial | None, path: Path) -> dict[str, Any]:
     """What the winner's result file says of how its values were found."""
-    asked = plan.as_dict()
+    asked, judged_by = plan.as_dict(), PROTOCOLS[plan.protocol].format(mean=record.measure.mean_name)
     return {
         "record": path.name,
         "space": asked["space"],
         "search": plan.search,
         "trials": {state: n for state in records.ENDED if (n := record.count(state))},
         "protocol": plan.protocol,
-        "data": f"{PROTOCOLS[plan.protocol]}; {100 * plan.validation:g} percent of each task's training images",
+        "data": f"{judged_by}; {100 * plan.validation:g} percent of each task's training images",
         "search_seeds": list(plan.search_seeds),
-        **said_of(best),
+        **said_of(best, record),
     }
 
 
-def said_of(best: Trial | None) -> dict[str, Any]:
-    return {} if best is None else {"trial": best.number, "values": best.values, "validation_ACC": best.score}
+def said_of(best: Trial | None, record: Record) -> dict[str, Any]:
+    if best is None:
+        return {}
+    return {"trial": best.number, "values": best.values, f"validation_{record.measure.mean_name}": best.score}
 
 
 def reasons(record: Record) -> str:

@@ -19,9 +19,9 @@ from clbench.sweep.space import Axis, axes_of, parse_grids, setting
 
 SEARCHES = ("grid", "random", "tpe")
 PROTOCOLS = {
-    "stream": "ACC on validation images of the whole stream",
-    "first": "ACC on validation images of the stream's first tasks alone (Chaudhry et al. 2019, A-GEM)",
-    "other-seed": "ACC on validation images of a stream made with another seed (after Chaudhry et al. 2019)",
+    "stream": "{mean} on validation images of the whole stream",
+    "first": "{mean} on validation images of the stream's first tasks alone (Chaudhry et al. 2019, A-GEM)",
+    "other-seed": "{mean} on validation images of a stream made with another seed (after Chaudhry et al. 2019)",
     "continual": "task by task, on validation images of the task at hand alone (De Lange et al. 2021; FACIL)",
 }
 KEYS = ("grid", "search", "trials", "protocol", "validation", "tasks", "stop_early", "search_seeds", "tolerance")

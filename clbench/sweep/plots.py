@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,17 @@ from matplotlib.figure import Figure
 
 from clbench import results
 from clbench.errors import UserError
-from clbench.metrics import METRICS, Unavailable
+from clbench.metrics import METRICS, Setting, Unavailable
+from clbench.report.cells import of_metric
 from clbench.report.colours import COLOURS
 from clbench.report.pictures import MARKERS, save, styled
+from clbench.report.scales import digits_of, scale_of
+from clbench.scores import Score, score_of
 from clbench.sweep.record import Record, Trial
 from clbench.sweep.space import spoken
+from clbench.sweep.words import head
 
-SCORE = "validation ACC (%)"
-CURVES = ("ACC", "BWT")  # FWT compares with joint training, which a search does not run
+CURVES = ("mean", "BWT")  # FWT compares with joint training, which a search does not run
 NUMBERED = 300  # cells beyond which the numbers of a heat map would be too small to read
 
 
@@ -32,11 +36,11 @@ def draw(record: Record, path: Path, out: Path, folder: Path) -> list[Path]:
         raise UserError(f"{path}: nothing to draw yet: {len(trials)} trials have finished")
     with styled(folder):
         if len(varied) == 1:
-            figure = curve(varied[0], trials, out)
+            figure = curve(varied[0], trials, out, record.measure)
         elif len(varied) == 2 and all("values" in record.plan["space"][name] for name in varied):
-            figure = heat_map(varied[0], varied[1], trials)
+            figure = heat_map(varied[0], varied[1], trials, record)
         else:
-            figure = parallel(varied, trials)
+            figure = parallel(varied, trials, record)
         config = record.plan["config"]
         figure.axes[0].set_title(title(config, record), fontsize=8, loc="left")
         return save(figure, folder / path.stem)
@@ -47,7 +51,7 @@ def title(config: dict[str, Any], record: Record) -> str:
     return f"{config['method']} on {config['stream']['name']}, {seeds} seed{'s' * (seeds > 1)} a trial"
 
 
-def curve(name: str, trials: list[Trial], out: Path) -> Figure:
+def curve(name: str, trials: list[Trial], out: Path, measure: Score) -> Figure:
     """Every metric over the value, mean of the seeds with a band of one standard deviation (as Fig. 8b and 8c)."""
     figure = Figure(figsize=(4.6, 3.0))
     axes = figure.add_subplot()
@@ -57,8 +61,8 @@ def curve(name: str, trials: list[Trial], out: Path) -> Figure:
         values = [measured(out / t.file, metric) for t in trials]
         mean = np.array([v.mean() if len(v) else np.nan for v in values])
         std = np.array([v.std(ddof=1) if len(v) > 1 else 0.0 for v in values])
-        unit = METRICS[metric].unit
-        axes.plot(places, mean, marker=MARKERS[n], color=COLOURS[n], markersize=4, label=f"{metric} ({unit})")
+        label = of_metric(METRICS[metric], measure).head
+        axes.plot(places, mean, marker=MARKERS[n], color=COLOURS[n], markersize=4, label=label)
         axes.fill_between(places, mean - std, mean + std, color=COLOURS[n], alpha=0.2, linewidth=0)
     if labels:
         axes.set_xticks(places, labels)
@@ -74,8 +78,10 @@ def curve(name: str, trials: list[Trial], out: Path) -> Figure:
 def measured(path: Path, metric: str) -> np.ndarray:
     """The metric of every seed of a trial's result."""
     try:
-        runs = results.load(path).runs
-        return np.array([METRICS[metric].of(np.array(run.matrix, dtype=float)) for run in runs])
+        result = results.load(path)
+        setting = Setting(score_of(result), result.config["scenario"])
+        matrices = [np.array(run.matrix, dtype=float) for run in result.runs]
+        return np.array([METRICS[metric].of(R, setting=setting) for R in matrices])
     except Unavailable:
         return np.array([])
 
@@ -92,7 +98,7 @@ def order(value: Any) -> tuple[bool, Any]:
     return (not number, value if number else spoken(value))
 
 
-def heat_map(across: str, up: str, trials: list[Trial]) -> Figure:
+def heat_map(across: str, up: str, trials: list[Trial], record: Record) -> Figure:
     """The score over two options; a cell without a finished trial is left white, the best has a frame."""
     columns = sorted({spoken(t.values[across]): t.values[across] for t in trials}.values(), key=order)
     rows = sorted({spoken(t.values[up]): t.values[up] for t in trials}.values(), key=order)
@@ -101,14 +107,16 @@ def heat_map(across: str, up: str, trials: list[Trial]) -> Figure:
         scores[rows.index(trial.values[up]), columns.index(trial.values[across])] = trial.score
     figure = Figure(figsize=(max(3.3, 0.5 * len(columns) + 1.4), max(2.0, 0.36 * len(rows) + 1.0)))
     axes = figure.add_subplot()
-    image = axes.imshow(scores, cmap="cividis", origin="lower", aspect="auto")
-    middle = (np.nanmin(scores) + np.nanmax(scores)) / 2
-    digits = 1 if np.nanmax(scores) - np.nanmin(scores) > 5 else 2
+    measure = record.measure
+    image = axes.imshow(scores, cmap=colours_of(measure), origin="lower", aspect="auto")
+    scale = scale_of(replace(measure, low=None, high=None), [scores])
+    narrow = np.nanmax(scores) - np.nanmin(scores) <= 5
+    digits = digits_of(measure, scores[np.isfinite(scores)].tolist()) if narrow else 1
     for (row, column), score in np.ndenumerate(scores):
         if not np.isnan(score) and scores.size <= NUMBERED:
-            ink = "black" if score > middle else "white"
+            ink = "black" if scale.brightness(score) > 0.5 else "white"
             axes.text(column, row, f"{score:.{digits}f}", ha="center", va="center", fontsize=6.5, color=ink)
-    row, column = np.unravel_index(np.nanargmax(scores), scores.shape)
+    row, column = np.unravel_index(np.nanargmax(measure.sign * scores), scores.shape)
     frame = {"fill": False, "edgecolor": "#CC3311", "linewidth": 1.8}
     axes.add_patch(rectangle(float(column), float(row), frame))
     axes.set_xticks(range(len(columns)), [spoken(v) for v in columns])
@@ -117,8 +125,13 @@ def heat_map(across: str, up: str, trials: list[Trial]) -> Figure:
     axes.set_ylabel(up)
     axes.spines[:].set_visible(False)
     axes.grid(False)
-    figure.colorbar(image, ax=axes, label=SCORE)
+    figure.colorbar(image, ax=axes, label=f"validation {head(record)}")
     return figure
+
+
+def colours_of(measure: Score) -> str:
+    """A colour map on which the best is bright."""
+    return "cividis" if measure.better == "higher" else "cividis_r"
 
 
 def rectangle(column: float, row: float, look: dict[str, Any]) -> Any:
@@ -127,22 +140,22 @@ def rectangle(column: float, row: float, look: dict[str, Any]) -> Any:
     return Rectangle((column - 0.5, row - 0.5), 1, 1, **look)
 
 
-def parallel(names: list[str], trials: list[Trial]) -> Figure:
+def parallel(names: list[str], trials: list[Trial], record: Record) -> Figure:
     """A line a trial through its value of every option, each on a scale of its own, coloured by the score."""
     figure = Figure(figsize=(max(4.6, 1.3 * len(names) + 1.6), 3.2))
     axes = figure.add_subplot()
     scores = np.array([t.score for t in trials], dtype=float)
     scale = Normalize(scores.min(), scores.max())
-    colours = ScalarMappable(scale, "cividis")
+    colours = ScalarMappable(scale, colours_of(record.measure))
     heights = np.stack([unit_heights([t.values[n] for t in trials], axes, k) for k, n in enumerate(names)])
-    for n in np.argsort(scores):  # the best on top
+    for n in np.argsort(record.measure.sign * scores):  # the best on top
         axes.plot(range(len(names)), heights[:, n], color=colours.to_rgba(scores[n]), linewidth=1.2, alpha=0.9)
     axes.set_xticks(range(len(names)), names)
     axes.set_yticks([])
     axes.set_xlim(-0.2, len(names) - 0.6)
     axes.spines[:].set_visible(False)
     axes.grid(False)
-    figure.colorbar(colours, ax=axes, label=SCORE)
+    figure.colorbar(colours, ax=axes, label=f"validation {head(record)}")
     return figure
 
 

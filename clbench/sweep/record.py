@@ -14,13 +14,14 @@ from jsonschema import Draft202012Validator
 from clbench import jsonfile
 from clbench.errors import UserError
 from clbench.options import shown
+from clbench.scores import ACCURACY, Score
 
 ENDED = ("done", "diverged", "failed", "stopped", "repeated")
 
 
 @dataclass
 class Trial:
-    """A point of the space. scores: validation ACC in percent after 1, 2, .. tasks, mean over the seeds."""
+    """A point of the space. scores: the mean (ACC) on validation images as printed, after 1, 2, .. tasks."""
 
     number: int
     values: dict[str, Any]
@@ -40,7 +41,10 @@ class Trial:
 
 @dataclass
 class Record:
-    """A sweep so far. winner: {} until the winner has been trained."""
+    """A sweep so far. winner: {} until the winner has been trained.
+
+    score: the fields of the Score that trials are judged by; None, as in older records: accuracy.
+    """
 
     digest: str
     plan: dict[str, Any]
@@ -52,12 +56,25 @@ class Record:
     origins: dict[str, str] | None = None  # of the values of the plan's configuration
     kind: str = "sweep"
     schema_version: int = 1
+    score: dict[str, Any] | None = None
+
+    @property
+    def measure(self) -> Score:
+        return ACCURACY if self.score is None else Score(**self.score)
+
+    @property
+    def ranked(self) -> list[Trial]:
+        """The finished trials, the best score first; of equals the first."""
+        scored = [trial for trial in self.trials if trial.score is not None]
+        return sorted(scored, key=lambda trial: (-self.measure.sign * (trial.score or 0.0), trial.number))
 
     @property
     def best(self) -> Trial | None:
-        """The finished trial of the highest score; of equals the first."""
-        scored = [trial for trial in self.trials if trial.score is not None]
-        return max(scored, key=lambda trial: (trial.score, -trial.number), default=None)
+        return next(iter(self.ranked), None)
+
+    def scored(self, score: float) -> str:
+        """A trial's score in words, `98.21`: to the second digit, what is small to its fourth."""
+        return f"{score:.2f}" if abs(score) >= 1 or self.measure == ACCURACY else f"{score:.4g}"
 
     def count(self, *states: str) -> int:
         return sum(trial.status in states for trial in self.trials)

@@ -8,8 +8,10 @@ from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
+from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
+from clbench.scores import ACCURACY, Score
 from clbench.sweep.plan import Plan
 from clbench.sweep.record import Trial
 from clbench.sweep.space import Axis
@@ -21,12 +23,13 @@ STATES = {"done": TrialState.COMPLETE, "stopped": TrialState.PRUNED}
 class Search:
     """An Optuna study that is made anew from the record at every start, so that a killed sweep goes on."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, measure: Score = ACCURACY) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.plan = plan
         self.axes = plan.axes
         pruner = optuna.pruners.MedianPruner(n_startup_trials=AT_FIRST) if plan.stop_early else None
-        self.study = optuna.create_study(direction="maximize", pruner=pruner or optuna.pruners.NopPruner())
+        direction = StudyDirection.MAXIMIZE if measure.better == "higher" else StudyDirection.MINIMIZE
+        self.study = optuna.create_study(direction=direction, pruner=pruner or optuna.pruners.NopPruner())
         self.open: dict[int, optuna.trial.Trial] = {}
         self.grid = (
             itertools.product(*(range(len(a.values)) for a in self.axes)) if plan.search == "grid" else None
@@ -63,7 +66,7 @@ class Search:
             self.tell(trial)
 
     def hopeless(self, trial: Trial) -> bool:
-        """Whether its ACC after the last task is below the median of the trials that have come as far."""
+        """Whether its mean after the last task is worse than the median of the trials that have come as far."""
         if not trial.scores:
             return False
         open_ = self.open[trial.number]

@@ -13,6 +13,7 @@ from rich.text import Text
 from tabulate import tabulate
 
 from clbench import progress
+from clbench.report.scales import labelled
 from clbench.results import SeedRun
 from clbench.sweep.record import ENDED, Record, Trial
 from clbench.sweep.space import said, setting, spoken
@@ -43,7 +44,8 @@ def told(record: Record, trial: Trial) -> str:
     name = f"trial {trial.number + 1} of {record.plan['trials']}, {said(trial.values)}"
     best = record.best
     if trial.score is not None and best is not None:
-        return f"{name}: ACC {trial.score:.2f} (best {best.score:.2f}, trial {best.number + 1})"
+        mean, score = record.measure.mean_name, record.scored(trial.score)
+        return f"{name}: {mean} {score} (best {record.scored(best.score or 0.0)}, trial {best.number + 1})"
     return f"{name}: {trial.status}{f': {trial.reason}' if trial.reason else ''}"
 
 
@@ -103,14 +105,19 @@ def watcher() -> Lines | Board:
 
 def table(record: Record) -> Table:
     """The best trials and those that run."""
-    best = sorted((t for t in record.trials if t.score is not None), key=lambda t: -(t.score or 0))[:SHOWN]
+    best = record.ranked[:SHOWN]
     running = [t for t in record.trials if t.status == "running"]
-    found = Table("trial", *record.plan["space"], "ACC (%)", "tasks", "status", box=None, pad_edge=False)
+    found = Table("trial", *record.plan["space"], head(record), "tasks", "status", box=None, pad_edge=False)
     for trial in [*best, *running]:
-        score = f"{trial.scores[-1]:.2f}" if trial.scores else ""
+        score = record.scored(trial.scores[-1]) if trial.scores else ""
         values = [spoken(trial.values.get(name, "")) for name in record.plan["space"]]
         found.add_row(str(trial.number + 1), *values, score, str(len(trial.scores)), trial.status)
     return found
+
+
+def head(record: Record) -> str:
+    """`ACC (%)`: what trials are scored by."""
+    return labelled(record.measure.mean_name, record.measure)
 
 
 def headline(record: Record) -> str:
@@ -127,23 +134,22 @@ def status(record: Record, path: Path) -> str:
     about = f"{config['method']} on {config['stream']['name']}, {record.plan['search']}, {record.plan['protocol']}"
     if record.plan["protocol"] == "continual":
         return f"{path}: {about}: {record.status}\n{of_winner(record)}"
-    order = sorted(record.trials, key=lambda t: (t.score is None, -(t.score or 0), t.number))
+    order = [*record.ranked, *(t for t in record.trials if t.score is None)]
     names = list(record.plan["space"])
     rows = [
         [
             t.number + 1,
             *(spoken(t.values[n]) for n in names),
-            t.score,
+            None if t.score is None else record.scored(t.score),
             t.status,
             t.reason or "",
             f"{t.seconds:.0f}",
         ]
         for t in order
     ]
-    header = ["trial", *names, "ACC (%)", "status", "reason", "seconds"]
-    body = tabulate(
-        rows, headers=header, floatfmt=".2f", missingval="", disable_numparse=[*range(1, len(names) + 1)]
-    )
+    header = ["trial", *names, head(record), "status", "reason", "seconds"]
+    sides = ("right", *["left"] * len(names), "right", "left", "left", "right")
+    body = tabulate(rows, headers=header, missingval="", disable_numparse=True, colalign=sides if rows else None)
     return "\n".join([f"{path}: {about}: {headline(record)}", body, of_winner(record)]).rstrip()
 
 
@@ -153,7 +159,8 @@ def best(record: Record) -> str:
     if found is None:
         return of_winner(record) or "no trial has finished yet"
     words = " ".join(f"--set {setting(name, value)}" for name, value in found.values.items())
-    score = f"validation ACC {found.score:.2f} (trial {found.number + 1}; {headline(record)})"
+    mean, reached = record.measure.mean_name, record.scored(found.score or 0.0)
+    score = f"validation {mean} {reached} (trial {found.number + 1}; {headline(record)})"
     return "\n".join([words, score, of_winner(record)]).rstrip()
 
 

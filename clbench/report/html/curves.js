@@ -21,9 +21,15 @@ function looks(series, colours) {
   }
 }
 
-function startWith(series) {
-  const last = (one) => one.mean[one.mean.length - 1] ?? -1;
-  const best = (ceiling, most) => series.filter((one) => one.ceiling === ceiling).sort((a, b) => last(b) - last(a)).slice(0, most);
+// The better of two numbers first, one that was not measured last.
+function order(a, b, better) {
+  const lacking = (a === null || a === undefined) - (b === null || b === undefined);
+  return lacking || (better === "lower" ? a - b : b - a) || 0;
+}
+
+function startWith(series, better) {
+  const last = (one) => one.mean[one.mean.length - 1];
+  const best = (ceiling, most) => series.filter((one) => one.ceiling === ceiling).sort((a, b) => order(last(a), last(b), better)).slice(0, most);
   const few = series.length <= SHOWN + 2, first = [...best(false, SHOWN), ...best(true, 1)];
   for (const one of series) one.on = few || first.includes(one);
   return few ? "" : `Shown at first: the ${SHOWN} best at the end, of ${series.length}. Choose others below.`;
@@ -51,7 +57,7 @@ function scaleOf(shown) {
     low = Math.min(low, mean - std);
     high = Math.max(high, mean + std);
   });
-  if (low > high) [low, high] = [0, 10000];
+  if (low > high) [low, high] = [0, 100];
   const raw = Math.max(high - low, 50) / 5, power = 10 ** Math.floor(Math.log10(raw));
   const step = [1, 2, 5, 10].map((each) => each * power).find((each) => each >= raw);
   return { low: Math.floor(low / step) * step, high: Math.max(Math.ceil(high / step), Math.floor(low / step) + 1) * step, step };
@@ -67,10 +73,10 @@ function plot(box, chart) {
   const svg = shape("svg", { width, height, viewBox: `0 0 ${width} ${height}`, tabindex: 0, role: "slider",
     "aria-label": `${chart.y} over ${chart.x}, ${chart.title}; arrow keys read the stages`,
     "aria-valuemin": 0, "aria-valuemax": ticks.length - 1, "aria-valuenow": 0, "aria-valuetext": "no stage chosen" });
-  const digits = step < 100 ? (step < 10 ? 2 : 1) : 0;
+  const unit = 10 ** chart.digits, digits = Math.max(0, Math.ceil(-Math.log10(step / unit) - 1e-9));
   for (let v = low; v <= high + step / 2; v += step) {
     svg.append(shape("line", { x1: room.left, x2: width - room.right, y1: y(v), y2: y(v), stroke: "#e2e2e2" }));
-    svg.append(shape("text", { x: room.left - 8, y: y(v) + 4, "text-anchor": "end" }, (v / 100).toFixed(digits)));
+    svg.append(shape("text", { x: room.left - 8, y: y(v) + 4, "text-anchor": "end" }, (v / unit).toFixed(digits)));
   }
   const every = Math.ceil(ticks.length / Math.max(2, Math.floor((width - 70) / 34)));
   ticks.forEach((tick, n) => {
@@ -94,6 +100,7 @@ function drawnLine(one, x, y) {
   const points = at.map(([mean, n]) => `${x(n)},${y(mean)}`).join(" ");
   group.append(shape("polyline", { points, fill: "none", stroke: one.colour, "stroke-width": 2, "stroke-dasharray": one.dash }));
   if (one.mark) for (const [mean, n] of at) group.append(marked(one, x(n), y(mean)));
+  else if (at.length === 1) group.append(shape("path", { d: `M${x(at[0][1]) - 9} ${y(at[0][0])}h18`, stroke: one.colour, "stroke-width": 2 }));
   return group;
 }
 
@@ -102,10 +109,10 @@ function readable(svg, chart, shown, cursor, x) {
   const read = (n) => {
     stage = Math.min(Math.max(n, 0), chart.ticks.length - 1);
     const known = shown.filter((one) => one.mean[stage] !== undefined && one.mean[stage] !== null);
-    known.sort((a, b) => b.mean[stage] - a.mean[stage]);
+    known.sort((a, b) => order(a.mean[stage], b.mean[stage], chart.better));
     const more = known.length > 24 ? `\n… and ${known.length - 24} more` : "";
-    const lines = known.slice(0, 24).map((one) => `${one.label}: ${spreadOut(one.mean[stage], one.std && one.std[stage])}`);
-    const words = [chart.stage + chart.ticks[stage] + " (%)", ...lines].join("\n") + more;
+    const lines = known.slice(0, 24).map((one) => `${one.label}: ${spreadOut(one.mean[stage], one.std && one.std[stage], chart)}`);
+    const words = [chart.stage + chart.ticks[stage] + (chart.unit ? ` (${chart.unit})` : ""), ...lines].join("\n") + more;
     for (const name of ["x1", "x2"]) cursor.setAttribute(name, x(stage));
     cursor.setAttribute("visibility", "visible");
     svg.setAttribute("aria-valuenow", stage);
@@ -130,7 +137,7 @@ function readable(svg, chart, shown, cursor, x) {
 
 function drawCurves(box, chart, colours) {
   looks(chart.series, colours);
-  const advice = startWith(chart.series), picture = element("div"), legend = element("ul", { class: "legend", "aria-label": "lines shown" });
+  const advice = startWith(chart.series, chart.better), picture = element("div"), legend = element("ul", { class: "legend", "aria-label": "lines shown" });
   const again = () => picture.replaceChildren(plot(picture, chart));
   const buttons = chart.series.map((one) => element("button", { type: "button" }, swatch(one), one.label));
   const choose = (on) => {

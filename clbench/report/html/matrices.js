@@ -2,8 +2,10 @@
 const CIVIDIS = [[0, 34, 78], [26, 56, 111], [67, 78, 108], [97, 101, 111], [125, 124, 120], [155, 148, 118], [188, 174, 108], [222, 201, 88], [254, 232, 56]];
 const NUMBERED = 20; // tasks beyond which cells show their colour alone
 
-function shade(hundredths) {
-  const at = Math.min(Math.max(hundredths / 10000, 0), 1) * (CIVIDIS.length - 1), n = Math.min(Math.floor(at), CIVIDIS.length - 2);
+// From the worst end of the scale, which is dark, to the best.
+function shade(whole, matrix) {
+  const share = (whole - matrix.worst) / (matrix.best - matrix.worst);
+  const at = Math.min(Math.max(share, 0), 1) * (CIVIDIS.length - 1), n = Math.min(Math.floor(at), CIVIDIS.length - 2);
   return CIVIDIS[n].map((value, channel) => Math.round(value + (at - n) * (CIVIDIS[n + 1][channel] - value)));
 }
 
@@ -16,13 +18,19 @@ function ink(rgb) {
   return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? "#000" : "#fff";
 }
 
+// Short enough for a cell: whole percents, or three digits.
+function shortened(whole, matrix) {
+  const value = whole / 10 ** matrix.digits;
+  return String(matrix.rounded ? Math.round(value) : Math.abs(value) < 100 ? Number(value.toPrecision(3)) : Math.round(value));
+}
+
 function matrixCell(matrix, stage, task) {
   const mean = matrix.mean[stage][task], std = matrix.std && matrix.std[stage][task];
   const learned = matrix.stages[stage] === "0" ? "untrained" : `after ${matrix.stages[stage]} task${matrix.stages[stage] === "1" ? "" : "s"}`;
-  const cell = element("td", { tabindex: -1 }, mean === null ? "" : String(Math.round(mean / 100)));
-  cell.tip = `${matrix.label}\n${learned}, on task ${task + 1} (${matrix.tasks[task]}): ${spreadOut(mean, std)}${mean === null ? "" : " %"}`;
+  const cell = element("td", { tabindex: -1 }, mean === null ? "" : shortened(mean, matrix));
+  cell.tip = `${matrix.label}\n${learned}, on task ${task + 1} (${matrix.tasks[task]}): ${spreadOut(mean, std, matrix)}${mean === null || !matrix.unit ? "" : " " + matrix.unit}`;
   if (mean !== null) {
-    const rgb = shade(mean);
+    const rgb = shade(mean, matrix);
     cell.style.backgroundColor = `rgb(${rgb.join()})`;
     cell.style.color = ink(rgb);
   }
@@ -48,7 +56,8 @@ function drawMatrix(figure, matrix) {
     const cells = matrix.tasks.map((_, task) => matrixCell(matrix, stage, task));
     body.append(element("tr", {}, element("th", { scope: "row" }, name), ...cells));
   });
-  const label = `Accuracy matrix of ${matrix.label}, mean of ${matrix.seeds} seed${matrix.seeds === 1 ? "" : "s"}, percent; rows: tasks learned, columns: task; arrow keys move`;
+  const unit = matrix.unit ? `, in ${matrix.unit}` : "";
+  const label = `Matrix of ${matrix.name} of ${matrix.label}, mean of ${matrix.seeds} seed${matrix.seeds === 1 ? "" : "s"}${unit}; rows: tasks learned, columns: task; arrow keys move`;
   const table = element("table", { role: "grid", "aria-label": label, "aria-readonly": "true" },
     element("thead", {}, element("tr", {}, element("td"), ...heads)), body);
   body.rows[0].cells[1].tabIndex = 0;

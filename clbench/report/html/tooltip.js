@@ -27,13 +27,13 @@ function hideTip() {
 document.addEventListener("keydown", (event) => { if (event.key === "Escape") hideTip(); });
 document.addEventListener("scroll", () => { if (!tip.hidden) placeTip(); }, { passive: true, capture: true });
 
-// Percentages arrive as whole hundredths.
-function percent(hundredths) {
-  return hundredths === null ? "not measured" : (hundredths / 100).toFixed(2);
+// Numbers arrive as whole ones of their chart's last digit.
+function number(whole, chart) {
+  return whole === null ? "not measured" : (whole / 10 ** chart.digits).toFixed(chart.digits);
 }
 
-function spreadOut(mean, std) {
-  return percent(mean) + (std === null || std === undefined || mean === null ? "" : " ± " + percent(std));
+function spreadOut(mean, std, chart) {
+  return number(mean, chart) + (std === null || std === undefined || mean === null ? "" : " ± " + number(std, chart));
 }
 
 function element(name, attributes = {}, ...children) {

@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from ...results import AnyResult
+from ...scores import Score
 from .. import command
 from ..cells import Cell, Column, text
 from ..differences import flatten, shown
 from ..grid import Grid
 from ..pruning import Comparison, grids
+from ..scales import in_a_cell, labelled
 from ..table import Row, Table
-from .charts import Charts
+from .charts import Charts, scale_of_rows
 
 
 @dataclass
@@ -53,6 +55,16 @@ class RunView:
 
 
 @dataclass
+class Heatmaps:
+    """The words over matrices: whose they are, what they show, and the ends of the colours, dark first."""
+
+    title: str
+    says: str
+    worst: str
+    best: str
+
+
+@dataclass
 class Section:
     """What is compared with each other: its tables, its pictures, its runs."""
 
@@ -64,6 +76,7 @@ class Section:
     unseen: int  # rows with finished seeds whose matrix is left out
     runs: list[RunView]
     pictures: list[dict[str, str]] = field(default_factory=list)  # source and words
+    heatmaps: Heatmaps | None = None
 
 
 @dataclass
@@ -77,12 +90,27 @@ class Further:
 
 
 def of_table(table: Table, charts: Charts) -> Section:
-    drawn = [charts.add_matrix(row) for row in table.rows]
+    scale = scale_of_rows(table)
+    drawn = [charts.add_matrix(row, table, scale) for row in table.rows]
     matrices = [place for place in drawn if place is not None]
     unseen = sum(bool(row.seeds) for row in table.rows) - len(matrices)
     runs = [run(row.label, row.path, row.result) for row in table.rows]
     sheets = [sheet(table), *map(of_grid, table.after)]
-    return Section(*_divided(table.heading), sheets, charts.add_accuracy(table), matrices, unseen, runs)
+    curves = charts.add_stages(table)
+    words = heatmaps(table.score, *scale.ends)
+    return Section(*_divided(table.heading), sheets, curves, matrices, unseen, runs, heatmaps=words)
+
+
+def heatmaps(score: Score, worst: float, best: float) -> Heatmaps:
+    measured = labelled(score.name, score)
+    says = f"Mean {measured} over seeds on each task (columns) after so many tasks learned (rows)."
+    unit = f" {score.unit}" if score.unit else ""
+    return Heatmaps(
+        f"{score.name[:1].upper()}{score.name[1:]} matrices",
+        says,
+        in_a_cell(worst, score),
+        in_a_cell(best, score) + unit,
+    )
 
 
 def of_comparison(one: Comparison, charts: Charts) -> Section:
@@ -113,7 +141,7 @@ def sheet(table: Table) -> Sheet:
     marks = {column.name: table.marks(column) for column in table.columns}
     header = [
         head("method", "ascending"),
-        *(head(f"{c.name} ({c.unit})", _first(c)) for c in table.columns),
+        *(head(c.head, _first(c)) for c in table.columns),
         head("n seeds", "descending"),
     ]
 
