@@ -18,7 +18,7 @@ from clbench.learn.optimizers import KeptOptimizer, NewOptimizer
 from clbench.learn.params import Params, generator
 from clbench.learn.task import Batch, Split, Stream, Task
 from clbench.models.base import Model, Player
-from clbench.options import Count, Fraction, Natural, NonNegative, Positive, did_you_mean
+from clbench.options import Absent, Count, Fraction, Natural, NonNegative, Positive, did_you_mean
 from clbench.strategies.base import Strategy
 
 SCORED_AT_ONCE = 2000  # images a forward pass in evaluation
@@ -45,10 +45,10 @@ class Training:
     lr_gamma: Annotated[Positive, "what the rate is multiplied by then"] = 0.1
     patience: Annotated[Natural, "stop after so many epochs without improvement (0: never)"] = 0
     stop_on: Annotated[Literal["train", "validation"], "the loss that patience watches"] = "train"
-    keep_optimizer: Annotated[bool, "carry the optimiser's state from fit to fit instead of starting it anew"] = (
-        False
-    )
-    iterations: Annotated[Natural, "steps a task instead of epochs (0: epochs)"] = 0
+    keep_optimizer: Annotated[
+        bool, "carry the optimiser's state from fit to fit instead of starting it anew", Absent(False)
+    ] = False
+    iterations: Annotated[Natural, "steps a task instead of epochs (0: epochs)", Absent(0)] = 0
 
     def lengths(self, images: int, epochs: int | None = None, joined: bool = False) -> Iterator[int]:
         """Steps of each epoch of a fit; where iterations count, the last is cut short. joined: see `sizes_of`."""

@@ -9,6 +9,7 @@ from typing import Any
 from ..results import Result
 from .cells import Column, cell, finished, left_out
 from .differences import described, differing, flatten, sortable
+from .makers import remarks
 from .notes import APART, heading, preset_notes, training_notes
 from .table import Row, Table
 
@@ -49,6 +50,7 @@ def _table(group: list[tuple[Path, Result]], columns: list[Column]) -> Table:
         missing = len(row.result.runs) - len(row.seeds)
         if row.seeds and missing:
             row.notes.append(f"{missing} of {len(row.result.runs)} seeds left out: {left_out(row.result)}")
+        row.notes += remarks(row.result)
     return Table(rows, columns, notes=[*training_notes(rows), *preset_notes(rows), *notes])
 
 
@@ -58,7 +60,8 @@ def _without_duplicates(group: list[tuple[Path, Result]]) -> tuple[list[tuple[Pa
     for path, result in sorted(group, key=lambda one: (-len(finished(one[1])), str(one[0]))):
         best.setdefault(result.digest, (path, result))
     return list(best.values()), [
-        f"{path} is left out: it has the configuration of {best[result.digest][0]} ({result.digest})"
+        f"{path} is left out: it has the configuration of {best[result.digest][0]} ({result.digest}); "
+        "clbench merge joins their seeds"
         for path, result in group
         if path != best[result.digest][0]
     ]
@@ -81,7 +84,7 @@ def _ordered(rows: list[Row]) -> list[Row]:
 def _options(row: Row) -> dict[str, Any]:
     """What is the row's own: all of its configuration but what the heading says."""
     own = {name: value for name, value in row.result.config.items() if name not in APART}
-    return {**own, "preset": row.result.config.get("preset")}
+    return {**own, "preset": row.result.config.get("preset"), "seeds": row.result.seeds}
 
 
 def _partner(result: Result, joints: list[Result]) -> Result | None:
