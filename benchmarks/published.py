@@ -55,10 +55,10 @@ def compared(options: Options) -> dict[str, list[Table]]:
     machine = Machine(data_root=options.data_root, keep="none")
     with watcher() as watch:
         done = run_all(asked, options.record, machine, workers=options.workers, watch=watch)
-    results = {result.digest: result for _, result in done}
+    results = {(result.digest, frozenset(result.seeds)): result for _, result in done}
     return {
         name: [
-            beside(row, None if c is None else results[c.digest])
+            beside(row, None if c is None else results[c.digest, frozenset(c.seeds)])
             for row, c in zip(tables[name]["rows"], configs[name], strict=True)
         ]
         for name in names

@@ -28,7 +28,7 @@ from clbench.learn.params import generator
 from clbench.learn.task import Stream, Task
 from clbench.learn.trainer import Trainer, Training
 from clbench.learning import build_stream, build_trainer
-from clbench.runner import environment
+from clbench.makers import made_here
 from clbench.strategies.quadratic import Quadratic
 
 TARGETS = {"finetuning": 0.9}  # samples per second, as a share of the bare loop's
@@ -112,7 +112,7 @@ def measured(setting: Setting, say: Callable[[str], None] | None = None) -> dict
         say(f"repeat {repeat + 1} of {setting.repeats}")
     return {
         "setting": {**asdict(setting), "data_root": None},
-        "environment": {**environment(machine, CPU), "load": os.getloadavg()},
+        "environment": {**made_here(machine.threads, CPU, {}), "load": os.getloadavg()},
         "training": [training_row(name, timing) for name, timing in found.items()],
         "importance": [importance_row(name, timing) for name, timing in found.items() if timing.importance],
     }

@@ -24,7 +24,7 @@ from clbench.errors import UserError
 from clbench.learn.params import Params
 from clbench.learn.trainer import Trainer
 
-FORMAT = "clbench-checkpoint-2"
+FORMAT = "clbench-checkpoint-3"
 
 
 @dataclass

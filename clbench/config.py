@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -15,27 +14,31 @@ from clbench.errors import UserError
 from clbench.layers import SECTIONS, Layer, Table, parse_sets
 from clbench.learn.task import Scenario
 from clbench.learn.trainer import Training
-from clbench.options import Option, convert, did_you_mean, each_named, options_of, shown
+from clbench.options import (
+    Option,
+    absent_of,
+    convert,
+    did_you_mean,
+    each_named,
+    options_of,
+    shown,
+    without_absent,
+)
 from clbench.registry import networks, strategies
-from clbench.results import digest
+from clbench.results import digest, place_of
 from clbench.streams.assemble import Common
 from clbench.streams.find import find
 
 SCORES = ("test", "validation")
 NAMED = {"method": "anpyc", "stream": "permuted-digits", "network": "mlp", "scenario": "task", "score": "test"}
 MOST_SEEDS = 1000
-# options that came when results were there already: left out at these values, so that digests stay
-YOUNGER: dict[str, Table] = {
-    "stream": {"pad": 0, "first": None, "augment": ()},
-    "train": {"keep_optimizer": False, "iterations": 0},
-    "strategy": {"candidates": "marked"},
-}
 
 
 @dataclass(frozen=True)
 class Config:
     """Everything that decides the numbers of a run. `as_dict` is what goes into the result file, verbatim.
 
+    `seeds` are those asked for: a result file has the seeds that it has, and they are no part of its identity.
     `origins`: where each value came from, by its name as in `values`; two that differ in them alone are equal.
     """
 
@@ -43,7 +46,7 @@ class Config:
     stream: str
     network: str
     scenario: Scenario
-    seeds: tuple[int, ...]
+    seeds: tuple[int, ...] = field(compare=False)
     score: str  # the split that fills the matrix: test, or validation while hyper-parameters are chosen
     preset: str | None
     strategy_options: Table
@@ -67,18 +70,22 @@ class Config:
         return plain({**named, **own, **searched})
 
     def as_dict(self) -> Table:
+        """In JSON's types, without the options that are younger than results and say nothing."""
+        made_of = factories(self.method, self.stream, self.network)
+        options = {"strategy": self.strategy_options, "stream": self.stream_options}
+        options |= {"network": self.network_options, "train": asdict(self.train)}
+        said = {section: without_absent(options[section], *made_of[section]) for section in SECTIONS}
         return plain(
             {
                 **({"continual": self.continual} if self.continual else {}),
                 "method": self.method,
-                "stream": {"name": self.stream, **since_before(self.stream_options, YOUNGER["stream"])},
-                "network": {"name": self.network, **self.network_options},
+                "stream": {"name": self.stream, **said["stream"]},
+                "network": {"name": self.network, **said["network"]},
                 "scenario": self.scenario,
-                "seeds": self.seeds,
                 "score": self.score,
                 "preset": self.preset,
-                "strategy": since_before(self.strategy_options, YOUNGER["strategy"]),
-                "train": since_before(asdict(self.train), YOUNGER["train"]),
+                "strategy": said["strategy"],
+                "train": said["train"],
             }
         )
 
@@ -89,8 +96,7 @@ class Config:
     @property
     def path(self) -> Path:
         """Where its result lies below the output folder."""
-        folder = re.sub(r"[^A-Za-z0-9.-]+", "_", self.stream)[-100:]  # the digest tells namesakes apart
-        return Path(folder) / f"{self.method}-{self.digest}.json"
+        return place_of(self.stream, self.method, self.digest)
 
 
 def resolve(
@@ -121,18 +127,16 @@ def resolve(
     named: Table = {**NAMED, **{key: value for key, value in asked_for.items() if value is not None}}
     method, stream, network, scenario, score = (named[key] for key in NAMED)
     with said_at(where["method"]):
-        strategy = strategies[method]
+        strategies[method]
     with said_at(where["stream"]):
-        function, _ = find(stream)
+        find(stream)
     with said_at(where["network"]):
-        architecture = networks[network]
+        networks[network]
     one_of(where["scenario"] + "scenario", scenario, SCENARIOS)
     one_of(where["score"] + "score", score, SCORES)
     known = {
-        "strategy": options_of(strategy),
-        "stream": {**options_of(Common), **options_of(function)},
-        "network": options_of(architecture),
-        "train": options_of(Training),
+        section: {name: o for one in made_of for name, o in options_of(one).items()}
+        for section, made_of in factories(method, stream, network).items()
     }
     values = {s: {name: o.default for name, o in known[s].items()} for s in SECTIONS}
     came = {f"{s}.{name}": origins.CODE for s in SECTIONS for name in known[s]}
@@ -179,9 +183,27 @@ def origins_of_names(flags: Table, file: Layer, named_at: str) -> origins.Origin
     return {**found, **({"method": named_at} if flags["method"] is not None else {})}
 
 
+def factories(method: str, stream: str, network: str) -> dict[str, tuple[Callable[..., Any], ...]]:
+    """What takes the options of each section."""
+    return {
+        "strategy": (strategies[method],),
+        "stream": (Common, find(stream)[0]),
+        "network": (networks[network],),
+        "train": (Training,),
+    }
+
+
 def resolve_stored(config: Table, path: Path) -> Config:
-    """The Config of a result file, its options checked against today's methods and streams."""
-    values = {key: value for key, value in config.items() if key not in ("preset", "continual")}
+    """The Config of a result file, its options checked against today's methods and streams.
+
+    An option that came after the file has the value that it was left out at, not one of a clbench.toml.
+    """
+    values = {key: value for key, value in config.items() if key not in ("preset", "continual", "seeds")}
+    names = {key: plain_value(Layer(str(path), config), key) for key in ("method", "stream", "network")}
+    with said_at(f"{path}: "):
+        made_of = factories(**{key: name or NAMED[key] for key, name in names.items()})
+    for section in SECTIONS:
+        values[section] = {**absent_of(*made_of[section]), **values.get(section, {})}
     found = resolve(file=Layer(str(path), values))
     return replace(found, preset=config.get("preset"), continual=config.get("continual"))
 
@@ -278,11 +300,6 @@ def checked_seeds(found: tuple[Any, ...], where: str) -> tuple[int, ...]:
     if len(set(found)) < len(found):
         raise UserError(f"{where}: a seed occurs twice in {shown(list(found))}")
     return found
-
-
-def since_before(options: Table, younger: Table) -> Table:
-    """The options, but for the younger ones that say nothing."""
-    return {name: value for name, value in options.items() if name not in younger or value != younger[name]}
 
 
 def plain(value: Any) -> Any:

@@ -21,7 +21,7 @@ class Planned:
 
     title: str
     file: str
-    state: str  # new | begun | finished | afresh (a finished or begun one, by --force)
+    state: str  # new | begun | more (seeds for a file) | finished | afresh (a finished or begun one, by --force)
     seeds: list[int]
     left: list[int]  # those that would be trained
     stages: list[str] | None
@@ -49,9 +49,10 @@ def plan(experiment: Experiment, out: Path, machine: Machine, force: bool) -> Pl
     path = out / config.path
     state, left = "afresh" if force and path.exists() else "new", list(config.seeds)
     if path.exists() and not force:
-        earlier = stored(config, path)
-        state = "finished" if earlier.status in FINISHED else "begun"
-        left = [run.seed for run in earlier.runs if run.status not in FINISHED]
+        earlier = stored(experiment, path, machine)
+        done = {run.seed for run in earlier.runs if run.status in FINISHED}
+        left = [seed for seed in config.seeds if seed not in done]
+        state = "begun" if set(left) & set(earlier.seeds) else "more" if left else "finished"
     stages, samples, lacking = None, None, None
     try:
         opened(experiment, path, machine, device, 1, force)
@@ -84,6 +85,7 @@ def lines(one: Planned) -> Iterator[str]:
     what = {
         "new": "would be trained",
         "begun": "begun, would go on",
+        "more": "more seeds would be trained, for the file that is there",
         "finished": "finished, nothing is left to do (--force runs it afresh)",
         "afresh": "would be trained afresh, over what is there",
     }

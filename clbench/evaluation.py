@@ -12,7 +12,8 @@ from tabulate import tabulate
 from clbench.config import Config, resolve_stored
 from clbench.errors import UserError
 from clbench.groups import Machine
-from clbench.learning import Group
+from clbench.learning import Group, plugins_of
+from clbench.makers import other_code
 from clbench.prune_lenet import settings, sparse
 from clbench.prune_lenet.study import Study
 from clbench.results import PrunedRun, Result, Run, find, load
@@ -20,17 +21,23 @@ from clbench.results import PrunedRun, Result, Run, find, load
 Row = dict[str, Any]
 
 
-def compared(files: list[Path], stage: int | None, machine: Machine) -> Iterator[Row]:
-    """One row a file, seed and task: the stored accuracy and the one scored now, shares in 0..1."""
+def compared(
+    files: list[Path], stage: int | None, machine: Machine, accept_other_code: bool = False
+) -> Iterator[Row]:
+    """One row a file, seed and task: the stored score and the one found now.
+
+    UserError where a plugin that the run uses has changed since, unless that is accepted.
+    """
     networks = [path for path in files if path.suffix == ".safetensors"]
     results = [path for path in files if path not in networks]
     paths = find(results)
     if not paths and not networks:
         raise UserError(f"no results in {', '.join(map(str, files))}; `clbench train` writes them")
     for path in paths:
-        result = load(path)
-        threads = result.environment.get("threads", machine.threads)  # their number changes last digits
-        yield from of_result(path, result, stage, replace(machine, threads=threads))
+        result = load(path, machine.accept_modified)
+        if result.kind == "train" and not accept_other_code:
+            require_same_code(path, result)
+        yield from of_result(path, result, stage, machine)
     for path in networks:
         yield sparse.rescored(path, machine)
 
@@ -40,9 +47,12 @@ def of_result(path: Path, result: Any, stage: int | None, machine: Machine) -> I
     tasks = result.tasks if result.kind == "train" else [result.config["dataset"]]
     for seeds in dict.fromkeys(tuple(run.together) for run in result.runs):
         group = group_of(path, result, seeds)
-        wanted = stage_of(path, group, stage, reached=max(len(runs[seed].seconds) for seed in seeds) - 1)
+        mine = [runs[seed] for seed in seeds]
+        wanted = stage_of(path, group, stage, reached=max(len(run.seconds) for run in mine) - 1)
+        made = [result.makers[run.made_by[wanted]] for run in mine if wanted < len(run.made_by)]
+        threads = made[0].get("threads", machine.threads) if made else machine.threads  # it changes last digits
         try:
-            scored = group.rescored(machine, wanted, result.data)
+            scored = group.rescored(replace(machine, threads=threads), wanted, result.data)
         except UserError as error:
             raise UserError(
                 str(error) if str(path.with_suffix("")) in str(error) else f"{path}: {error}"
@@ -51,6 +61,11 @@ def of_result(path: Path, result: Any, stage: int | None, machine: Machine) -> I
             for task, was, now in zip(tasks, stored(runs[seed], wanted, len(tasks)), scores, strict=True):
                 row = {"file": str(path), "seed": seed, "stage": wanted, "task": task}
                 yield {**row, "stored": was, "scored": now}
+
+
+def require_same_code(path: Path, result: Result) -> None:
+    if words := other_code(result, plugins_of(configuration(result, path))):
+        raise UserError(f"{path}: {words}; --accept-other-code scores it with what is there now")
 
 
 def group_of(path: Path, result: Any, seeds: tuple[int, ...]) -> Group | Study:
@@ -71,7 +86,7 @@ def configuration(result: Result, path: Path) -> Config:
     try:
         return resolve_stored(result.config, path)
     except UserError as error:
-        plugins = ", ".join(result.environment.get("plugins") or ())
+        plugins = ", ".join(dict.fromkeys(n for maker in result.makers.values() for n in maker.get("plugins", {})))
         hint = f"; the run was given --plugin {plugins}" if plugins else ""
         raise UserError(f"{path}: {str(error).removeprefix(f'{path}: ')}{hint}") from error
 
@@ -80,7 +95,11 @@ def stage_of(path: Path, group: Group | Study, asked: int | None, reached: int) 
     """The stage asked for, else the last of which a checkpoint is kept."""
     kept = group.kept()
     if asked is None and not kept:
-        raise UserError(f"{path}: no checkpoint is kept beside it; run it with --checkpoints last or all")
+        seeds = f"seed{'s' * (len(group.seeds) > 1)} {','.join(map(str, group.seeds))}"
+        raise UserError(
+            f"{path}: no checkpoint of {seeds} is kept beside it; run it with --checkpoints last or all (clbench "
+            "merge leaves checkpoints where they were made)"
+        )
     wanted = max(kept) if asked is None else asked
     if reached < 0:
         raise UserError(f"{path}: holds no stage yet; the command that began it goes on with it")

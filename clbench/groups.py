@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
 
 import torch
 
 from clbench import checkpoint
+from clbench.digests import key_of
 from clbench.errors import UserError
 from clbench.learn.trainer import Trainer
+from clbench.makers import Maker, made_here
+from clbench.peak import Peak
 from clbench.registry import load_plugin
 from clbench.results import SeedRun
 
@@ -22,7 +23,7 @@ Keep = Literal["all", "last", "none"]
 
 
 class Configuration(Protocol):
-    """Everything that decides the numbers of a result."""
+    """Everything that decides the numbers of a result, and the seeds asked for, which its digest knows not of."""
 
     @property
     def seeds(self) -> tuple[int, ...]: ...
@@ -42,11 +43,12 @@ class Stopped(Exception):
 
 @dataclass(frozen=True)
 class News:
-    """What a group tells while it learns: samples trained since, of how many, and after a stage its runs."""
+    """What a group tells while it learns: samples trained since, of how many; after a stage runs and makers."""
 
     samples: int = 0
     total: int | None = None
     runs: list[Any] | None = None
+    makers: dict[str, Maker] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ class Machine:
     device: str = "auto"
     threads: int = 1  # intra-op threads a process; more is slower for small networks on a busy machine
     data_root: Path | None = None
-    allow_modified: bool = False
+    allow_modified: bool = False  # of data
+    accept_modified: bool = False  # of results: read those that do not agree with their sha256
     plugins: tuple[Path, ...] = ()
     keep: Keep = "last"  # which checkpoints stay
     download: bool = True  # data that is not here; else NotHere
@@ -88,6 +91,14 @@ class SeedGroup(ABC):
     seeds: tuple[int, ...]
     folder: Path
     digest: str | None = None  # of the stored configuration, which an older clbench may have written
+    makers: dict[str, Maker] = field(default_factory=dict, init=False)  # of all its stages so far
+    maker: str = field(default="", init=False)  # the key of this process
+    peak: Peak | None = field(default=None, init=False)
+
+    @property
+    def plugins(self) -> dict[str, str]:
+        """File name -> sha256 of those that the configuration uses."""
+        return {}
 
     @abstractmethod
     def build(self, machine: Machine, device: torch.device) -> Trainer:
@@ -108,11 +119,13 @@ class SeedGroup(ABC):
     def learn(self, machine: Machine, tell: Callable[[News], None]) -> list[Any]:
         """Train to the end, from the last checkpoint if there is one."""
         device = machine.prepare()
+        self.peak = Peak(device)
+        self.made_by(made_here(machine.threads, device, self.plugins))
         trainer = self.build(machine, device)
         plan = self.plan(trainer)
         runs, done = self.resume(trainer)
         runs = runs or [self.new_run(seed, together=list(self.seeds)) for seed in self.seeds]
-        tell(News(sum(plan[:done]), sum(plan), runs))
+        tell(News(sum(plan[:done]), sum(plan), runs, self.makers))
         trainer.progress = lambda samples: tell(News(samples * len(self.seeds)))
         for stage in range(done, len(plan)):
             if trainer.first_bad.ge(0).all():
@@ -120,25 +133,33 @@ class SeedGroup(ABC):
             learned = self.one_stage(trainer, stage, runs)
             if stage >= self.first_kept:
                 self.keep_checkpoint(trainer, stage, runs, machine.keep)
-            tell(News(runs=runs) if learned else News(sum(plan[: stage + 1]), sum(plan), runs))
+            before = {} if learned else {"samples": sum(plan[: stage + 1]), "total": sum(plan)}
+            tell(News(**before, runs=runs, makers=self.makers))
         for run in runs:
             run.status = "done" if run.status == "running" else run.status
         if machine.keep != "all":  # an earlier start may have been killed before it removed one
             self.forget_checkpoints(spare=1 if machine.keep == "last" else 0)
         return runs
 
+    def made_by(self, maker: Maker) -> None:
+        """The stages to come are made by this process."""
+        self.maker = key_of(maker)
+        self.makers = {self.maker: maker}
+
     def record(
         self, trainer: Trainer, runs: list[Any], stage: int, seconds: float, speed: float, **lists: list[Any]
     ) -> None:
         """Append to every seed's lists what a stage gave and cost; `lists` has an entry a seed."""
+        peak = self.peak.bytes() if self.peak else None
         for s, run in enumerate(runs):
             if run.status == "diverged":
                 continue
+            run.peak_memory_bytes = larger(run, peak)
+            run.made_by.append(self.maker)
             for name, each in lists.items():
                 getattr(run, name).append(each[s])
             run.seconds.append(round(seconds, 4))
             run.samples_per_second.append(round(speed, 1))
-            run.peak_memory_bytes = peak_memory(trainer.model.device)
             if trainer.first_bad[s] >= 0:
                 self.diverged(run, int(trainer.first_bad[s]), stage)
 
@@ -163,11 +184,13 @@ class SeedGroup(ABC):
         if {name: found.record.get(name) for name in mine} != mine:
             raise checkpoint.damaged(path, "it is of another configuration, stage or group of seeds")
         checkpoint.restore(trainer, found, path)
+        self.makers |= found.record["makers"]
         return [self.new_run(**run) for run in found.record["runs"]]
 
     def keep_checkpoint(self, trainer: Trainer, stage: int, runs: list[Any], keep: Keep) -> None:
         slots = {name: asdict(slot) for name, slot in trainer.model.slots.items()}
-        record = {**self.belongs(stage), "runs": [asdict(run) for run in runs], "slots": slots}
+        found = {"runs": [asdict(run) for run in runs], "makers": self.makers}
+        record = {**self.belongs(stage), **found, "slots": slots}
         path = checkpoint.path_of(self.folder, stage, self.seeds)
         checkpoint.write(path, checkpoint.collect(trainer), record)
         if keep != "all":
@@ -188,9 +211,7 @@ class SeedGroup(ABC):
         return checkpoint.stages(self.folder, self.seeds)
 
 
-def peak_memory(device: torch.device) -> int:
-    """Bytes: of the process on a CPU, of torch's allocations on a GPU."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+def larger(run: SeedRun, peak: int | None) -> int | None:
+    """The peak of a run that may have been gone on with; None where that of a part is not known."""
+    unknown = peak is None or (run.seconds and run.peak_memory_bytes is None)
+    return None if unknown else max(run.peak_memory_bytes or 0, peak or 0)

@@ -17,7 +17,7 @@ from clbench.errors import UserError
 from clbench.groups import Machine, SeedGroup
 from clbench.learn.task import Scenario, Stream, Task
 from clbench.learn.trainer import Trainer
-from clbench.registry import model_kind, models, networks, strategies
+from clbench.registry import model_kind, models, networks, plugins_behind, strategies
 from clbench.results import Result, Run
 from clbench.streams.assemble import Common, assemble
 from clbench.streams.find import find, own_file
@@ -107,6 +107,12 @@ def build_trainer(config: Config, stream: Stream, seeds: tuple[int, ...], device
     return Trainer(model, strategy, stream, config.train)
 
 
+def plugins_of(config: Config) -> dict[str, str]:
+    """File name -> sha256 of every plugin that the configuration uses."""
+    method, network = strategies[config.method], networks[config.network]
+    return plugins_behind(method, network, models[model_kind(network)], find(config.stream)[0])
+
+
 @dataclass
 class Group(SeedGroup):
     """Seeds that learn one stream; a stage is a task, stage 0 the untrained network."""
@@ -115,6 +121,10 @@ class Group(SeedGroup):
     new_run = Run
 
     config: Config
+
+    @property
+    def plugins(self) -> dict[str, str]:
+        return plugins_of(self.config)
 
     def build(self, machine: Machine, device: torch.device) -> Trainer:
         return build_trainer(self.config, build_stream(self.config, machine, device), self.seeds, device)
@@ -222,6 +232,10 @@ class Learning:
     def own_file(self) -> bool:
         return own_file(self.config.stream)
 
+    @property
+    def plugins(self) -> dict[str, str]:
+        return plugins_of(self.config)
+
     def checksums(self, machine: Machine, device: torch.device) -> dict[str, str]:
         return build_stream(self.config, machine, device).checksums
 
@@ -229,15 +243,15 @@ class Learning:
         config = self.config
         stream = build_stream(config, machine, device)
         config.train.make_optimizer([torch.zeros(1, requires_grad=True)])  # one that is unknown refuses here,
-        build_trainer(config, stream, config.seeds[:1], device)  # as does a method that cannot do this
+        trainer = build_trainer(config, stream, config.seeds[:1], device)  # as does a method that cannot do this
         return Result(
             digest=config.digest,
             config=config.as_dict(),
             origins=config.origins,
             protocol=strategies[config.method].protocol,
             tasks=[task.name for task in stream.tasks],
+            score=trainer.model.score,
             data=stream.checksums,
-            environment={},
             runs=[],
             search=self.search,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import inspect
 import reprlib
 from collections.abc import Callable
@@ -24,6 +25,17 @@ Natural = Annotated[int, Field(ge=0, le=LARGEST)]
 
 
 @dataclasses.dataclass(frozen=True)
+class Absent:
+    """In the Annotated of an option that came when results were there already: its value in those results.
+
+    At this value it is left out of a configuration, and so of its digest, which stays what it was. The value is
+    what the program did before, whatever the default is now: `pad: Annotated[Natural, Absent(0)] = 0`.
+    """
+
+    value: Any
+
+
+@dataclasses.dataclass(frozen=True)
 class Option:
     """One hyper-parameter: its name, annotation, default and (from a string in Annotated) what it means."""
 
@@ -34,6 +46,11 @@ class Option:
     @property
     def help(self) -> str:
         return next((m for m in get_args(self.annotation) if isinstance(m, str)), "")
+
+    @property
+    def absent(self) -> tuple[Any, ...]:
+        """The value at which it is left out of a configuration, if there is one."""
+        return tuple(m.value for m in get_args(self.annotation) if isinstance(m, Absent))
 
     @property
     def choices(self) -> tuple[Any, ...]:
@@ -53,6 +70,20 @@ def options_of(factory: Callable[..., Any]) -> dict[str, Option]:
         for p in parameters
         if p.default is not inspect.Parameter.empty and not p.name.startswith("_")
     }
+
+
+@functools.cache
+def absent_of(*factories: Callable[..., Any]) -> dict[str, Any]:
+    """Options that are left out of configurations at a value, and that value."""
+    return {
+        name: option.absent[0] for each in factories for name, option in options_of(each).items() if option.absent
+    }
+
+
+def without_absent(values: dict[str, Any], *factories: Callable[..., Any]) -> dict[str, Any]:
+    """The options of these factories, but for those that say what was so before they came."""
+    absent = absent_of(*factories)
+    return {name: value for name, value in values.items() if name not in absent or value != absent[name]}
 
 
 def complete(factory: Callable[..., Any], given: dict[str, Any], where: str) -> dict[str, Any]:

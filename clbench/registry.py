@@ -95,6 +95,8 @@ streams = Registry("stream", "clbench.streams")
 networks = Registry("network", "clbench.networks")
 models = Registry("model", "clbench.models")
 REGISTRIES = (strategies, streams, networks, models)
+PLUGINS: dict[str, tuple[Path, str]] = {}  # module of a plugin -> its file, and the file's sha256
+REGISTERED_BY: dict[Any, str] = {}  # entry -> the module of the plugin that registered it
 
 
 def load_plugin(path: Path) -> str:
@@ -119,7 +121,18 @@ def load_plugin(path: Path) -> str:
             raise UserError(f"--plugin {path}: {error}") from error
         except (Exception, SystemExit) as error:  # a plugin may raise anything
             raise UserError(f"--plugin {path} failed: {type(error).__name__}: {error}") from error
+    PLUGINS[name] = (path, digest)
     return digest
+
+
+def plugins_behind(*entries: Any) -> dict[str, str]:
+    """File name -> sha256 of every --plugin file that registered one of these or defines it or a base of it."""
+    modules = {part.__module__ for entry in entries for part in getattr(entry, "__mro__", (entry,))}
+    modules |= {REGISTERED_BY[entry] for entry in entries if entry in REGISTERED_BY}
+    found: dict[str, str] = {}
+    for path, sha256 in (PLUGINS[module] for module in sorted(modules & PLUGINS.keys())):
+        found[path.name if path.name not in found else str(path)] = sha256
+    return found
 
 
 @contextlib.contextmanager
@@ -134,6 +147,9 @@ def left_out_if_it_fails(name: str, module: ModuleType) -> Iterator[None]:
         for registry, entries in before:
             registry.entries = entries
         raise
+    for registry, entries in before:
+        new = [entry for key, entry in registry.entries.items() if entries.get(key) is not entry]
+        REGISTERED_BY.update(dict.fromkeys(new, name))
 
 
 def model_kind(network: Any) -> str:

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from . import jsonfile
+from .digests import digest, place_of, seal
 from .errors import UserError
+from .scores import ACCURACY, Score
+from .upgrades import UPGRADES
 
-SCHEMA_VERSION = 1
+__all__ = [
+    "KINDS",
+    "SCHEMA_VERSION",
+    "AnyResult",
+    "PrunedRun",
+    "PruningResult",
+    "Result",
+    "Run",
+    "SeedRun",
+    "digest",
+    "find",
+    "load",
+    "of_seeds",
+    "place_of",
+    "save",
+    "settle",
+]
+SCHEMA_VERSION = 2
 Raw = dict[str, Any]
-UPGRADES: dict[int, Callable[[Raw], Raw]] = {}  # version -> what turns a file of it into one of the next
 
 
 @dataclass
@@ -28,7 +45,8 @@ class SeedRun:
     step: int | None = None  # optimiser step, counted from the beginning, at which it diverged
     seconds: list[float] = field(default_factory=list)  # wall time of training a stage
     samples_per_second: list[float] = field(default_factory=list)
-    peak_memory_bytes: int = 0
+    peak_memory_bytes: int | None = None  # while it was trained; None: not to be told from earlier runs
+    made_by: list[str] = field(default_factory=list)  # the key in the result's `makers`
     together: list[int] = field(default_factory=list)  # the seeds trained in one program with this one
 
 
@@ -36,7 +54,7 @@ class SeedRun:
 class Run(SeedRun):
     """One seed of a method on a stream; stage t is after t tasks, stage 0 untrained."""
 
-    matrix: list[list[float | None]] = field(default_factory=list)  # R[stage][task], shares in 0..1
+    matrix: list[list[float | None]] = field(default_factory=list)  # R[stage][task], of the result's score
     network_parameters: list[int] = field(default_factory=list)  # network with the heads of the tasks seen
     state_parameters: list[int] = field(default_factory=list)  # numbers the method keeps beside the network
     pruned: list[float] = field(default_factory=list)  # share of weights zeroed in each stage, if it prunes
@@ -56,13 +74,19 @@ class PrunedRun(SeedRun):
 
 @dataclass(kw_only=True)
 class AnyResult:
-    """What every result file holds. `config` is the configuration verbatim; metrics are never stored."""
+    """What every result file holds, beside its sha256. `config` is the configuration verbatim; metrics are never
+    stored, and the seeds are those of the runs.
+
+    makers: what made stages: versions, device, plugins, by the key that runs name. modified: whether the file was
+    once changed outside clbench, and read all the same.
+    """
 
     digest: str
     config: dict[str, Any]
     data: dict[str, str]  # file name -> sha256 of what was read
-    environment: dict[str, Any]
     runs: list[Any]
+    makers: dict[str, Raw] = field(default_factory=dict)
+    modified: bool = False
     status: str = "running"
     reason: str | None = None
     started: str = ""
@@ -70,6 +94,15 @@ class AnyResult:
     origins: dict[str, str] | None = None  # value of the configuration -> where it came from: origins.py
     kind: str = ""
     schema_version: int = SCHEMA_VERSION
+
+    @property
+    def seeds(self) -> list[int]:
+        return [run.seed for run in self.runs]
+
+    @property
+    def path(self) -> Path:
+        """Where it lies below a folder of results."""
+        raise NotImplementedError
 
     def news(self, runs: list[Any]) -> str:
         """In a few words how far these of its runs have come."""
@@ -83,8 +116,13 @@ class Result(AnyResult):
     protocol: str  # sequential | joint (all tasks at once in stage 1)
     tasks: list[str]
     runs: list[Run]
+    score: Score = ACCURACY  # what the matrices hold
     search: Raw | None = None  # how its hyper-parameters were chosen, if `clbench sweep` did
     kind: str = "train"
+
+    @property
+    def path(self) -> Path:
+        return place_of(self.config["stream"]["name"], self.config["method"], self.digest)
 
     def news(self, runs: list[Run]) -> str:
         """'ACC 93.1 after task 3': over the tasks learned so far (joint: all), mean of the seeds that go on."""
@@ -93,7 +131,9 @@ class Result(AnyResult):
         stage = max((len(run.matrix) for run in runs), default=1) - 1
         values = [v for row in rows for v in (row if joint and stage else row[:stage]) if v is not None]
         learned = "of all tasks at once" if joint else f"after task {stage}"
-        return f"ACC {100 * sum(values) / len(values):.2f} {learned}" if values else "untrained"
+        if not values:
+            return "untrained"
+        return f"{self.score.mean_name} {self.score.factor * sum(values) / len(values):.2f} {learned}"
 
 
 @dataclass(kw_only=True)
@@ -104,6 +144,10 @@ class PruningResult(AnyResult):
     output_parameters: int  # of the output layer, which is never pruned and, as in the paper, not counted
     runs: list[PrunedRun]
     kind: str = "pruning"
+
+    @property
+    def path(self) -> Path:
+        return place_of(self.config["dataset"], self.config["pruning"]["importance"], self.digest, "prune-lenet")
 
     def news(self, runs: list[PrunedRun]) -> str:
         """'accuracy 98.87 at 5.0x after round 1': mean of the seeds that go on."""
@@ -123,40 +167,62 @@ KINDS: dict[str, tuple[type[AnyResult], type[SeedRun]]] = {
 }
 
 
-def digest(config: dict[str, Any]) -> str:
-    """First 12 hex digits of the SHA-256 of the canonical JSON; UserError on NaN or Infinity."""
-    try:
-        text = json.dumps(config, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    except ValueError as error:
-        raise UserError(f"the configuration holds a number that is not finite: {error}") from None
-    except TypeError as error:  # such as a date, which YAML makes of 2001-01-01
-        raise UserError(f"the configuration holds what JSON cannot: {error}") from None
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+R = TypeVar("R", bound=AnyResult)
+
+
+def settle(result: AnyResult) -> None:
+    """Its status and reason out of those of its runs; while one is running, so is the whole."""
+    states = {run.status for run in result.runs}
+    result.status, result.reason = "running", None
+    if "running" not in states:
+        result.status = "failed" if "failed" in states else "diverged" if states == {"diverged"} else "done"
+        result.reason = next((run.reason for run in result.runs if run.reason), None)
+
+
+def of_seeds(result: R, seeds: Iterable[int]) -> R:
+    """The result as if it had these of its seeds alone."""
+    chosen = set(seeds)
+    found = replace(result, runs=[run for run in result.runs if run.seed in chosen])
+    settle(found)
+    return found
 
 
 def save(result: AnyResult, path: Path) -> None:
     """Write the whole file or none of it; UserError if the disk refuses. Equal results give equal bytes."""
-    jsonfile.write(asdict(result), path)
+    raw = asdict(result)
+    jsonfile.write({**raw, "sha256": seal(raw)}, path)
 
 
-def load(path: Path) -> Any:
-    """The result in a file, of the class of its kind; UserError names the file and the field that is wrong."""
+def load(path: Path, accept_modified: bool = False) -> Any:
+    """The result in a file, of the class of its kind; UserError names the file and the field that is wrong.
+
+    accept_modified: read a file that does not agree with its sha256 all the same; the result is `modified`.
+    """
     from . import result_checks  # jsonschema is slow to import, and saving does without it
 
     raw = jsonfile.read(path)
-    if isinstance(raw, dict):
-        raw = _upgrade(path, raw)
-    fault = result_checks.fault(raw)
+    fault = _version_fault(raw) or result_checks.fault(raw)
+    sealed = raw["sha256"] if not fault and "sha256" in raw else None
+    intact = sealed is None or sealed == seal(raw)
+    if not fault:
+        raw = _upgraded(raw)
+        fault = next(result_checks.inconsistencies(raw), None)
+    if not fault and raw["digest"] != (expected := digest(raw["config"])):
+        fault = f"digest: {raw['digest']!r} is not that of the config ({expected!r}); the file was edited"
+    if not fault and not intact and not accept_modified:
+        fault = "sha256: its contents do not agree with it, so it was changed since clbench wrote it; put the "
+        fault += "original back, or read it all the same with --accept-modified, which marks its tables"
     if fault:
         raise UserError(f"{path}: {fault}")
+    return _built({**raw, "modified": raw["modified"] or not intact})
+
+
+def _built(raw: Raw) -> AnyResult:
     whole, run = KINDS[raw["kind"]]
-    result = whole(**{**raw, "runs": [run(**each) for each in raw["runs"]]})
-    expected = digest(result.config)
-    if result.digest != expected:
-        raise UserError(
-            f"{path}: digest: {result.digest!r} is not that of the config ({expected!r}); the file was edited"
-        )
-    return result
+    fields = {name: value for name, value in raw.items() if name != "sha256"}
+    if "score" in fields:
+        fields["score"] = Score(**fields["score"])
+    return whole(**{**fields, "runs": [run(**each) for each in raw["runs"]]})
 
 
 def find(paths: list[Path]) -> list[Path]:
@@ -184,19 +250,23 @@ def _is_result(path: Path) -> bool:
     return isinstance(raw, dict) and raw.get("kind") in list(result_checks.KINDS)
 
 
-def _upgrade(path: Path, raw: Raw) -> Raw:
-    """The same content in today's schema, one version a step."""
-    version = raw.get("schema_version")
+def _version_fault(raw: Any) -> str | None:
+    """Whether this program has never heard of the schema."""
+    version = raw.get("schema_version") if isinstance(raw, dict) else None
     if not isinstance(version, int) or isinstance(version, bool):
-        return raw  # the schema says what is wrong
+        return None  # the checks say what is wrong
     if version > SCHEMA_VERSION:
-        raise UserError(
-            f"{path}: schema_version: {version} was written by a newer clbench (this one reads up to "
-            f"{SCHEMA_VERSION}); upgrade clbench"
+        return (
+            f"schema_version: {version} was written by a newer clbench (this one reads up to {SCHEMA_VERSION}); "
+            "upgrade clbench"
         )
-    while version < SCHEMA_VERSION:
-        if version not in UPGRADES:
-            raise UserError(f"{path}: schema_version: {version} is not one that clbench ever wrote")
-        raw = UPGRADES[version](raw)
-        version += 1
-    return {**raw, "schema_version": version}
+    if version < SCHEMA_VERSION and version not in UPGRADES:
+        return f"schema_version: {version} is not one that clbench ever wrote"
+    return None
+
+
+def _upgraded(raw: Raw) -> Raw:
+    """The same content in today's schema, one version a step."""
+    while raw["schema_version"] < SCHEMA_VERSION:
+        raw = {**UPGRADES[raw["schema_version"]](raw), "schema_version": raw["schema_version"] + 1}
+    return raw

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
-import platform
 import shutil
-import subprocess
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -15,17 +12,16 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import torch
-from filelock import FileLock, Timeout
 
-from clbench import __version__
 from clbench import workers as processes
 from clbench.atomic import forget_temporaries
 from clbench.config import Config
 from clbench.errors import UserError
 from clbench.groups import Configuration, Machine, News, SeedGroup, Stopped
 from clbench.learning import Learning, streams
-from clbench.registry import load_plugin
-from clbench.results import AnyResult, Result, SeedRun, load, save
+from clbench.locks import locked
+from clbench.makers import Maker, other_code
+from clbench.results import AnyResult, Result, SeedRun, load, of_seeds, save, settle
 from clbench.workers import Outcome, WorkerTraceback, reason
 
 FINISHED = ("done", "diverged")
@@ -63,11 +59,14 @@ class Experiment(Protocol):
     @property
     def own_file(self) -> bool: ...  # whether its data is a file of the user's, which may change
 
+    @property
+    def plugins(self) -> dict[str, str]: ...  # file name -> sha256 of those that its configuration uses
+
     alone: ClassVar[bool]  # whether every seed is a group of its own
 
     def checksums(self, machine: Machine, device: torch.device) -> dict[str, str]: ...
     def result(self, machine: Machine, device: torch.device) -> AnyResult:
-        """A new one, without runs and environment; UserError where the experiment cannot be made."""
+        """A new one, without runs; UserError where the experiment cannot be made."""
         ...
 
     def new_run(self, seed: int, together: tuple[int, ...]) -> SeedRun: ...
@@ -96,6 +95,10 @@ class Agenda(Protocol):
     def ended(self, experiment: Experiment, result: AnyResult | None, problem: UserError | None) -> None:
         """It is finished, stopped (its result says running), or failed; without a result it could not begin."""
         ...
+
+
+class OtherCode(UserError):
+    """A result was made by other code of a plugin than there is now."""
 
 
 @dataclass
@@ -132,7 +135,8 @@ def run_all(
     force: bool = False,
     watch: Watcher | None = None,
 ) -> list[tuple[Path, Result]]:
-    """Every configuration's (path, result). Finished ones are not run again, interrupted ones go on.
+    """Every configuration's (path, result of the seeds asked for). Finished seeds are not run again, interrupted
+    ones go on, and those that a file has not got are added to it.
 
     A group that fails is recorded with its reason and the others go on; a UserError is raised at the end.
     """
@@ -151,23 +155,33 @@ def conduct(
     """The same for experiments of any kind. `spread`: where groups learn, if not in `workers` processes here."""
     watch = watch or Silent()
     device = machine.prepare()
-    once = {experiment.config.digest: experiment for experiment in experiments}
     with contextlib.ExitStack() as locks, streams.kept():
-        found: dict[str, tuple[Path, AnyResult]] = {}
-        for digest, experiment in once.items():
-            path = out / experiment.config.path
+        found: dict[str, AnyResult] = {}
+        for one in united(experiments):
+            path = out / one.config.path
             locks.enter_context(locked(path))
-            found[digest] = (path, opened(experiment, path, machine, device, workers, force))
+            found[one.config.digest] = opened(one, path, machine, device, workers, force)
         jobs: list[Job] = []  # from here on files change: every configuration has been found fit to run
-        for digest, experiment in once.items():
-            path, result = found[digest]
-            if result.status in FINISHED:
-                watch.say(f"{experiment.name}: finished before, in {path} (--force runs it afresh)")
+        for one in united(experiments):
+            path, result = out / one.config.path, found[one.config.digest]
+            if of_seeds(result, one.config.seeds).status in FINISHED:
+                watch.say(f"{one.name}: finished before, in {path} (--force runs it afresh)")
             else:
-                jobs += begun(experiment, path, result)
+                jobs += begun(one, path, result)
         problem = execute(jobs, machine, workers, watch, spread)
     if problem is not None:
         raise problem
+    asked = dict.fromkeys((one.config.digest, one.config.path, one.config.seeds) for one in experiments)
+    return [(out / path, of_seeds(found[digest], seeds)) for digest, path, seeds in asked]
+
+
+def united(experiments: Sequence[Experiment]) -> list[Experiment]:
+    """One of each configuration, with the seeds of all of it."""
+    found: dict[str, Any] = {}
+    for one in experiments:
+        first = found.setdefault(one.config.digest, one)
+        seeds = tuple(dict.fromkeys((*first.config.seeds, *one.config.seeds)))
+        found[one.config.digest] = replace(first, config=replace(first.config, seeds=seeds))
     return list(found.values())
 
 
@@ -192,12 +206,16 @@ def pursue(
             try:
                 lock.enter_context(locked(path))
                 result = opened(experiment, path, machine, device, 1, force)
-                if result.status in FINISHED:
-                    agenda.ended(experiment, result, None)
+                mine = of_seeds(result, experiment.config.seeds)
+                if mine.status in FINISHED:
+                    agenda.ended(experiment, mine, None)
                     lock.close()
                     continue
                 todo = begun(experiment, path, result)
                 save(result, path)
+            except OtherCode:
+                lock.close()
+                raise
             except UserError as error:
                 lock.close()
                 agenda.ended(experiment, None, error)
@@ -209,20 +227,25 @@ def pursue(
 
     def tell(job: Job, news: News) -> bool:
         heard(job, news, watch)
-        return news.runs is not None and agenda.hopeless(job.experiment, news.runs)
+        return news.runs is not None and agenda.hopeless(job.experiment, asked_of(job).runs)
 
     with streams.kept():
         try:
             spread = spread or functools.partial(spread_here, workers=workers)
             for job, outcome in spread(jobs(), machine, heard=tell):
-                problem = settle(job, outcome, watch)
+                problem = concluded(job, outcome, watch)
                 left[job.path] -= 1
                 if not left[job.path]:
                     locks.pop(job.path).close()
-                    agenda.ended(job.experiment, job.result, problem)
+                    agenda.ended(job.experiment, asked_of(job), problem)
         finally:
             for lock in locks.values():
                 lock.close()
+
+
+def asked_of(job: Job) -> AnyResult:
+    """Its result, of the seeds that its experiment asks for."""
+    return of_seeds(job.result, job.experiment.config.seeds)
 
 
 def begun(experiment: Experiment, path: Path, result: AnyResult) -> list[Job]:
@@ -231,49 +254,42 @@ def begun(experiment: Experiment, path: Path, result: AnyResult) -> list[Job]:
     return jobs_of(experiment, path, result)
 
 
-@contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Keeps a second process off the same configuration; released by the system when a process dies."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path.with_name(f".{path.stem}.lock"), timeout=0)
-        lock.acquire()
-    except Timeout:
-        raise UserError(f"{path}: another clbench process is running this configuration; wait for it") from None
-    except OSError as error:
-        raise UserError(f"{path.parent}: cannot write there: {error.strerror or error}; choose --out") from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
 def opened(
     experiment: Experiment, path: Path, machine: Machine, device: torch.device, workers: int, force: bool
 ) -> AnyResult:
-    """The stored result if there is one, else a new one, with its seeds dealt into groups. Writes nothing."""
-    earlier = stored(experiment.config, path) if path.exists() and not force else None
-    if earlier is not None and earlier.status in FINISHED:
+    """The stored result if there is one, else a new one, with a run of every seed asked for. Writes nothing.
+
+    Seeds that the file has not got are dealt into groups of their own.
+    """
+    seeds = experiment.config.seeds
+    earlier = stored(experiment, path, machine) if path.exists() and not force else None
+    missing = tuple(seed for seed in seeds if earlier is None or seed not in earlier.seeds)
+    if earlier is not None and not missing and of_seeds(earlier, seeds).status in FINISHED:
         if experiment.own_file:  # a published data set is the same for ever, and need not be read
             require_same_data(earlier, experiment.checksums(machine, device), path)
         return earlier
-    new = experiment.result(machine, device)
+    result = experiment.result(machine, device)
     if earlier is not None:
-        return reopened(earlier, new.data, path)
-    seeds = experiment.config.seeds
-    groups = dealt(seeds, len(seeds) if experiment.alone else workers)
-    new.runs = [experiment.new_run(seed, group) for group in groups for seed in group]
-    new.environment, new.started = environment(machine, device), now()
-    return new
+        require_same_data(earlier, result.data, path)
+        result = reopened(earlier, seeds)
+    groups = dealt(missing, len(missing) if experiment.alone else workers)
+    result.runs += [experiment.new_run(seed, group) for group in groups for seed in group]
+    result.runs.sort(key=lambda run: run.seed)
+    result.started, result.finished = result.started or now(), None
+    settle(result)
+    return result
 
 
-def stored(config: Configuration, path: Path) -> AnyResult:
+def stored(experiment: Experiment, path: Path, machine: Machine) -> AnyResult:
+    """The result in the file; UserError where it is damaged, another's, or made by other code."""
     try:
-        result = load(path)
+        result = load(path, machine.accept_modified)
     except UserError as error:
         raise UserError(f"{error}; --force runs this configuration afresh") from None
-    if result.digest != config.digest:
+    if result.digest != experiment.config.digest:
         raise UserError(f"{path}: holds another configuration ({result.digest}); move it away, or --force")
+    if words := other_code(result, experiment.plugins):
+        raise OtherCode(f"{path}: {words}; --force runs it afresh")
     return result
 
 
@@ -284,13 +300,11 @@ def require_same_data(result: AnyResult, checksums: dict[str, str], path: Path) 
         raise UserError(f"{path}: was begun on other data ({names} have changed); --force runs it afresh")
 
 
-def reopened(result: AnyResult, checksums: dict[str, str], path: Path) -> AnyResult:
-    """An interrupted or failed result, ready to go on."""
-    require_same_data(result, checksums, path)
+def reopened(result: AnyResult, seeds: Sequence[int]) -> AnyResult:
+    """A result of which these seeds shall go on: those that failed, with all that are trained beside them."""
     for run in result.runs:
-        if run.status == "failed":
+        if run.status == "failed" and set(run.together) & set(seeds):
             run.status, run.reason = "running", None
-    result.status, result.reason, result.finished = "running", None, None
     return result
 
 
@@ -305,6 +319,8 @@ def clear(path: Path, everything: bool) -> None:
 
 def dealt(seeds: tuple[int, ...], groups: int) -> list[tuple[int, ...]]:
     """Seeds in at most `groups` groups of nearly equal size, in order."""
+    if not seeds:
+        return []
     groups = min(groups, len(seeds))
     size, more = divmod(len(seeds), groups)
     sizes = [size + (g < more) for g in range(groups)]
@@ -312,9 +328,10 @@ def dealt(seeds: tuple[int, ...], groups: int) -> list[tuple[int, ...]]:
 
 
 def jobs_of(experiment: Experiment, path: Path, result: AnyResult) -> list[Job]:
-    """The groups that are not finished. Groups are those of the first start, whatever `workers` is now."""
-    groups = dict.fromkeys(tuple(run.together) for run in result.runs)
-    open_groups = [g for g in groups if any(r.status == "running" for r in result.runs if r.seed in g)]
+    """The groups that seeds asked for are unfinished in: those of their first start, whatever `workers` is now."""
+    asked = set(experiment.config.seeds)
+    going = [run for run in result.runs if run.status == "running" and run.seed in asked]
+    open_groups = dict.fromkeys(tuple(run.together) for run in going)
     return [
         Job(
             f"{result.digest}/{group[0]}",
@@ -344,7 +361,7 @@ def execute(
         save(job.result, job.path)
     spread = spread or functools.partial(spread_here, workers=min(workers, len(jobs)))
     outcomes = spread(jobs, machine, heard=functools.partial(heard, watch=watch))
-    problems = [problem for job, outcome in outcomes if (problem := settle(job, outcome, watch))]
+    problems = [problem for job, outcome in outcomes if (problem := concluded(job, outcome, watch))]
     if len(problems) > 1:
         more = UserError(f"{problems[0]} (and {len(problems) - 1} more failed; each file has its reason)")
         more.__cause__ = problems[0].__cause__
@@ -379,11 +396,11 @@ def heard(job: Job, news: News, watch: Watcher) -> None:
     if news.samples or news.total:
         watch.advance(job.key, news.samples, news.total)
     if news.runs is not None:
-        store(job, news.runs)
+        store(job, news.runs, news.makers)
         watch.stage(job.key, news.runs, job.result.news(news.runs))
 
 
-def settle(job: Job, outcome: Outcome, watch: Watcher) -> UserError | None:
+def concluded(job: Job, outcome: Outcome, watch: Watcher) -> UserError | None:
     """Write how a group ended; one that was stopped is left as it is, to go on when it is asked for again."""
     if isinstance(outcome, Stopped):
         watch.end(job.key, [])
@@ -393,60 +410,27 @@ def settle(job: Job, outcome: Outcome, watch: Watcher) -> UserError | None:
         watch.end(job.key, outcome)
         return None
     why = reason(outcome)
-    mine = [r for r in job.result.runs if r.seed in job.group.seeds]
+    mine = [r for r in job.result.runs if is_of(job, r)]
     store(job, [r if r.status == "diverged" else replace(r, status="failed", reason=why) for r in mine])
     problem = UserError(f"{job.title} failed: {why}")
     problem.__cause__ = outcome.__cause__ if isinstance(outcome.__cause__, WorkerTraceback) else outcome
     return problem
 
 
-def store(job: Job, runs: list[Any]) -> None:
-    """Put a group's runs into its result and write the file."""
+def store(job: Job, runs: list[Any], makers: dict[str, Maker] | None = None) -> None:
+    """Put a group's runs, and who made them, into its result and write the file."""
     result, new = job.result, {r.seed: r for r in runs}
-    result.runs = [new.get(r.seed, r) for r in result.runs]
-    states = {r.status for r in result.runs}
-    if "running" not in states:
-        result.status = "failed" if "failed" in states else "diverged" if states == {"diverged"} else "done"
-        result.reason = next((r.reason for r in result.runs if r.reason), None)
+    result.runs = [new.get(r.seed, r) if is_of(job, r) else r for r in result.runs]
+    result.makers |= makers or {}
+    settle(result)
+    if result.status != "running":
         result.finished = now()
     save(result, job.path)
 
 
-# -- what is recorded -----------------------------------------------------------------------------------------
-
-
-def environment(machine: Machine, device: torch.device) -> dict[str, Any]:
-    name = (
-        torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
-    )
-    return {
-        "clbench": __version__,
-        "commit": commit(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "platform": platform.platform(),
-        "device": device.type,
-        "device_name": name,
-        "cpus": os.cpu_count(),
-        "threads": machine.threads,
-        "plugins": {path.name: load_plugin(path) for path in machine.plugins},
-    }
-
-
-def commit() -> str | None:
-    """The commit of the source tree this program runs from, '+' if it was changed; None where it is installed."""
-    here = Path(__file__).parent
-    if not (here.parent / ".git").exists():
-        return None
-    git = ["git", "-C", str(here)]
-    try:
-        head = subprocess.run(
-            [*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
-        ).stdout.strip()
-        changed = subprocess.run([*git, "status", "--porcelain", "."], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return head + ("+" if changed.stdout.strip() else "")
+def is_of(job: Job, run: SeedRun) -> bool:
+    """Whether the run is the job's to write: in a merged file a seed may stand in the group of others too."""
+    return tuple(run.together) == job.group.seeds
 
 
 def now() -> str:

@@ -12,6 +12,7 @@ from tabulate import tabulate
 from clbench import jsonfile
 from clbench.origins import Origins
 from clbench.report.differences import flatten, shown
+from clbench.report.makers import remarks
 from clbench.results import AnyResult, PruningResult, Result, SeedRun, load
 from clbench.sweep import record as sweeps
 from clbench.sweep.record import Record
@@ -19,15 +20,17 @@ from clbench.sweep.record import Record
 UNKNOWN = "not stored"  # by a clbench that kept no origins
 
 
-def read(path: Path) -> AnyResult | Record:
+def read(path: Path, accept_modified: bool = False) -> AnyResult | Record:
     """UserError names the file, and what is wrong with it."""
     raw = jsonfile.read(path)
-    return sweeps.load(path) if isinstance(raw, dict) and raw.get("kind") == "sweep" else load(path)
+    return (
+        sweeps.load(path) if isinstance(raw, dict) and raw.get("kind") == "sweep" else load(path, accept_modified)
+    )
 
 
-def as_object(path: Path) -> dict[str, Any]:
+def as_object(path: Path, accept_modified: bool = False) -> dict[str, Any]:
     """For --json: the file's own words, of the configuration a value and its origin each."""
-    found = read(path)
+    found = read(path, accept_modified)
     config, origins = configuration(found)
     whole = {name: value for name, value in asdict(found).items() if name not in ("config", "origins")}
     values = {name: {"value": v, "origin": (origins or {}).get(name)} for name, v in flatten(config).items()}
@@ -39,8 +42,8 @@ def configuration(found: AnyResult | Record) -> tuple[dict[str, Any], Origins | 
     return config, found.origins
 
 
-def text(path: Path) -> str:
-    found = read(path)
+def text(path: Path, accept_modified: bool = False) -> str:
+    found = read(path, accept_modified)
     config, origins = configuration(found)
     own = of_sweep(found) if isinstance(found, Record) else of_result(found)
     without = (
@@ -91,8 +94,11 @@ def of_result(result: AnyResult) -> Iterator[tuple[str, Any]]:
         yield f"seed {run.seed}", of_seed(result, run)
     for file, checksum in result.data.items():
         yield f"data: {file}", checksum
-    for name, value in result.environment.items():
-        yield f"made by: {name}", shown(value)
+    for remark in remarks(result):
+        yield "remark", remark
+    for key, maker in result.makers.items():
+        for name, value in maker.items():
+            yield f"made by {key}: {name}", shown(value)
 
 
 def of_seed(result: AnyResult, run: SeedRun) -> str:

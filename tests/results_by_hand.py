@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from clbench.digests import key_of, seal
 from clbench.results import Result, Run, digest
+
+MAKER = {"clbench": "0.1.0", "commit": "ab" * 20, "torch": "2.9.0", "device": "cpu", "threads": 1, "plugins": {}}
 
 R3 = [
     [0.5, 0.5, 0.5],
@@ -26,9 +31,16 @@ def run(seed: int = 0, matrix: Sequence[Sequence[float | None]] = R3, **changes:
         "network_parameters": [100 + 10 * stage for stage in range(stages)],
         "state_parameters": [200 * stage for stage in range(stages)],
         "peak_memory_bytes": 4096,
+        "made_by": [key_of(MAKER)] * stages,
         "together": [seed],
     }
     return Run(seed=seed, **{**fields, **changes})
+
+
+def sealed_anew(path: Path) -> None:
+    """After a change by hand: its sha256 as that of what it says now."""
+    raw = json.loads(path.read_text())
+    path.write_text(json.dumps({**raw, "sha256": seal(raw)}))
 
 
 def shifted(matrix: Sequence[Sequence[float]], by: float) -> list[list[float]]:
@@ -48,7 +60,6 @@ def result(
     whole: dict[str, Any] = {
         "method": method,
         "scenario": "task",
-        "seeds": [r.seed for r in runs],
         "score": "test",
         "preset": None,
         "strategy": {},
@@ -63,7 +74,7 @@ def result(
         protocol="joint" if method == "joint" else "sequential",
         tasks=[f"task {n}" for n in range(1, tasks + 1)],
         data=data if data is not None else {"toy.bin": "ab" * 32},
-        environment={"python": "3.11"},
+        makers={key_of(MAKER): MAKER},
         runs=runs,
         status="done",
         started="2026-01-01T00:00:00Z",

@@ -72,7 +72,7 @@ def test_json_is_all_of_stdout(trained):
 def test_quiet_prints_nothing(tmp_path):
     ran = train(tmp_path, "--method", "sgd, finetuning", "--seed-list", "3,5", "--quiet")
     assert (ran.code, ran.out, ran.err) == (0, "", "")
-    assert [load(p).config["seeds"] for p in tmp_path.rglob("*.json")] == [[3, 5], [3, 5]]
+    assert [load(p).seeds for p in tmp_path.rglob("*.json")] == [[3, 5], [3, 5]]
 
 
 def test_set_reaches_every_section(tmp_path):

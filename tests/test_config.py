@@ -1,23 +1,24 @@
 """A configuration comes from five places in a fixed order; what is wrong in one is named with its place."""
 
 import contextlib
+import dataclasses
 import datetime
 from pathlib import Path
+from typing import Annotated
 
 import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clbench.config import SCENARIOS, YOUNGER, Config, methods_of, resolve, resolve_stored
+from clbench.config import SCENARIOS, Config, methods_of, resolve, resolve_stored
 from clbench.errors import UserError
 from clbench.layers import Layer, parse_sets, read_file
-from clbench.learn.trainer import Training
-from clbench.options import options_of
+from clbench.options import Absent, Natural, NonNegative
 from clbench.prune_lenet import settings as pruning
-from clbench.registry import strategies
+from clbench.registry import networks, strategies
 from clbench.results import find, load
-from clbench.streams.assemble import Common
+from clbench.strategies.base import Strategy
 
 quickly = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -100,19 +101,63 @@ def test_what_does_not_change_the_numbers_keeps_the_digest():
 
 
 def test_options_that_are_younger_than_results_leave_their_digests_alone():
-    known = {
-        "stream": options_of(Common),
-        "train": options_of(Training),
-        "strategy": {name: o for method in strategies for name, o in options_of(strategies[method]).items()},
-    }
     younger = ("stream.pad=1", "stream.first=2", "train.keep_optimizer=true", "train.iterations=3")
     config = resolve("anpyc", "split-digits", sets=(*younger, "strategy.candidates=tensor"))
-    for section, options in YOUNGER.items():
-        for name, value in options.items():
-            assert known[section][name].default == value
+    for section, options in {
+        "stream": ("pad", "first"),
+        "train": ("keep_optimizer", "iterations"),
+        "strategy": ("candidates",),
+    }.items():
+        for name in options:
             assert name not in resolve().as_dict()[section]
             assert name in config.as_dict()[section]
     assert resolve_stored(config.as_dict(), Path("x.json")) == config
+
+
+@pytest.fixture
+def older(monkeypatch):
+    """A method and a network before they got an option each, and the same with it."""
+    options = {"strategies": [("strength", Annotated[NonNegative, "of nothing"], 1.0)], "networks": []}
+    new = ("younger", Annotated[Natural, "of nothing", Absent(3)], 5)  # the default is not what was done before
+
+    def register(extra):
+        method = dataclasses.make_dataclass("Old", [*options["strategies"], *extra], bases=(Strategy,))
+        network = dataclasses.make_dataclass("Net", [("width", Natural, 2), *extra])
+        monkeypatch.setitem(strategies.entries, "older", method)
+        monkeypatch.setitem(networks.entries, "older", network)
+
+    list(strategies), list(networks)
+    register([])
+    return lambda: register([new])
+
+
+def test_a_new_option_of_a_method_or_network_orphans_no_earlier_result(older, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = resolve("older", network="older")
+    stored = before.as_dict()
+    older()
+    same = ("strategy.younger=3", "network.younger=3")
+    assert resolve("older", network="older", sets=same).path == before.path
+    assert resolve("older", network="older").path != before.path
+    again = resolve_stored(stored, Path("x.json"))
+    assert (again.strategy_options["younger"], again.network_options["younger"]) == (3, 3)
+    assert again.as_dict() == stored
+    Path("clbench.toml").write_text("[strategy.older]\nyounger = 9\n")  # of today's runs, not of the stored one
+    assert resolve("older", network="older").strategy_options["younger"] == 9
+    assert resolve_stored(stored, Path("x.json")) == again
+
+
+def test_a_study_has_younger_options_too(monkeypatch):
+    stored = pruning.resolve().as_dict()
+    del stored["train"]["momentum"]
+    monkeypatch.setattr("clbench.prune_lenet.settings.absent_of", lambda *_: {"momentum": 0.25})
+    assert pruning.resolve_stored(stored, Path("x.json")).momentum == 0.25
+
+
+def test_seeds_are_no_part_of_a_configuration_s_identity():
+    assert resolve(seeds=(0, 1)).path == resolve(seeds=(7,)).path
+    assert pruning.resolve(seeds=(0, 1)).path == pruning.resolve(seeds=(7,)).path
+    assert "seeds" not in {**resolve().as_dict(), **pruning.resolve().as_dict()}
 
 
 def test_every_committed_result_is_found_again_by_its_configuration():

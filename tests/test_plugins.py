@@ -112,7 +112,8 @@ def test_method_and_stream_of_a_plugin(plugin, stream, tmp_path):
     assert (ran.code, ran.err) == (0, "")
     found = stored(tmp_path)[0]
     assert found["status"] == "done"
-    assert found["environment"]["plugins"] == {"my_method.py": hashlib.sha256(plugin.read_bytes()).hexdigest()}
+    [maker] = found["makers"].values()
+    assert maker["plugins"] == {"my_method.py": hashlib.sha256(plugin.read_bytes()).hexdigest()}
 
 
 def test_network_of_a_plugin_keeps_its_statistics(plugin, tmp_path):

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 from command_line import clbench
+from results_by_hand import MAKER
 from results_by_hand import result as trained
 
+from clbench.digests import key_of
 from clbench.errors import UserError
 from clbench.report import report
 from clbench.report.pruning.studies import table4
@@ -34,7 +36,6 @@ def study(importance: str = "entropy", runs: list[PrunedRun] | None = None, **co
         "study": "prune-lenet",
         "dataset": "mnist",
         "limit": None,
-        "seeds": [run.seed for run in runs],
         "preset": None,
         "pruning": {
             "importance": importance,
@@ -51,7 +52,7 @@ def study(importance: str = "entropy", runs: list[PrunedRun] | None = None, **co
         layers=LAYERS,
         output_parameters=2570,
         data={"mnist": "ab" * 32},
-        environment={},
+        makers={key_of(MAKER): MAKER},
         runs=runs,
         status="done",
         started="2026-01-01T00:00:00Z",
@@ -62,7 +63,8 @@ def study(importance: str = "entropy", runs: list[PrunedRun] | None = None, **co
 def pruned(seed: int, accuracy: list[float], shift: int = 0, **changes: Any) -> PrunedRun:
     times = [1.0] * len(accuracy)
     alive = survivors(shift)[: len(accuracy)]
-    lists = {"seconds": times, "samples_per_second": times, "importance_seconds": times, "survivors": alive}
+    lists: dict[str, Any] = {"made_by": [key_of(MAKER)] * len(accuracy)}
+    lists |= {"seconds": times, "samples_per_second": times, "importance_seconds": times, "survivors": alive}
     return PrunedRun(seed, **{"status": "done", "accuracy": accuracy, "together": [seed], **lists, **changes})
 
 

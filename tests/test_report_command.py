@@ -7,7 +7,7 @@ import pytest
 import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from results_by_hand import result
+from results_by_hand import result, run
 from typer.testing import CliRunner
 
 from clbench import runner
@@ -15,7 +15,7 @@ from clbench.cli import app
 from clbench.config import Config, resolve
 from clbench.prune_lenet import settings as study
 from clbench.report.command import as_yaml, words
-from clbench.results import PruningResult, Result, find, load
+from clbench.results import PrunedRun, PruningResult, Result, find, load
 from clbench.results import digest as digest_of
 
 ROOT = Path(__file__).parent.parent
@@ -45,7 +45,7 @@ def again(one: Result) -> Config:
 
 
 def stored(config: Config) -> Result:
-    return result(**config.as_dict())
+    return result(runs=[run(seed) for seed in config.seeds], **config.as_dict())
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_a_study_of_a_preset_and_of_odd_seeds():
 
 def pruned(asked: study.Settings) -> PruningResult:
     whole = asked.as_dict()
-    common = {"data": {}, "environment": {}, "runs": []}
+    common = {"data": {}, "runs": [PrunedRun(seed) for seed in asked.seeds]}
     return PruningResult(digest=digest_of(whole), config=whole, layers={}, output_parameters=1, **common)
 
 
@@ -106,10 +106,10 @@ def test_a_shell_reads_the_command_and_the_command_line_takes_it(monkeypatch):
 
 def test_plugins_are_named():
     one = result("my-l2")
-    one.environment = {"plugins": {"my_method.py": "ab"}}
-    assert words(one)[-2:] == ["--plugin", "my_method.py"]
-    one.environment = {"plugins": "nonsense"}
     assert "--plugin" not in words(one)
+    one.makers = {"1": {"plugins": {"my_method.py": "ab"}}, "2": {"plugins": {"my_method.py": "ab"}}, "3": {}}
+    assert words(one)[-2:] == ["--plugin", "my_method.py"]
+    assert words(one).count("--plugin") == 1
 
 
 def test_no_command_where_pasting_it_could_do_harm():

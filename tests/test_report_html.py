@@ -13,6 +13,7 @@ from results_by_hand import JOINT3, R3, result, run, shifted
 from test_pruning_report import study
 
 from benchmarks import chromium
+from clbench.digests import key_of
 from clbench.report import report
 from clbench.report.html import charts
 from clbench.results import save
@@ -65,7 +66,9 @@ def evil():
     runs = [run(0), run(1, R3[:2], status="failed", reason=EVIL)]
     stream = {"name": EVIL, "tasks": 3, "seed": 0}
     one = result(EVIL, runs=runs, stream=stream, strategy={EVIL: EVIL}, preset=EVIL, data={EVIL: EVIL})
-    one.environment, one.tasks, one.reason = {EVIL: EVIL}, [EVIL] * 3, EVIL
+    maker = {EVIL: EVIL, "plugins": {EVIL: EVIL}}
+    one.makers |= {key_of(maker): maker}
+    one.tasks, one.reason = [EVIL] * 3, EVIL
     return one
 
 

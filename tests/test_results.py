@@ -6,6 +6,7 @@ import json
 import os
 import random
 from importlib.resources import files
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -13,9 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from results_by_hand import JOINT3, R3, result, run
 
-from clbench import results
+from clbench.digests import key_of
 from clbench.errors import UserError
+from clbench.report import report
 from clbench.results import Result, Run, digest, find, load, save
+from clbench.scores import ACCURACY, Score
 
 share = st.one_of(st.none(), st.floats(0, 1))
 plain = st.one_of(
@@ -36,8 +39,11 @@ def any_result(draw):
         status = draw(st.sampled_from(["running", "diverged", "failed"]))
         runs.append(run(seed, rows, status=status, samples_per_second=[1.5] * stages, reason=draw(st.text())))
     whole = result(runs=[run(seed) for seed in seeds], strategy=draw(options))
+    maker = {**draw(options), "threads": 2, "plugins": {}}
+    makers = {**whole.makers, key_of(maker): maker}
+    modified = draw(st.booleans())
     return dataclasses.replace(
-        whole, runs=runs, tasks=[draw(st.text()) for _ in range(tasks)], environment=draw(options)
+        whole, runs=runs, tasks=[draw(st.text()) for _ in range(tasks)], makers=makers, modified=modified
     )
 
 
@@ -90,8 +96,14 @@ def drop(name):
 
 
 DAMAGE = [
-    (put("runs.0.matrix.2.1", 1.7), r"runs\[0\]\.matrix\[2\]\[1\]: 1\.7 is greater than the maximum of 1"),
-    (put("runs.0.matrix.2.1", -0.1), r"runs\[0\]\.matrix\[2\]\[1\]: -0\.1 is less than the minimum of 0"),
+    (
+        put("runs.0.matrix.2.1", 1.7),
+        r"runs\[0\]\.matrix\[2\]\[1\]: 1\.7 is greater than the maximum of 1, that",
+    ),
+    (
+        put("runs.0.matrix.2.1", -0.1),
+        r"runs\[0\]\.matrix\[2\]\[1\]: -0\.1 is less than the minimum of 0, that",
+    ),
     (put("runs.0.matrix.2.1", "high"), r"runs\[0\]\.matrix\[2\]\[1\]: 'high' is not of type"),
     (put("runs.0.matrix.2.1", None), r"runs\[0\]\.matrix\[2\]\[1\]: null in a finished run"),
     (put("runs.0.matrix.2", [0.1]), r"runs\[0\]\.matrix\[2\]: 1 entries for 3 tasks"),
@@ -104,7 +116,16 @@ DAMAGE = [
     ),
     (put("runs.0.status", "asleep"), r"runs\[0\]\.status: 'asleep' is not one of"),
     (put("runs.0.seed", 1), r"runs: a seed occurs twice: \[1, 1\]"),
-    (put("runs.0.seed", 7), r"config\.seeds: \[0, 1\] are not those of the runs, \[7, 1\]"),
+    (put("runs.0.seed", 7), r"runs\[0\]\.together: seed 0 is not in the file"),
+    (put("config.seeds", [0, 1]), r"config\.seeds: \[0, 1\] are not those of the runs, \[0, 1\]"),
+    (put("score.low", 0.45), r"runs\[0\]\.matrix\[1\]\[1\]: 0\.4 is less than the minimum of 0\.45"),
+    (put("score.better", "older"), r"score\.better: 'older' is not one of"),
+    (put("runs.0.made_by.0", "abcdef01"), r"runs\[0\]\.made_by: 'abcdef01' is none of the makers"),
+    (put("runs.0.made_by", []), r"runs\[0\]\.made_by: 0 entries, but the matrix has 4 stages"),
+    (put("makers.abcdef01", {}), r"makers\.abcdef01: is not the key of what it says"),
+    (put("sha256", "ab" * 32), r"sha256: its contents do not agree with it"),
+    (put("runs.0.matrix.2.1", 0.81), r"sha256: its contents do not agree with it.*--accept-modified"),
+    (put("runs.0.seconds.1", 0.1), r"sha256: its contents do not agree with it"),
     (put("runs.0.extra", 7), r"runs\[0\]: Additional properties are not allowed \('extra'"),
     (put("runs", []), r"runs: \[\] should be non-empty"),
     (put("config.scenario", "easy"), r"config\.scenario: 'easy' is not one of \['task', 'domain', 'class'\]"),
@@ -116,9 +137,9 @@ DAMAGE = [
     (put("kind", "speed"), r"kind: 'speed' is none of train"),
     (put("kind", ["train"]), r"kind: \['train'\] is none of train"),
     (drop("kind"), r"kind: None is none of train"),
-    (put("schema_version", 2), r"schema_version: 2 was written by a newer clbench"),
+    (put("schema_version", 3), r"schema_version: 3 was written by a newer clbench"),
     (put("schema_version", 0), r"schema_version: 0 is not one that clbench ever wrote"),
-    (put("schema_version", "1"), r"schema_version: 1 was expected"),
+    (put("schema_version", "2"), r"schema_version: 2 was expected"),
 ]
 
 
@@ -162,15 +183,82 @@ def test_a_folder_a_missing_file_and_bytes_are_no_results(tmp_path):
             load(path)
 
 
-def test_an_older_file_is_upgraded_step_by_step(tmp_path, monkeypatch):
-    renamed = {-1: lambda raw: {"runs": raw.pop("seeds"), **raw}, 0: lambda raw: raw}
-    monkeypatch.setattr(results, "UPGRADES", renamed)
+KEPT = Path(__file__).parent / "schema-1"  # files as clbench wrote them once, which are read for ever
+
+
+def test_a_training_of_schema_1_is_read_as_accuracy_of_one_maker():
+    found = load(KEPT / "train.json")
+    raw = json.loads((KEPT / "train.json").read_text())
+    assert (found.score, found.schema_version, found.modified) == (ACCURACY, 2, False)
+    assert [run.matrix for run in found.runs] == [run["matrix"] for run in raw["runs"]]
+    assert found.seeds == raw["config"]["seeds"] == [0, 1, 2]
+    assert found.config == {name: value for name, value in raw["config"].items() if name != "seeds"}
+    assert found.digest == digest(found.config) != raw["digest"]
+    [(key, maker)] = found.makers.items()
+    assert maker == raw["environment"]
+    assert all(run.made_by == [key] * len(run.matrix) for run in found.runs)
+    assert {run.peak_memory_bytes for run in found.runs} == {None}  # it was not the run's own
+
+
+def test_a_pruning_study_of_schema_1_is_read():
+    found = load(KEPT / "pruning.json")
+    raw = json.loads((KEPT / "pruning.json").read_text())
+    assert [run.accuracy for run in found.runs] == [run["accuracy"] for run in raw["runs"]]
+    assert (found.seeds, "seeds" in found.config) == (raw["config"]["seeds"], False)
+    assert all(len(run.made_by) == len(run.accuracy) for run in found.runs)
+
+
+@pytest.mark.parametrize("name", ["train", "pruning"])
+def test_a_file_of_schema_1_is_written_in_todays(name, tmp_path):
+    found = load(KEPT / f"{name}.json")
+    save(found, tmp_path / "x.json")
+    assert load(tmp_path / "x.json") == found
+    assert json.loads((tmp_path / "x.json").read_text())["schema_version"] == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (put("runs.0.matrix.1.1", 1.5), r"runs\[0\]\.matrix\[1\]\[1\]: 1\.5 is greater"),
+        (put("config.seeds", [0, 1, 3]), r"config\.seeds: \[0, 1, 3\] are not those of the runs, \[0, 1, 2\]"),
+        (put("config.train.lr", 0.2), r"digest: '[0-9a-f]{12}' is not that of the config"),
+        (put("environment.threads", 0), r"environment\.threads: 0 is less"),
+        (drop("environment"), "'environment' is a required property"),
+        (put("environment.plugins", "none"), None),
+    ],
+)
+def test_a_file_of_schema_1_is_held_to_its_own_schema(change, message, tmp_path):
+    raw = json.loads((KEPT / "train.json").read_text())
+    change(raw)
+    if message and message.startswith("digest") is False and "config" in message:
+        raw["digest"] = digest(raw["config"])
+    (tmp_path / "x.json").write_text(json.dumps(raw))
+    if message is None:
+        assert load(tmp_path / "x.json").makers
+        return
+    with pytest.raises(UserError, match=message):
+        load(tmp_path / "x.json")
+
+
+def test_a_result_changed_by_hand_is_read_if_accepted_and_stays_marked(tmp_path):
     path = tmp_path / "x.json"
     save(result(), path)
-    raw = json.loads(path.read_text())
-    raw["schema_version"], raw["seeds"] = -1, raw.pop("runs")
-    path.write_text(json.dumps(raw))
-    assert load(path) == result()
+    path.write_text(path.read_text().replace("0.95", "0.96"))
+    with pytest.raises(UserError, match="--accept-modified"):
+        load(path)
+    found = load(path, accept_modified=True)
+    assert (found.modified, found.runs[0].matrix[3][2]) == (True, 0.96)
+    save(found, path)
+    assert load(path).modified
+    assert "changed outside clbench" in report([path])
+
+
+def test_a_score_comes_back_and_bounds_its_matrix(tmp_path):
+    error = Score("FID", "FID", "lower", low=0.0)
+    save(dataclasses.replace(result(), score=error, runs=[run(0, [[300.0, 250.5, 1e4]] * 4)]), tmp_path / "a.json")
+    assert load(tmp_path / "a.json").score == error
+    words = load(tmp_path / "a.json").news(load(tmp_path / "a.json").runs)
+    assert words == "FID 3516.83 after task 3"
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace"])
@@ -231,9 +319,9 @@ def test_find_takes_files_as_given_and_results_from_folders(tmp_path):
 
 def test_the_published_schema_names_the_fields_of_the_records():
     schema = json.loads((files("clbench") / "schema" / "result.json").read_text("utf-8"))
-    younger = {"search", "chosen", "pruned"}  # not in files that an older clbench wrote
-    for record, described in ((Result, schema), (Run, schema["$defs"]["run"])):
+    for record, described in ((Result, schema), (Run, schema["$defs"]["run"]), (Score, schema["$defs"]["score"])):
         names = {field.name for field in dataclasses.fields(record)}
+        names |= {"sha256"} if record is Result else set()
         assert names == set(described["properties"])
-        assert names - younger == set(described["required"])
+        assert names == set(described["required"])
     jsonschema.Draft202012Validator.check_schema(schema)

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import pytest
 from command_line import TINY, clbench, plugins_forgotten, process, train
+from results_by_hand import sealed_anew
 from test_plugins import PLUGIN
 
 from clbench.config import resolve
@@ -145,6 +146,7 @@ def test_changed_data_does_not_go_on(tmp_path):
         run(small(), tmp_path, watch=Interrupting(1))
     path = tmp_path / small().path
     path.write_text(path.read_text().replace("09f66e6d", "00000000"))
+    sealed_anew(path)
     with pytest.raises(UserError, match="other data"):
         run(small(), tmp_path)
 
@@ -185,7 +187,10 @@ def test_a_failure_is_recorded_with_its_reason_retried_and_the_others_go_on(plug
         for name in ("backwards", "odd-even"):
             del streams.entries[name]
         del networks.entries["conv"]
-        ran = train(tmp_path, *words)
+        refused = train(tmp_path, *words).line
+        assert "was made with other code than that of my_method.py (sha256 " in refused
+        assert refused.endswith("--force runs it afresh")
+        ran = train(tmp_path, *words, "--force")
     assert ran.code == 0, ran
 
 

@@ -220,7 +220,7 @@ def test_trials_are_ordinary_results_and_the_winner_is_tested_once():
     winner = results.load(done.winner)
     assert winner.config["strategy"]["lam"] == record.best.values["strategy.lam"]
     assert (winner.config["score"], winner.config["stream"]["validation"]) == ("test", 0.0)
-    assert winner.config["seeds"] == [1, 2]  # fresh: the trials had seed 0
+    assert winner.seeds == [1, 2]  # fresh: the trials had seed 0
     assert winner.search["trials"] == {"done": 2}
     assert winner.search["validation_ACC"] == record.best.score
     assert records.load(done.path) == record
@@ -397,7 +397,7 @@ def test_write_defaults_keeps_comments_and_other_values():
     [trained] = [
         r
         for p in results.find([Path("runs")])
-        if (r := results.load(p)).config["score"] == "test" and r.config["seeds"] == [0]
+        if (r := results.load(p)).config["score"] == "test" and r.seeds == [0]
     ]
     assert trained.config["strategy"]["lam"] == 3
 

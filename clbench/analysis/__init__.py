@@ -47,6 +47,7 @@ def analyze(
     stage: int | None = None,
     frechet: str = "units",
     weights: str = "mean",
+    accept_modified: bool = False,
 ) -> str:
     """The analyses of the results in files and folders, as text in one of FORMATS; pictures into `plots`.
 
@@ -58,7 +59,7 @@ def analyze(
     for name in what or ():
         if name not in ANALYSES:
             raise UserError(f"no analysis called {name!r}; there are {', '.join(ANALYSES)}")
-    loaded = read(paths)
+    loaded = read(paths, accept_modified)
     makers: dict[str, Callable[[], Analysis]] = {
         "importance": lambda: importance_distribution(loaded, stage),
         "parameters": lambda: parameter_space(loaded, stage, frechet, weights),

@@ -57,9 +57,9 @@ class Analysis:
         )
 
 
-def read(paths: Sequence[Path]) -> Loaded:
+def read(paths: Sequence[Path], accept_modified: bool = False) -> Loaded:
     """The results of `clbench train` in files and folders; UserError if there are none or one is damaged."""
-    loaded = [(path, load(path)) for path in find(list(paths))]
+    loaded = [(path, load(path, accept_modified)) for path in find(list(paths))]
     trained = [(path, result) for path, result in loaded if result.kind == "train"]
     if not trained:
         raise UserError(f"no results in {', '.join(map(str, paths))}; `clbench train` writes them")

@@ -29,6 +29,12 @@ Plugins = Annotated[
 AllowModified = Annotated[
     bool, typer.Option("--allow-modified-data", help="Accept data files whose checksum is not the known one.")
 ]
+AcceptModified = Annotated[
+    bool,
+    typer.Option(
+        "--accept-modified", help="Read results changed outside clbench (another sha256); their tables say so."
+    ),
+]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 Seeds = Annotated[
     int | None, typer.Option("--seeds", min=1, help="N: seeds 0 to N-1.  [default: 1]", show_default=False)
@@ -81,6 +87,7 @@ def machine_of(
     modified: bool,
     plugin: list[Path] | None,
     keep: str = "last",
+    accept_modified: bool = False,
 ):
     """A Machine; plugins are loaded at once, so that their names are known."""
     from clbench.groups import Machine
@@ -94,7 +101,7 @@ def machine_of(
     plugins = tuple(plugin or ())
     for path in plugins:
         load_plugin(path)
-    return Machine(device, threads, root, modified, plugins, keep)  # type: ignore[arg-type]
+    return Machine(device, threads, root, modified, accept_modified, plugins, keep)  # type: ignore[arg-type]
 
 
 def each_of(given: list[str] | None, flag: str) -> list[str] | None:
@@ -148,16 +155,27 @@ def show_planned(experiments: Sequence[Any], out: Path, machine: Any, force: boo
     typer.echo(json.dumps([one.as_object() for one in found], indent=1) if as_json else text(found))
 
 
-def show_trained(paths: list[Path], as_json: bool, exported: Sequence[Any] = ()) -> None:
-    from clbench.report import report
+def fail_where_all_diverged(done: Sequence[tuple[Path, Any]]) -> None:
+    """Exit code 1, and a line on each: for scripts, a run without a number is not one that went well."""
+    lost = [(path, result) for path, result in done if result.status == "diverged"]
+    for path, result in lost:
+        typer.echo(f"clbench: {path}: every seed diverged: {result.reason}", err=True)
+    if lost:
+        raise typer.Exit(1)
 
+
+def show_trained(done: Sequence[tuple[Path, Any]], as_json: bool, exported: Sequence[Any] = ()) -> None:
+    """A table of the results, of the seeds that were asked for."""
+    from clbench.report import findings, written
+
+    found = findings(done)
     if as_json:
-        rows = json.loads(report(paths, "json"))
-        files = {"files": [str(p) for p in paths], "rows": rows}
+        rows = json.loads(written(found, "json"))
+        files = {"files": [str(path) for path, _ in done], "rows": rows}
         files |= {"exported": [vars(one) for one in exported]} if exported else {}
         typer.echo(json.dumps(files, indent=1))
     else:
-        typer.echo(report(paths, "md"))
-        typer.echo("\n".join(f"results: {path}" for path in paths))
+        typer.echo(written(found, "md"))
+        typer.echo("\n".join(f"results: {path}" for path, _ in done))
         for one in exported:
             typer.echo(f"exported: {one.file}: {one}")

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from clbench.cli.options import (
+    AcceptModified,
     AllowModified,
     AsJson,
     Checkpoints,
@@ -23,6 +24,7 @@ from clbench.cli.options import (
     Seeds,
     Threads,
     each_of,
+    fail_where_all_diverged,
     machine_of,
     seeds_of,
     show_planned,
@@ -90,12 +92,13 @@ def prune_lenet(
     device: Device = "auto",
     data_root: DataRoot = None,
     allow_modified_data: AllowModified = False,
+    accept_modified: AcceptModified = False,
     dry_run: DryRun = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Train LeNet, then prune and retrain it in rounds (paper, table IV); one result file a measure."""
-    machine = machine_of(device, threads, data_root, allow_modified_data, None, checkpoints)
+    machine = machine_of(device, threads, data_root, allow_modified_data, None, checkpoints, accept_modified)
     from clbench import prune_lenet as study
 
     asked: dict[str, Any] = {
@@ -122,4 +125,5 @@ def prune_lenet(
     with watching(quiet or as_json) as watch:
         done, exported = study.run(settings, out, machine, workers, not resume, watch, export)
     if not quiet:
-        show_trained([path for path, _ in done], as_json, exported)
+        show_trained(done, as_json, exported)
+    fail_where_all_diverged(done)

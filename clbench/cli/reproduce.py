@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from clbench.cli.options import (
+    AcceptModified,
     AllowModified,
     DataRoot,
     Device,
@@ -20,6 +21,7 @@ from clbench.cli.options import (
     Seeds,
     Threads,
     Workers,
+    fail_where_all_diverged,
     machine_of,
     put,
     sets_of,
@@ -69,6 +71,7 @@ def reproduce(
     device: Device = "auto",
     data_root: DataRoot = None,
     allow_modified_data: AllowModified = False,
+    accept_modified: AcceptModified = False,
     quiet: Quiet = False,
 ) -> None:
     """The paper's tables and figures: run what is missing, then set it beside what the paper prints."""
@@ -76,7 +79,7 @@ def reproduce(
 
     if preset not in (None, "quick", "paper"):
         raise UserError(f"--preset {preset!r}: {did_you_mean(str(preset), ('quick', 'paper'))}")
-    machine = machine_of(device, threads, data_root, allow_modified_data, None)
+    machine = machine_of(device, threads, data_root, allow_modified_data, None, accept_modified=accept_modified)
     from clbench.atomic import make_ready
     from clbench.cluster import spreading
     from clbench.layers import parse_sets
@@ -111,3 +114,4 @@ def reproduce(
     words = text(found, format_, output and output.parent)
     if output is not None or not quiet:
         put(words, output)
+    fail_where_all_diverged([result for one in found for result in one.made])

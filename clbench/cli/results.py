@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from clbench.cli.options import (
+    AcceptModified,
     AllowModified,
     AsJson,
     DataRoot,
@@ -31,14 +32,19 @@ def evaluate(
     device: Device = "auto",
     data_root: DataRoot = None,
     allow_modified_data: AllowModified = False,
+    accept_modified: AcceptModified = False,
+    accept_other_code: Annotated[
+        bool,
+        typer.Option("--accept-other-code", help="Score with a plugin that is not the one the run was made with."),
+    ] = False,
     plugin: Plugins = None,
     as_json: AsJson = False,
 ) -> None:
     """Score saved checkpoints again and compare with the stored matrix; exit code 1 if they differ."""
-    machine = machine_of(device, 1, data_root, allow_modified_data, plugin)
+    machine = machine_of(device, 1, data_root, allow_modified_data, plugin, accept_modified=accept_modified)
     from clbench.evaluation import compared, differences, table
 
-    rows = list(compared(files, stage, machine))
+    rows = list(compared(files, stage, machine, accept_other_code))
     typer.echo(json.dumps(rows, indent=1) if as_json else table(rows))
     if differences(rows):
         raise typer.Exit(1)
@@ -74,15 +80,14 @@ def report(
         bool,
         typer.Option("--stats", help="Intervals, paired tests, ranks over streams; of ACC, or of --metrics."),
     ] = False,
+    accept_modified: AcceptModified = False,
     output: Output = None,
 ) -> None:
     """Tables and plots from result files."""
     from clbench.report import report as make
 
-    put(
-        make(files or [Path("runs")], format_, each_of(metrics, "--metrics"), plots, kind, reference or (), stats),
-        output,
-    )
+    whole = (plots, kind, reference or (), stats, accept_modified)
+    put(make(files or [Path("runs")], format_, each_of(metrics, "--metrics"), *whole), output)
 
 
 def analyze(
@@ -113,8 +118,9 @@ def analyze(
     ] = "mean",
     format_: Annotated[str, typer.Option("--format", help="md, csv, json or latex.")] = "md",
     plots: Plots = None,
+    accept_modified: AcceptModified = False,
 ) -> None:
     """Importance, parameter change and growth, ablations (paper, figures 7 to 10) from runs."""
     from clbench.analysis import analyze as make
 
-    typer.echo(make(files, each_of(what, "--what"), format_, plots, stage, frechet, weights))
+    typer.echo(make(files, each_of(what, "--what"), format_, plots, stage, frechet, weights, accept_modified))

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from clbench.cli.options import (
+    AcceptModified,
     AllowModified,
     AsJson,
     DataRoot,
@@ -19,6 +20,7 @@ from clbench.cli.options import (
     Ray,
     Resume,
     Threads,
+    fail_where_all_diverged,
     machine_of,
     sets_of,
     show_trained,
@@ -112,6 +114,7 @@ def sweep(
     device: Device = "auto",
     data_root: DataRoot = None,
     allow_modified_data: AllowModified = False,
+    accept_modified: AcceptModified = False,
     plugin: Plugins = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -122,7 +125,7 @@ def sweep(
         return show_sweep(words, as_json)
     if len(words) > 1:
         raise UserError(f"sweep {' '.join(words)}: expected one file, or status RECORD, or best RECORD")
-    machine = machine_of(device, threads, data_root, allow_modified_data, plugin)
+    machine = machine_of(device, threads, data_root, allow_modified_data, plugin, accept_modified=accept_modified)
     from clbench.sweep.command import Where, run
     from clbench.sweep.plan import Asked, planned
 
@@ -148,8 +151,9 @@ def sweep(
     elif not quiet:
         from clbench.sweep.words import best
 
-        show_trained([done.winner], False)
+        show_trained([(done.winner, done.result)], False)
         typer.echo("\n".join([best(done.record), f"record: {done.path}", *notes]))
+    fail_where_all_diverged([(done.winner, done.result)])
 
 
 def show_sweep(words: list[str], as_json: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from clbench.cli.options import (
+    AcceptModified,
     AllowModified,
     AsJson,
     Checkpoints,
@@ -24,6 +25,7 @@ from clbench.cli.options import (
     Threads,
     Workers,
     each_of,
+    fail_where_all_diverged,
     machine_of,
     seeds_of,
     sets_of,
@@ -76,13 +78,14 @@ def train(
     device: Device = "auto",
     data_root: DataRoot = None,
     allow_modified_data: AllowModified = False,
+    accept_modified: AcceptModified = False,
     plugin: Plugins = None,
     dry_run: DryRun = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Train methods over a stream of tasks; one result file each, resumed if interrupted."""
-    machine = machine_of(device, threads, data_root, allow_modified_data, plugin, checkpoints)
+    machine = machine_of(device, threads, data_root, allow_modified_data, plugin, checkpoints, accept_modified)
     from clbench import config as configuration
     from clbench.layers import read_file
     from clbench.runner import run_all
@@ -106,4 +109,5 @@ def train(
     with watching(quiet or as_json) as watch:
         done = run_all(configs, out, machine, workers=workers, force=not resume, watch=watch)
     if not quiet:
-        show_trained([path for path, _ in done], as_json)
+        show_trained(done, as_json)
+    fail_where_all_diverged(done)

@@ -19,7 +19,7 @@ from clbench.learn.optimizers import KeptOptimizer, NewOptimizer
 from clbench.learn.params import Params, generator
 from clbench.learn.task import Batch, Split, Stream, Task
 from clbench.models.base import Model, Player
-from clbench.options import Count, Fraction, Natural, NonNegative, Positive, did_you_mean
+from clbench.options import Absent, Count, Fraction, Natural, NonNegative, Positive, did_you_mean
 from clbench.strategies.base import Strategy
 
 SCORED_AT_ONCE = 2000  # images a forward pass in evaluation, at most
@@ -46,10 +46,12 @@ class Training:
     lr_gamma: Annotated[Positive, "what the rate is multiplied by then"] = 0.1
     patience: Annotated[Natural, "stop after so many epochs without improvement (0: never)"] = 0
     stop_on: Annotated[Literal["train", "validation"], "the loss that patience watches"] = "train"
-    keep_optimizer: Annotated[bool, "carry the optimiser's state from fit to fit instead of starting it anew"] = (
-        False
-    )
-    iterations: Annotated[Natural, "steps a task instead of epochs (0: epochs); joint: times the tasks"] = 0
+    keep_optimizer: Annotated[
+        bool, "carry the optimiser's state from fit to fit instead of starting it anew", Absent(False)
+    ] = False
+    iterations: Annotated[
+        Natural, "steps a task instead of epochs (0: epochs); joint: times the tasks", Absent(0)
+    ] = 0
 
     def lengths(
         self, images: int, epochs: int | None = None, tasks: int = 1, joined: bool = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
@@ -11,13 +10,23 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field
 
 from clbench import origins
-from clbench.config import plain, seeds_of
+from clbench.config import plain
 from clbench.defaults import study_layers
 from clbench.errors import UserError
 from clbench.layers import Layer
 from clbench.learn.trainer import Training
-from clbench.options import Count, Fraction, Natural, Positive, convert, did_you_mean, options_of
-from clbench.results import digest
+from clbench.options import (
+    Count,
+    Fraction,
+    Natural,
+    Positive,
+    absent_of,
+    convert,
+    did_you_mean,
+    options_of,
+    without_absent,
+)
+from clbench.results import digest, place_of
 from clbench.streams.find import NAMES
 
 STUDY = "prune-lenet"
@@ -44,7 +53,7 @@ class Settings:
     delta: Annotated[Literal["keep", "remove"], "δW = W or -W in equation 7"] = "keep"
     importance_batch: Annotated[Count, "images whose entropy (or loss) is summed before the gradient"] = 100
     limit: Annotated[Count | None, "training images at most (none: all)"] = None
-    seeds: tuple[int, ...] = (0,)
+    seeds: tuple[int, ...] = field(default=(0,), compare=False)  # that are asked for; no part of its identity
     preset: str | None = None
     origins: origins.Origins = field(default_factory=dict, compare=False, repr=False)  # of each of `values`
 
@@ -53,9 +62,10 @@ class Settings:
         return {named(f.name): plain(getattr(self, f.name)) for f in fields(self) if f.name != "origins"}
 
     def as_dict(self) -> dict[str, Any]:
-        values = {name: value for name, value in asdict(self).items() if name != "origins"}
-        train = {name: values.pop(name) for name in TRAIN}
-        whole = {name: values.pop(name) for name in WHOLE}
+        values = without_absent(asdict(self), Settings)
+        del values["origins"], values["seeds"]
+        train = {name: values.pop(name) for name in TRAIN if name in values}
+        whole = {name: values.pop(name) for name in WHOLE if name in values}
         return plain({"study": STUDY, **whole, "pruning": values, "train": train})
 
     @cached_property
@@ -69,8 +79,7 @@ class Settings:
     @property
     def path(self) -> Path:
         """Where the result lies below the output folder."""
-        name = re.sub(r"[^A-Za-z0-9.-]+", "_", self.dataset)[-100:]  # the digest tells namesakes apart
-        return Path(f"{STUDY}-{name}") / f"{self.importance}-{self.digest}.json"
+        return place_of(self.dataset, self.importance, self.digest, STUDY)
 
     @property
     def training(self) -> Training:
@@ -120,9 +129,9 @@ def resolve(preset: str | None = None, seeds: tuple[int, ...] | None = None, **f
 def resolve_stored(config: dict[str, Any], path: Path) -> Settings:
     """The Settings of a result file."""
     flat = {**config, **config["pruning"], **config["train"]}
-    known = {field.name for field in fields(Settings)}
-    values = {name: value for name, value in flat.items() if name in OPTIONS}
+    known = {option.name for option in fields(Settings)}
+    values = {**absent_of(Settings), **{name: value for name, value in flat.items() if name in OPTIONS}}
     if unknown := sorted(flat.keys() - known - {"study", "pruning", "train"}):
         raise UserError(f"{path}: config.{unknown[0]} is not an option of this clbench")
     checked = {n: convert(value, OPTIONS[n].annotation, f"{path}: config.{n}") for n, value in values.items()}
-    return Settings(**checked, seeds=seeds_of(Layer(str(path), config)), preset=config.get("preset"))
+    return Settings(**checked, preset=config.get("preset"))

@@ -147,7 +147,7 @@ def export_one(settings: Settings, path: Path, result: PruningResult, run: Prune
         "stage": len(run.accuracy) - 1,
         "accuracy": run.accuracy[-1],
         "data": result.data,
-        "threads": result.environment.get("threads", 1),
+        "threads": result.makers[run.made_by[-1]].get("threads", 1),
     }
     size, dense = write(target, params, alive, record), len(to_bytes(params))
     left, whole = sum(int(a.sum()) for a in alive.values()), sum(a.size for a in alive.values())

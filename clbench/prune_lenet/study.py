@@ -125,7 +125,7 @@ class Study(SeedGroup):
                 return False
             forget_temporaries(path.parent, path.name)
             self.fitted(trainer, 0, runs, self.config.epochs, time.perf_counter(), 0.0)
-            record = {**belongs, "runs": [asdict(run) for run in runs]}
+            record = {**belongs, "runs": [asdict(run) for run in runs], "makers": self.makers}
             checkpoint.write(path, checkpoint.collect(trainer), record)
             return True
 
@@ -135,6 +135,7 @@ class Study(SeedGroup):
         if {name: found.record.get(name) for name in belongs} != belongs:
             return False
         checkpoint.restore(trainer, found, path)
+        self.makers |= found.record["makers"]
         for run, earlier in zip(runs, found.record["runs"], strict=True):
             vars(run).update(earlier)
         return True
@@ -245,9 +246,12 @@ class PruneLenet:
             layers={called: model.params[name][0].numel() for name, called in layer_names(model).items()},
             output_parameters=sum(p[0].numel() for p in heads.values()),
             data=stream.checksums,
-            environment={},
             runs=[],
         )
+
+    @property
+    def plugins(self) -> dict[str, str]:
+        return {}
 
     def group(self, seeds: tuple[int, ...], folder: Path, digest: str) -> Study:
         return Study(self.config, seeds, folder, digest)

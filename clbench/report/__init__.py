@@ -6,10 +6,10 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import UserError
-from ..results import KINDS, PruningResult, Result, find, load
+from ..results import KINDS, find, load
 from . import csv, json, latex, markdown, pruning
 from .cells import columns
 from .rows import tables
@@ -18,7 +18,7 @@ from .table import Row, Table
 if TYPE_CHECKING:
     from .ranking import Ranking
 
-__all__ = ["FORMATS", "Findings", "Row", "Table", "read", "report"]
+__all__ = ["FORMATS", "Findings", "Row", "Table", "findings", "read", "report", "written"]
 
 FORMATS = ("md", "csv", "latex", "latex-tables", "json", "html")
 log = logging.getLogger(__name__)
@@ -44,13 +44,15 @@ def report(
     kind: str | None = None,
     references: Sequence[str] = (),
     stats: bool = False,
+    accept_modified: bool = False,
 ) -> str:
     """The results in the files and folders given, as text in one of FORMATS, with the metrics as columns.
 
     With `plots`, pictures go into that folder; markdown ends with their list, and each is logged. `kind`: train or
     pruning, to report on the results of that kind alone. `references`: files of printed numbers to set beside
     the results, `paper` for the packaged one. `stats`: intervals, paired tests and ranks of the metrics chosen,
-    of the mean (ACC) where none is; both in any format but csv.
+    of the mean (ACC) where none is; both in any format but csv. `accept_modified`: read files that do not agree
+    with their sha256, and mark their tables.
     UserError: no such format, kind or metric, no result found, a damaged result or reference, a folder not
     writable.
     """
@@ -60,7 +62,7 @@ def report(
         raise UserError(
             "csv has a line a configuration and no place for --reference or --stats; use --format json"
         )
-    found = read(paths, metrics, kind)
+    found = read(paths, metrics, kind, accept_modified)
     if (references or stats) and not found.tables:
         raise UserError("--reference and --stats are about trainings, and here are pruning studies alone")
     if references:
@@ -126,23 +128,24 @@ def drawn(found: Findings, folder: Path) -> list[Path]:
     return [*pictures, *(of_studies.draw(found.studies, folder) if found.studies else [])]
 
 
-def read(paths: list[Path], metrics: list[str] | None = None, kind: str | None = None) -> Findings:
+def read(
+    paths: list[Path], metrics: list[str] | None = None, kind: str | None = None, accept_modified: bool = False
+) -> Findings:
     """What is behind a report. Metrics: names of `clbench.metrics.METRICS`, of scores' means, and of costs."""
     if kind is not None and kind not in KINDS:
         raise UserError(f"no kind of result called {kind!r}; there are {', '.join(KINDS)}")
-    loaded = [(file, load(file)) for file in find(paths)]
+    loaded = [(file, load(file, accept_modified)) for file in find(paths)]
     loaded = [(file, result) for file, result in loaded if kind in (None, result.kind)]
     if not loaded:
         which = f"no results of the kind {kind}" if kind else "no results"
         raise UserError(f"{which} in {', '.join(map(str, paths)) or 'no paths'}; `clbench train` writes them")
+    return findings(loaded, metrics)
+
+
+def findings(loaded: Sequence[tuple[Path, Any]], metrics: list[str] | None = None) -> Findings:
+    """The same of results in memory, of any kind."""
     studies = [(file, result) for file, result in loaded if result.kind == "pruning"]
     trained = [(file, result) for file, result in loaded if result.kind == "train"]
     if not trained:
         columns(metrics)  # a name that is unknown is an error all the same
-    return findings(trained, studies, metrics)
-
-
-def findings(
-    trained: list[tuple[Path, Result]], studies: list[tuple[Path, PruningResult]], metrics: list[str] | None = None
-) -> Findings:
     return Findings(tables(trained, metrics) if trained else [], pruning.comparisons(studies) if studies else [])

@@ -17,29 +17,29 @@ def words(result: AnyResult) -> list[str] | None:
     """The words of a command line that leads to the same digest under any clbench.toml: it gives every option that
     is stored. None where they could not be pasted safely, as with control characters in a name.
     """
-    found = list(_study(result.config) if result.kind == "pruning" else _training(result.config))
-    plugins = result.environment.get("plugins")
-    for name in plugins if isinstance(plugins, dict) else ():
-        found += ["--plugin", str(name)]
+    told = _study if result.kind == "pruning" else _training
+    found = list(told(result.config, result.seeds))
+    for name in dict.fromkeys(name for maker in result.makers.values() for name in maker.get("plugins", {})):
+        found += ["--plugin", name]
     return ["clbench", *found] if all(word.isprintable() for word in found) else None
 
 
-def _training(config: dict[str, Any]) -> Iterator[str]:
+def _training(config: dict[str, Any], seeds: list[int]) -> Iterator[str]:
     network = config.get("network", {})
     yield from ("train", "--method", config["method"], "--stream", config["stream"]["name"])
     if "name" in network:
         yield from ("--network", network["name"])
     yield from ("--scenario", config["scenario"], "--score", config["score"])
-    yield from _common(config)
+    yield from _common(config, seeds)
     for section in SECTIONS:
         for name, value in config.get(section, {}).items():
             if name != "name" or section not in ("stream", "network"):
                 yield from ("--set", f"{section}.{name}={as_yaml(value)}")
 
 
-def _study(config: dict[str, Any]) -> Iterator[str]:
+def _study(config: dict[str, Any], seeds: list[int]) -> Iterator[str]:
     yield "prune-lenet"
-    yield from _common(config)
+    yield from _common(config, seeds)
     options = {name: config.get(name) for name in NAMED} | config["pruning"] | config["train"]
     for name, value in options.items():
         if value is not None:
@@ -47,8 +47,8 @@ def _study(config: dict[str, Any]) -> Iterator[str]:
             yield from ("--" + name.replace("_", "-"), listed)
 
 
-def _common(config: dict[str, Any]) -> Iterator[str]:
-    seeds, preset = config["seeds"], config.get("preset")
+def _common(config: dict[str, Any], seeds: list[int]) -> Iterator[str]:
+    preset = config.get("preset")
     if seeds == list(range(len(seeds))):
         yield from ("--seeds", str(len(seeds)))
     else:

@@ -54,7 +54,8 @@ def score_notes(score: Score, columns: list[Column]) -> list[str]:
 def training_notes(rows: list[Row]) -> list[str]:
     """How rows of one table were trained differently: options of the method itself are not told."""
     own = {"strategy", *APART}
-    options = [{k: v for k, v in row.result.config.items() if k not in own} for row in rows]
+    options: list[dict[str, Any]] = [{k: v for k, v in row.result.config.items() if k not in own} for row in rows]
+    options = [{**each, "seeds": row.result.seeds} for each, row in zip(options, rows, strict=True)]
     notes = []
     for name in differing(options):
         values: dict[str, list[str]] = {}

@@ -13,6 +13,7 @@ from ..results import Result
 from ..scores import Score, score_of
 from .cells import Cell, cell, columns, finished, left_out, matrix_of
 from .differences import described, differing, flatten, sortable
+from .makers import remarks
 from .notes import APART, heading, preset_notes, score_notes, training_notes
 from .scales import digits_of
 from .table import Row, Table
@@ -62,6 +63,7 @@ def _table(group: list[tuple[Path, Result]], names: list[str] | None, scores: It
         missing = len(row.result.runs) - len(row.seeds)
         if row.seeds and missing:
             row.notes.append(f"{missing} of {len(row.result.runs)} seeds left out: {left_out(row.result)}")
+        row.notes += remarks(row.result)
     notes = [*score_notes(score, chosen), *training_notes(rows), *preset_notes(rows), *notes]
     return Table(rows, chosen, notes=notes, digits=digits)
 
@@ -80,7 +82,8 @@ def _without_duplicates(group: list[tuple[Path, Result]]) -> tuple[list[tuple[Pa
     for path, result in sorted(group, key=lambda one: (-len(finished(one[1])), str(one[0]))):
         best.setdefault(result.digest, (path, result))
     return list(best.values()), [
-        f"{path} is left out: it has the configuration of {best[result.digest][0]} ({result.digest})"
+        f"{path} is left out: it has the configuration of {best[result.digest][0]} ({result.digest}); "
+        "clbench merge joins their seeds"
         for path, result in group
         if path != best[result.digest][0]
     ]
@@ -103,7 +106,7 @@ def _ordered(rows: list[Row]) -> list[Row]:
 def _options(row: Row) -> dict[str, Any]:
     """What is the row's own: all of its configuration but what the heading says."""
     own = {name: value for name, value in row.result.config.items() if name not in APART}
-    return {**own, "preset": row.result.config.get("preset")}
+    return {**own, "preset": row.result.config.get("preset"), "seeds": row.result.seeds}
 
 
 def _partner(result: Result, joints: list[Result]) -> Result | None:

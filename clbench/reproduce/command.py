@@ -14,7 +14,8 @@ from clbench.atomic import write_whole
 from clbench.groups import Machine
 from clbench.jsonfile import dumps
 from clbench.learning import Learning
-from clbench.report import Findings, add_statistics, beside, drawn, html, latex, markdown, pruning, read
+from clbench.report import Findings, add_statistics, beside, drawn, html, latex, markdown, pruning
+from clbench.report import findings as found_in
 from clbench.report.differences import flatten
 from clbench.report.grid import Grid
 from clbench.report.pruning import Comparison
@@ -59,6 +60,7 @@ class Shown:
     verdicts: list[verdicts.Verdict] = field(default_factory=list)
     results: analysis.Loaded = field(default_factory=list)  # that figures are made of
     images: dict[str, bytes] = field(default_factory=dict)  # the figure's pictures as PNG, by what they show
+    made: analysis.Loaded = field(default_factory=list)  # every result that it is made of
     lacking: str | None = None  # why a figure cannot be made of the runs that there are
     options: Options = field(default_factory=dict)
 
@@ -103,21 +105,24 @@ def reproduce(wanted: Sequence[Reproduction], how: How) -> list[Shown]:
     return [shown(one, *run(one, how), how) for one in wanted]
 
 
-def run(one: Reproduction, how: How) -> tuple[list[Path], Options]:
-    """The result files of a table or figure, and every option of them; finished ones are not run again."""
+def run(one: Reproduction, how: How) -> tuple[analysis.Loaded, Options]:
+    """The results of a table or figure, of the seeds it asks for, and every option of them.
+
+    Finished ones are not run again.
+    """
     experiments = one.experiments(how.preset, how.seeds, how.overlay)
     machine = replace(how.machine, keep=one.checkpoints)
     done = conduct(experiments, how.out, machine, how.workers, how.force, how.watch, how.spread)
     options = {each.config.digest: each.config.values() for each in experiments if isinstance(each, Learning)}
-    return [path for path, _ in done], options
+    return done, options
 
 
-def shown(one: Reproduction, paths: list[Path], options: Options, how: How) -> Shown:
-    found = Shown(one.name, one.title, options=options)
+def shown(one: Reproduction, done: analysis.Loaded, options: Options, how: How) -> Shown:
+    found = Shown(one.name, one.title, made=done, options=options)
     if one.show in ("report", "study"):
-        add_report(found, one, paths, how)
+        add_report(found, one, done, how)
     wanted = [name for name in (one.show, one.also) if name in ANALYSES]
-    found.results = analysis.read(paths) if wanted else []
+    found.results = done if wanted else []
     for name in wanted:
         add_analysis(found, name, how)
     if found.results and not found.tables:
@@ -130,10 +135,10 @@ def shown(one: Reproduction, paths: list[Path], options: Options, how: How) -> S
     return found
 
 
-def add_report(found: Shown, one: Reproduction, paths: list[Path], how: How) -> None:
+def add_report(found: Shown, one: Reproduction, done: analysis.Loaded, how: How) -> None:
     """Tables of methods beside the paper's, or a pruning study's."""
     of_methods = one.show == "report"
-    findings: Findings = read(paths, METRICS if of_methods else None)
+    findings: Findings = found_in(done, METRICS if of_methods else None)
     if of_methods:
         printed = [table for name in how.references for table in reference_tables(name)]
         beside.add(findings.tables, [one for one in printed if any(map(one.matches, findings.tables))])

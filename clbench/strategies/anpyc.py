@@ -17,7 +17,7 @@ from clbench.learn.params import Params
 from clbench.learn.pruning import lowest, quota, share_of_zeros
 from clbench.learn.task import Batch, Stream, Task
 from clbench.models.base import Model
-from clbench.options import Count, NonNegative, Percent, Positive
+from clbench.options import Absent, Count, NonNegative, Percent, Positive
 from clbench.registry import strategies
 from clbench.strategies.quadratic import Quadratic
 
@@ -64,6 +64,7 @@ class ANPyC(Quadratic):
     candidates: Annotated[
         Literal["marked", "tensor"],
         "β is of what every earlier task marked, or of the tensor and then intersected with that",
+        Absent("marked"),
     ] = "marked"
     beta: Annotated[Percent, "β, percent of each tensor freed after the first task"] = 50.0
     decay: Annotated[Positive, "factor of β from task to task"] = 0.8

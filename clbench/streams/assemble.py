@@ -15,7 +15,7 @@ from clbench.datasets.source import Source
 from clbench.errors import UserError
 from clbench.learn.params import generator
 from clbench.learn.task import Augment, Scenario, Split, Stream, Task
-from clbench.options import Count, Fraction, Natural
+from clbench.options import Absent, Count, Fraction, Natural
 from clbench.streams.augment import in_turn, named
 from clbench.streams.pixels import Form, flat, joined, key_of, normalisation, padded
 
@@ -43,9 +43,11 @@ class Common:
     validation: Annotated[Fraction, "share of each task's training images held out"] = 0.0
     limit: Annotated[Count | None, "training images a task, at most"] = None
     normalize: Annotated[Literal["unit", "standard"], "pixels to 0..1, or to mean 0 and deviation 1"] = "unit"
-    pad: Annotated[Natural, Field(le=256), "pixels of zeros added on every side"] = 0
-    first: Annotated[Count | None, "the first so many tasks alone"] = None
-    augment: Annotated[tuple[str, ...], "what training images go through when they are shown: flip, crop"] = ()
+    pad: Annotated[Natural, Field(le=256), "pixels of zeros added on every side", Absent(0)] = 0
+    first: Annotated[Count | None, "the first so many tasks alone", Absent(None)] = None
+    augment: Annotated[
+        tuple[str, ...], "what training images go through when they are shown: flip, crop", Absent(())
+    ] = ()
 
 
 def assemble(

@@ -14,9 +14,11 @@ from clbench.config import Config
 from clbench.errors import UserError
 from clbench.groups import Machine
 from clbench.learning import Learning, streams
+from clbench.locks import locked
+from clbench.makers import other_code
 from clbench.metrics import mean_per_stage
-from clbench.results import AnyResult, Run, SeedRun
-from clbench.runner import Experiment, Silent, Spread, Watcher, conduct, locked, now, pursue
+from clbench.results import AnyResult, Result, Run, SeedRun
+from clbench.runner import Experiment, Silent, Spread, Watcher, conduct, now, pursue
 from clbench.scores import ACCURACY, Score, score_of
 from clbench.sweep import record as records
 from clbench.sweep.continual import Continual
@@ -43,7 +45,8 @@ class Outcome:
 
     record: Record
     path: Path  # of the record
-    winner: Path  # its result
+    winner: Path  # its result's file
+    result: Result  # of the seeds asked for
 
 
 class Trials:
@@ -184,6 +187,7 @@ def sweep(
             pushed(path)
 
         record.score = asdict(checked(plan, machine))
+        require_same_code(plan, record, out)
         if plan.protocol == "continual":
             final: Learning = Continual(plan.continual(), searched(plan, record, None, path))
         else:
@@ -203,11 +207,22 @@ def sweep(
             final = Learning(plan.winner(best.values), searched(plan, record, best, path))
         [(winner, result)] = conduct([final], out, machine, workers, force, watch, spread)
         if result.search is None:  # it was trained before it was found
-            results.save(replace(result, search=final.search), winner)
+            with locked(winner):
+                whole = results.load(winner, machine.accept_modified)
+                results.save(replace(whole, search=final.search), winner)
         record.winner = {"file": str(winner.relative_to(out)), **said_of(record.best, record)}
         record.status, record.finished = "done", record.finished or now()
         keep(record)
-    return Outcome(record, path, winner)
+    return Outcome(record, path, winner, result)
+
+
+def require_same_code(plan: Plan, record: Record, out: Path) -> None:
+    """UserError where a trial so far was made by other code of a plugin than there is now."""
+    plugins = Learning(plan.base).plugins
+    for trial in record.trials if plugins else ():
+        path = out / trial.file
+        if path.exists() and (words := other_code(results.load(path, True), plugins)):
+            raise UserError(f"{path}: {words}; --force runs the sweep afresh")
 
 
 def checked(plan: Plan, machine: Machine) -> Score:

@@ -15,6 +15,7 @@ from .. import command
 from ..cells import Cell, Column, text
 from ..differences import flatten, shown
 from ..grid import Grid
+from ..makers import remarks
 from ..pruning import Comparison, grids
 from ..scales import in_a_cell, labelled
 from ..table import Row, Table
@@ -178,11 +179,12 @@ def run(label: str, path: Path, result: AnyResult) -> RunView:
     words = command.words(result)
     done = sum(run.status == "done" for run in result.runs)
     general = {"file": str(path), "digest": result.digest, "status": result.status, "reason": result.reason}
+    general |= {"remarks": "; ".join(remarks(result))} if remarks(result) else {}
     general |= {"started": result.started, "finished": result.finished, "kind": result.kind}
     facts = {
         "result": general,
         "configuration": flatten(result.config),
-        "environment": flatten(result.environment),
+        **{f"made by {key}": flatten(maker) for key, maker in result.makers.items()},
         "data (SHA-256)": result.data,
     }
     return RunView(
@@ -209,6 +211,6 @@ def _seed(run: Any) -> list[str]:
     """Seed, status, reason, stages, seconds, peak memory and the seeds trained with it."""
     where = f" (step {run.step})" if run.step is not None else ""
     reason = f"{run.reason or '–'}{where}"
-    memory = f"{run.peak_memory_bytes / 2**20:.0f}"
+    memory = "–" if run.peak_memory_bytes is None else f"{run.peak_memory_bytes / 2**20:.0f}"
     stages = str(len(run.seconds))
     return [str(run.seed), run.status, reason, stages, f"{sum(run.seconds):.1f}", memory, shown(run.together)]

@@ -12,6 +12,7 @@ from typing import Any
 from ...results import PrunedRun, PruningResult
 from ..cells import Cell, Column
 from ..differences import described, differing, flatten, sortable
+from ..makers import remarks
 
 ORDER = ["entropy", "loss", "mas", "ewc", "magnitude", "random"]  # the paper's measure first, chance last
 TOTALS = [
@@ -114,7 +115,10 @@ def comparisons(loaded: list[tuple[Path, PruningResult]]) -> list[Comparison]:
         key = json.dumps({**shared, "data": result.data, "layers": result.layers}, sort_keys=True)
         first = best.setdefault(result.digest, study)
         if first is not study:
-            notes.setdefault(key, []).append(f"{study.path} is left out: {first.path} has its configuration")
+            words = (
+                f"{study.path} is left out: {first.path} has its configuration; clbench merge joins their seeds"
+            )
+            notes.setdefault(key, []).append(words)
             continue
         groups.setdefault(key, []).append(study)
     return [comparison(studies, notes.get(key, [])) for key, studies in sorted(groups.items())]
@@ -126,8 +130,9 @@ def comparison(studies: list[Study], notes: list[str]) -> Comparison:
     rates = ", ".join(f"{rate:g}" for rate in config["pruning"]["rates"])
     label(studies)
     unfinished = [line for study in studies for line in study.left_out()]
+    made = [f"{study.label}: {remark}" for study in studies for remark in remarks(study.result)]
     heading = f"prune-lenet on {config['dataset']}{limit}, rates {rates}"
-    return Comparison(studies, heading, [*notes, *unfinished])
+    return Comparison(studies, heading, [*notes, *unfinished, *made])
 
 
 def label(studies: list[Study]) -> None:
