@@ -261,7 +261,7 @@ def test_ranks_put_the_lowest_first_and_keep_scores_apart(tmp_path):
 
 def test_tests_of_pairs_are_in_the_scores_unit(tmp_path):
     five = [[[v + n for v in row] for row in F3] for n in range(5)]
-    found = findings(loaded(tmp_path, scored("ewc", *five), scored("si", *([BETTER] * 5))), [])
+    found = findings(loaded(tmp_path, scored("ewc", *five), scored("si", *([BETTER] * 5))))
     add_statistics(found)
     text = written(found, "md")
     assert "split-toy: FID of every two methods over equal seeds" in text
@@ -273,7 +273,7 @@ def test_printed_numbers_are_set_beside_results_of_their_score(tmp_path):
     rows = {"ewc": {"FID": [64.7, 1.03]}, "si": {"mean": [50, None], "bwt": [9, None]}}
     table = {"name": "t3", "title": "table III", "stream": "split-toy", "runs": 10, "rows": rows, "score": "FID"}
     (tmp_path / "n.json").write_text(json.dumps({"source": "Someone", "tables": [table]}))
-    found = findings(loaded(tmp_path, scored("ewc", F3), scored("si", BETTER), result("mas")), [])
+    found = findings(loaded(tmp_path, scored("ewc", F3), scored("si", BETTER), result("mas")))
     add_references(found, [str(tmp_path / "n.json")])
     text = written(found, "md")
     assert text.count("beside table III") == 2  # FID and BWT, of FID's table alone

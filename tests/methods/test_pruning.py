@@ -14,7 +14,7 @@ from clbench.groups import Machine
 from clbench.learn.params import Params
 from clbench.learn.pruning import lowest
 from clbench.learn.trainer import Trainer
-from clbench.report.cells import COLUMNS, cell
+from clbench.report.cells import cell, columns
 from clbench.results import load
 from clbench.runner import run
 from clbench.strategies.anpyc import ANPyC
@@ -224,7 +224,7 @@ def test_a_result_holds_what_each_task_pruned(method: str, tmp_path: Path) -> No
         assert each.pruned == pytest.approx([0, 0.5, 0], abs=0.01)
     assert "candidates" not in result.config["strategy"]  # so that digests of earlier results stay
     plain = run(tiny.config("finetuning", "stream.limit=20", "train.epochs=1"), tmp_path, Machine())
-    table = [cell(COLUMNS["pruned"], each, None) for each in (result, plain)]
+    table = [cell(columns(["pruned"])[0], each, None) for each in (result, plain)]
     assert table[0].mean == pytest.approx(25, abs=0.5)
     assert "task by task" in table[0].notes[0]
     assert table[1].mean is None
