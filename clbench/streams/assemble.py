@@ -70,7 +70,7 @@ def assemble(
     train = joined([images.x_train for images in pools.values()], form, device)
     test = joined([images.x_test for images in pools.values()], form, device) if tested else None
     scale, shift = normalisation(train, common.normalize)
-    train_offsets, test_offsets = offsets(pools, "x_train"), offsets(pools, "x_test")
+    train_offsets, test_offsets = offsets(pools, "x_train"), offsets(pools, "x_test") if tested else {}
     tasks, first = [], 0
     for index, part in enumerate(parts):
         start = 0 if scenario == "domain" else first
@@ -149,7 +149,7 @@ def cut(rows: Tensor, common: Common, index: int) -> tuple[Tensor, Tensor]:
     return rows[learn.sort().values], rows[order[:held].sort().values]
 
 
-def offsets(pools: dict[tuple[int, ...], Images], what: str) -> dict[tuple[int, ...], int]:
+def offsets(pools: dict[int, Images], what: str) -> dict[int, int]:
     """Where the images of each data set start among all of them."""
     found, at = {}, 0
     for key, images in pools.items():
