@@ -23,6 +23,13 @@ Count = Annotated[int, Field(ge=1, le=LARGEST)]
 Natural = Annotated[int, Field(ge=0, le=LARGEST)]
 
 
+class Adjustable:
+    """A mark in Annotated: an option that is read at every use, so that it may change from task to task.
+
+    With 0 of it nothing holds a task back: the two things that `clbench sweep --protocol continual` builds on.
+    """
+
+
 @dataclasses.dataclass(frozen=True)
 class Option:
     """One hyper-parameter: its name, annotation, default and (from a string in Annotated) what it means."""
@@ -34,6 +41,10 @@ class Option:
     @property
     def help(self) -> str:
         return next((m for m in get_args(self.annotation) if isinstance(m, str)), "")
+
+    @property
+    def adjustable(self) -> bool:
+        return Adjustable in get_args(self.annotation)
 
     @property
     def choices(self) -> tuple[Any, ...]:
