@@ -39,11 +39,12 @@ class Stopped(Exception):
 
 @dataclass(frozen=True)
 class News:
-    """What a group tells while it learns: samples trained since, of how many, and after a stage its runs."""
+    """What a group tells while it learns: samples trained since, of how many, a stage's runs, a warning."""
 
     samples: int = 0
     total: int | None = None
     runs: list[Any] | None = None
+    warning: str | None = None
 
 
 @dataclass(frozen=True)

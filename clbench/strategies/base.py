@@ -14,7 +14,7 @@ from clbench.learn.task import Batch, Scenario, Stream, Task
 from clbench.models.classifier import Classifier
 
 if TYPE_CHECKING:
-    from clbench.learn.trainer import Trainer
+    from clbench.learn.trainer import Trainer, Training
 
 
 @dataclass
@@ -41,6 +41,10 @@ class Strategy:
             return "gates hidden units, and this network takes no gates (it has no blocks and widths)"
         if self.masks and model.buffers:
             return "keeps weights for each task, and this network has running statistics that all tasks change"
+        return None
+
+    def untrainable(self, stream: Stream, train: Training) -> str | None:
+        """Why training of this length cannot teach it, as the end of a sentence that begins with its name."""
         return None
 
     def start(self, model: Classifier, stream: Stream) -> None:
