@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import origins
+from ..results import AnyResult
 from .differences import MISSING, described, differing, flatten, shown
 from .table import Row, Table
 
 # Said in the heading or by preset_notes.
 APART = {"method", "scenario", "score", "stream", "network", "preset"}
+NAMES = {*APART, "seeds", "dataset", "stream.name", "network.name", "pruning.importance"}
 
 
 def heading(table: Table, namesakes: list[Table]) -> str:
@@ -58,6 +61,60 @@ def preset_notes(rows: list[Row]) -> list[str]:
     for row in rows:
         presets.setdefault(row.result.config.get("preset") or "none", []).append(row.label)
     return [] if set(presets) == {"none"} else [f"Preset: {_told(presets)}."]
+
+
+def default_notes(results: list[tuple[str, AnyResult]]) -> list[str]:
+    """What differs from the code's defaults, and who set it: what all share, then what is a method's own.
+
+    results: each with its method, or measure. Of those that store no origins nothing is known; where none does,
+    nothing is said.
+    """
+    known = [(name, changed(result)) for name, result in results if result.origins is not None]
+    if not known:
+        return []
+    everywhere = together([{o: v for o, v in one.items() if not o.startswith("strategy.")} for _, one in known])
+    shared = {option: v for option, v in everywhere.items() if v[0] is not None}
+    own = {name: together([one for other, one in known if other == name]) for name, _ in known}
+    words = {n: _by_origin({o: v for o, v in one.items() if o not in shared}) for n, one in own.items()}
+    listed = "; ".join(f"{name}: {each}" for name, each in words.items() if each)
+    silent = dict.fromkeys(name for name, result in results if result.origins is None)
+    return [
+        *([f"Not the code's defaults: {_by_origin(shared)}."] if shared else []),
+        *([f"Not the code's defaults, by method: {listed}."] if listed else []),
+        *([f"Of {', '.join(silent)} it is not stored what differs from the code's defaults."] if silent else []),
+    ]
+
+
+Changed = dict[str, tuple[str | None, str]]  # option -> its value (None: several), its origins in short
+
+
+def changed(result: AnyResult) -> Changed:
+    """The options that are not the code's defaults; what the heading names, and the seeds, are no options."""
+    came = result.origins or {}
+    return {
+        name: (shown(value), origins.in_short(came[name]))
+        for name, value in flatten(result.config).items()
+        if name in came and name not in NAMES and origins.differs(came[name])
+    }
+
+
+def together(several: list[Changed]) -> Changed:
+    """Every option that one of them has; its value where all have the same."""
+    found: Changed = {}
+    for option in dict.fromkeys(option for one in several for option in one):
+        values = {one[option][0] if option in one else None for one in several}
+        came = dict.fromkeys(one[option][1] for one in several if option in one)
+        found[option] = (values.pop() if len(values) == 1 else None, " or ".join(came))
+    return found
+
+
+def _by_origin(options: Changed) -> str:
+    """`train.epochs=3, train.lr=0.1 (tuned for task, mlp); network.hidden=[8] (--set)`; strategy.lam is lam."""
+    words: dict[str, list[str]] = {}
+    for option, (value, origin) in options.items():
+        name = option.removeprefix("strategy.")
+        words.setdefault(origin, []).append(name if value is None else f"{name}={value}")
+    return "; ".join(f"{', '.join(each)} ({origin})" for origin, each in words.items())
 
 
 def _told(values: dict[str, list[str]]) -> str:

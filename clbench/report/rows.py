@@ -9,7 +9,7 @@ from typing import Any
 from ..results import Result
 from .cells import Column, cell, finished, left_out
 from .differences import described, differing, flatten, sortable
-from .notes import APART, heading, preset_notes, training_notes
+from .notes import APART, default_notes, heading, preset_notes, training_notes
 from .table import Row, Table
 
 ORDER = ["sgd", "sgd-f", "finetuning", "ewc", "si", "mas", "lwf", "hat", "anpyc"]  # the paper's, then joint
@@ -49,7 +49,8 @@ def _table(group: list[tuple[Path, Result]], columns: list[Column]) -> Table:
         missing = len(row.result.runs) - len(row.seeds)
         if row.seeds and missing:
             row.notes.append(f"{missing} of {len(row.result.runs)} seeds left out: {left_out(row.result)}")
-    return Table(rows, columns, notes=[*training_notes(rows), *preset_notes(rows), *notes])
+    defaults = default_notes([(row.method, row.result) for row in rows])
+    return Table(rows, columns, notes=[*training_notes(rows), *preset_notes(rows), *defaults, *notes])
 
 
 def _without_duplicates(group: list[tuple[Path, Result]]) -> tuple[list[tuple[Path, Result]], list[str]]:

@@ -12,6 +12,7 @@ from typing import Any
 from ...results import PrunedRun, PruningResult
 from ..cells import Cell, Column
 from ..differences import described, differing, flatten, sortable
+from ..notes import default_notes
 
 ORDER = ["entropy", "loss", "mas", "ewc", "magnitude", "random"]  # the paper's measure first, chance last
 TOTALS = [
@@ -127,7 +128,8 @@ def comparison(studies: list[Study], notes: list[str]) -> Comparison:
     label(studies)
     unfinished = [line for study in studies for line in study.left_out()]
     heading = f"prune-lenet on {config['dataset']}{limit}, rates {rates}"
-    return Comparison(studies, heading, [*notes, *unfinished])
+    defaults = default_notes([(study.importance, study.result) for study in studies])
+    return Comparison(studies, heading, [*notes, *defaults, *unfinished])
 
 
 def label(studies: list[Study]) -> None:
