@@ -443,7 +443,8 @@ def test_every_number_of_options_has_its_picture(grids, suffix):
 
 
 def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on():
-    words = (*WORDS, "--grid", "strategy.lam=0:9:1", "--workers", "2", "--set", "train.epochs=3")
+    longer = [word.replace("train.epochs=1", "train.epochs=3") for word in WORDS]
+    words = (*longer, "--grid", "strategy.lam=0:9:1", "--workers", "2")
     run = process(*words)
     deadline = time.monotonic() + 120
     while not any(" ACC " in line for line in (run.stderr.readline(),)) and time.monotonic() < deadline:

@@ -72,7 +72,9 @@ def report(
     ] = None,
     stats: Annotated[
         bool,
-        typer.Option("--stats", help="Intervals, paired tests, ranks over streams; of ACC, or of --metrics."),
+        typer.Option(
+            "--stats", help="Intervals, paired tests, ranks over streams; of the mean (ACC), or of --metrics."
+        ),
     ] = False,
     output: Output = None,
 ) -> None:
@@ -91,8 +93,8 @@ def analyze(
         list[str] | None,
         typer.Option(
             help="importance (its distribution; needs checkpoints), parameters (how layers move from the first "
-            "task to the last; needs --checkpoints all), growth (parameters over tasks), tasks, width (ACC over "
-            "either) or pruning (ACC by strategy); several, comma-separated.  [default: all that the runs allow]",
+            "task to the last; needs --checkpoints all), growth (parameters over tasks), tasks, width (the mean "
+            "over either) or pruning (by strategy); several, comma-separated.  [default: all that the runs allow]",
             show_default=False,
         ),
     ] = None,

@@ -75,7 +75,7 @@ def sweep(
         bool | None,
         typer.Option(
             "--stop-early/--no-stop-early",
-            help="End trials whose ACC falls below the median of the others after a task.",
+            help="End trials whose mean (ACC) is worse than the median of the others after a task.",
             show_default=False,
         ),
     ] = None,

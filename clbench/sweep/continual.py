@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from clbench.learn.task import Split, Task
 from clbench.learn.trainer import Trainer
 from clbench.learning import Group, Learning
 from clbench.results import Run
+from clbench.scores import Score
 
 
 @dataclass
@@ -23,9 +25,9 @@ class Searching(Group):
     """A seed that, before it learns a task, tries learning rates and strengths on that task's own training images.
 
     The maximal plasticity search and the stability decay of De Lange et al. 2021 (A continual learning survey,
-    section 4): the rate that is best with a strength of 0 gives the reference accuracy; then, from the largest
-    strength down, the first that loses at most the tolerated share of it. Accuracy is that of validation images of
-    the task at hand; no image of another task and no test image is looked at. The task is then learned from all
+    section 4): the rate that is best with a strength of 0 gives the reference score; then, from the largest
+    strength down, the first that is at most the tolerated share of it worse. Scores are those of validation images
+    of the task at hand; no image of another task and no test image is looked at. The task is then learned from all
     its training images with what was chosen.
     """
 
@@ -36,30 +38,29 @@ class Searching(Group):
         super().one_task(trainer, replace(task, train=united(task)), runs)
 
     def search(self, trainer: Trainer, task: Task) -> dict[str, Any]:
-        """The rate and strength of this task, and the accuracy of everything that was tried."""
+        """The rate and strength of this task, and the score of all that was tried, None where it diverged."""
         asked = self.config.continual
         assert asked is not None
         tried = {rate: self.attempt(trainer, task, rate, 0.0) for rate in asked["rates"]}
-        rate = max(tried, key=lambda rate: tried[rate])
+        rate = max(tried, key=lambda rate: worth(tried[rate], trainer.model.score))
         found = {"rate": rate, "rates": [[r, tried[r]] for r in asked["rates"]], "strengths": []}
         if task.index == 0:  # nothing to forget yet
             return {**found, "strength": asked["values"][0]}
         for strength in asked["values"]:
-            accuracy = self.attempt(trainer, task, rate, strength)
-            found["strengths"].append([strength, accuracy])
-            if accuracy >= (1 - asked["tolerance"]) * tried[rate]:
+            score = self.attempt(trainer, task, rate, strength)
+            found["strengths"].append([strength, score])
+            if good_enough(score, tried[rate], asked["tolerance"], trainer.model.score):
                 break
         return {**found, "strength": strength}
 
-    def attempt(self, trainer: Trainer, task: Task, rate: float, strength: float) -> float:
-        """Accuracy on the task's validation images once learned so, -1 if that diverges. Leaves no trace."""
+    def attempt(self, trainer: Trainer, task: Task, rate: float, strength: float) -> float | None:
+        """The score on the task's validation images once learned so, None if that diverges. Leaves no trace."""
         with undone(trainer):
             self.set(trainer, rate, strength)
             trainer.model.seen = task.index + 1
             trainer.strategy.begin_task(trainer, task)
             trainer.strategy.learn(trainer, task)
-            accuracy = trainer.score(task, task.validation)[0]
-        return -1.0 if accuracy is None else accuracy
+            return trainer.score(task, task.validation)[0]
 
     def set(self, trainer: Trainer, rate: float, strength: float) -> None:
         assert self.config.continual is not None
@@ -71,6 +72,18 @@ class Searching(Group):
         asked = self.config.continual or {}
         most = 1 + len(asked["rates"]) + len(asked["values"])
         return [most * samples for samples in super().plan(trainer)]
+
+
+def worth(score: float | None, measure: Score) -> float:
+    """The better the larger; nothing is worth less than what diverged."""
+    return -math.inf if score is None else measure.sign * score
+
+
+def good_enough(score: float | None, reference: float | None, tolerance: float, measure: Score) -> bool:
+    """Whether a score is at most this share of the reference worse; the reference of what diverged is no bar."""
+    if score is None or reference is None:
+        return score is not None
+    return measure.sign * score >= measure.sign * (1 - measure.sign * tolerance) * reference
 
 
 def united(task: Task) -> Split:
