@@ -123,7 +123,7 @@ def test_what_the_literature_defines_there_has_one(name):
 
 def test_a_table_of_the_class_scenario_says_why_a_cell_is_empty(tmp_path):
     both = loaded(tmp_path, result("ewc", scenario="class"), result("joint", [JOINT3], scenario="class"))
-    text = written(findings(both, [], ["fwt_gem", "FWT", "BWT"]), "md")
+    text = written(findings(both, ["fwt_gem", "FWT", "BWT"]), "md")
     assert "scenario class: before a task is learned, its classes are no answers" in text
     assert "in the joint run among all" in text
     assert re.search(r"\| ewc +\| +– \[1\] \| +– \[2\] \| +-20\.00 \|", text)
@@ -133,10 +133,10 @@ def test_joint_is_no_ceiling_before_the_last_task_of_the_class_scenario(tmp_path
     both = loaded(tmp_path, result("ewc", scenario="class"), result("joint", [JOINT3], scenario="class"))
     (grid,) = analysis.over_tasks(both).grids
     assert grid.body[1] == ["joint", "–", "–", "94.00", "1"]
-    page = written(findings(both, []), "html")
+    page = written(findings(both), "html")
     (curves,) = json.loads(re.search(r'id="charts">(.*?)</script>', page)[1])["curves"]
     assert curves["series"][1]["mean"] == [None, None, 9400]
-    assert drawn(findings(both, []), tmp_path / "plots")
+    assert drawn(findings(both), tmp_path / "plots")
 
 
 # -- tables ---------------------------------------------------------------------------------------------------
@@ -160,7 +160,7 @@ def test_less_forgetting_is_best_too(tmp_path):
 def test_results_of_different_scores_never_share_a_table(tmp_path):
     both = loaded(tmp_path, result("ewc"), scored("si", F3), scored("mas", F3, score=replace(FID, factor=2.0)))
     assert [len(table.rows) for table in tables(both)] == [1, 1, 1]
-    assert len({json.dumps(entry["measure"]) for entry in json.loads(written(findings(both, []), "json"))}) == 3
+    assert len({json.dumps(entry["measure"]) for entry in json.loads(written(findings(both), "json"))}) == 3
 
 
 def test_the_mean_of_another_score_is_a_cell_with_the_reason(tmp_path):
@@ -178,7 +178,7 @@ def test_the_mean_of_another_score_is_a_cell_with_the_reason(tmp_path):
 
 @pytest.mark.parametrize("fmt", ["md", "latex", "latex-tables", "html", "json", "csv"])
 def test_every_format_has_the_scores_own_words(three, fmt):
-    text = written(findings(three, []), fmt)
+    text = written(findings(three), fmt)
     assert "41.17" in text or "41.1666" in text  # the mean of 41.67 and 40.67
     assert not re.search(
         r"\bACC\b|accuracy|points|percent|\(%\)|\(\\%\)", re.sub(r"<(script|style).*?</\1>", "", text, flags=re.S)
@@ -187,7 +187,7 @@ def test_every_format_has_the_scores_own_words(three, fmt):
 
 def test_csv_keeps_scores_apart(tmp_path):
     both = loaded(tmp_path, result("ewc"), scored("si", F3))
-    lines = {line["method"]: line for line in csv.DictReader(io.StringIO(written(findings(both, []), "csv")))}
+    lines = {line["method"]: line for line in csv.DictReader(io.StringIO(written(findings(both), "csv")))}
     assert (lines["ewc"]["measure"], lines["ewc"]["FID_mean"]) == ("accuracy", "")
     assert (lines["si"]["measure"], lines["si"]["ACC_mean"]) == ("FID", "")
     assert float(lines["si"]["FID_mean"]) == pytest.approx(125 / 3)
@@ -195,7 +195,7 @@ def test_csv_keeps_scores_apart(tmp_path):
 
 
 def test_json_has_the_score_and_the_direction(three):
-    first = json.loads(written(findings(three, []), "json"))[0]
+    first = json.loads(written(findings(three), "json"))[0]
     assert (first["score"], first["measure"]["name"], first["measure"]["better"]) == ("test", "FID", "lower")
     assert (first["metrics"]["FID"]["unit"], first["metrics"]["BWT"]["better"]) == ("", "lower")
 
@@ -203,7 +203,7 @@ def test_json_has_the_score_and_the_direction(three):
 def test_small_scores_have_digits_enough(tmp_path):
     small = [[v / 1e4 for v in row] for row in F3]
     (table,) = tables(loaded(tmp_path, scored("ewc", small, score=ERROR), scored("si", small, score=ERROR)))
-    assert "| 0.004167 |" in written(findings([(row.path, row.result) for row in table.rows], []), "md").replace(
+    assert "| 0.004167 |" in written(findings([(row.path, row.result) for row in table.rows]), "md").replace(
         "**", ""
     )
     assert [digits_of(FID, [41.7, 300.0]), digits_of(ACCURACY, [0.1]), digits_of(ERROR, [])] == [2, 2, 2]
@@ -223,7 +223,7 @@ def test_the_best_is_bright_whichever_way_and_bounds_are_the_scale():
 
 
 def test_the_page_knows_direction_scale_and_unit(three):
-    charts = json.loads(re.search(r'id="charts">(.*?)</script>', written(findings(three, []), "html"))[1])
+    charts = json.loads(re.search(r'id="charts">(.*?)</script>', written(findings(three), "html"))[1])
     (curves,) = charts["curves"]
     assert (curves["y"], curves["better"], curves["digits"]) == ("mean FID on the tasks learned", "lower", 2)
     assert curves["series"][0]["mean"] == [4500, 4750, 4667]  # sgd: 45, (60 + 35) / 2, 140 / 3
@@ -232,7 +232,7 @@ def test_the_page_knows_direction_scale_and_unit(three):
 
 
 def test_pictures_are_drawn_and_named_after_the_score(three, tmp_path):
-    names = [path.name for path in drawn(findings(three, []), tmp_path / "plots")]
+    names = [path.name for path in drawn(findings(three), tmp_path / "plots")]
     assert "split-toy-task-FID.svg" in names
     words = (tmp_path / "plots" / "split-toy-task-FID.svg").read_text()
     assert "accuracy" not in words
@@ -249,7 +249,7 @@ def test_ranks_put_the_lowest_first_and_keep_scores_apart(tmp_path):
         found += [
             result(m, [shifted(R3, by)], **config) for m, by in {"ewc": 0.0, "si": 0.01, "sgd": -0.1}.items()
         ]
-    both = findings(loaded(tmp_path, *found), [], ["mean", "BWT"])
+    both = findings(loaded(tmp_path, *found), ["mean", "BWT"])
     add_statistics(both, ["mean", "BWT"])
     assert [ranking.name for ranking in both.rankings] == ["FID", "BWT of FID", "ACC", "BWT"]
     assert [ranking.labels for ranking in both.rankings if ranking.name in ("FID", "ACC")] == [
@@ -261,7 +261,7 @@ def test_ranks_put_the_lowest_first_and_keep_scores_apart(tmp_path):
 
 def test_tests_of_pairs_are_in_the_scores_unit(tmp_path):
     five = [[[v + n for v in row] for row in F3] for n in range(5)]
-    found = findings(loaded(tmp_path, scored("ewc", *five), scored("si", *([BETTER] * 5))), [])
+    found = findings(loaded(tmp_path, scored("ewc", *five), scored("si", *([BETTER] * 5))))
     add_statistics(found)
     text = written(found, "md")
     assert "split-toy: FID of every two methods over equal seeds" in text
@@ -273,7 +273,7 @@ def test_printed_numbers_are_set_beside_results_of_their_score(tmp_path):
     rows = {"ewc": {"FID": [64.7, 1.03]}, "si": {"mean": [50, None], "bwt": [9, None]}}
     table = {"name": "t3", "title": "table III", "stream": "split-toy", "runs": 10, "rows": rows, "score": "FID"}
     (tmp_path / "n.json").write_text(json.dumps({"source": "Someone", "tables": [table]}))
-    found = findings(loaded(tmp_path, scored("ewc", F3), scored("si", BETTER), result("mas")), [])
+    found = findings(loaded(tmp_path, scored("ewc", F3), scored("si", BETTER), result("mas")))
     add_references(found, [str(tmp_path / "n.json")])
     text = written(found, "md")
     assert text.count("beside table III") == 2  # FID and BWT, of FID's table alone

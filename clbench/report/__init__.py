@@ -6,10 +6,10 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import UserError
-from ..results import KINDS, PruningResult, Result, find, load
+from ..results import KINDS, find, load
 from . import csv, json, latex, markdown, pruning
 from .cells import columns
 from .rows import tables
@@ -18,7 +18,7 @@ from .table import Row, Table
 if TYPE_CHECKING:
     from .ranking import Ranking
 
-__all__ = ["FORMATS", "Findings", "Row", "Table", "read", "report"]
+__all__ = ["FORMATS", "Findings", "Row", "Table", "findings", "read", "report", "written"]
 
 FORMATS = ("md", "csv", "latex", "latex-tables", "json", "html")
 log = logging.getLogger(__name__)
@@ -135,14 +135,13 @@ def read(paths: list[Path], metrics: list[str] | None = None, kind: str | None =
     if not loaded:
         which = f"no results of the kind {kind}" if kind else "no results"
         raise UserError(f"{which} in {', '.join(map(str, paths)) or 'no paths'}; `clbench train` writes them")
+    return findings(loaded, metrics)
+
+
+def findings(loaded: Sequence[tuple[Path, Any]], metrics: list[str] | None = None) -> Findings:
+    """The same of results in memory, of any kind."""
     studies = [(file, result) for file, result in loaded if result.kind == "pruning"]
     trained = [(file, result) for file, result in loaded if result.kind == "train"]
     if not trained:
         columns(metrics)  # a name that is unknown is an error all the same
-    return findings(trained, studies, metrics)
-
-
-def findings(
-    trained: list[tuple[Path, Result]], studies: list[tuple[Path, PruningResult]], metrics: list[str] | None = None
-) -> Findings:
     return Findings(tables(trained, metrics) if trained else [], pruning.comparisons(studies) if studies else [])
