@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,9 @@ from clbench.groups import Machine
 from clbench.learning import Group
 from clbench.prune_lenet import settings, sparse
 from clbench.prune_lenet.study import Study
+from clbench.report.scales import digits_of
 from clbench.results import PrunedRun, Result, Run, find, load
+from clbench.scores import ACCURACY, Score, score_of
 
 Row = dict[str, Any]
 
@@ -50,7 +52,7 @@ def of_result(path: Path, result: Any, stage: int | None, machine: Machine) -> I
         for seed, scores in zip(seeds, scored, strict=True):
             for task, was, now in zip(tasks, stored(runs[seed], wanted, len(tasks)), scores, strict=True):
                 row = {"file": str(path), "seed": seed, "stage": wanted, "task": task}
-                yield {**row, "stored": was, "scored": now}
+                yield {**row, "stored": was, "scored": now, "measure": asdict(score_of(result))}
 
 
 def group_of(path: Path, result: Any, seeds: tuple[int, ...]) -> Group | Study:
@@ -97,13 +99,29 @@ def differences(rows: list[Row]) -> list[Row]:
 
 
 def table(rows: list[Row]) -> str:
-    """Percent, and a last line with the verdict."""
-    shown = [{**row, "stored": percent(row["stored"]), "scored": percent(row["scored"])} for row in rows]
-    apart = [abs(row["stored"] - row["scored"]) for row in rows if None not in (row["stored"], row["scored"])]
-    worst = 100 * max(apart, default=0.0)
-    verdict = f"{len(differences(rows))} of {len(rows)} scores differ, by at most {worst:.4f} points"
-    return tabulate(shown, headers="keys", disable_numparse=True) + "\n\n" + verdict
+    """Scores as they are printed, and a last line with the verdict."""
+    scores = [Score(**row["measure"]) if "measure" in row else ACCURACY for row in rows]
+    body = [list(told(row, score).values()) for row, score in zip(rows, scores, strict=True)]
+    header = list(told(rows[0], scores[0])) if rows else []
+    apart = [
+        score.factor * abs(row["stored"] - row["scored"])
+        for row, score in zip(rows, scores, strict=True)
+        if None not in (row["stored"], row["scored"])
+    ]
+    units = {score.difference or score.unit for score in scores}
+    unit = f" {units.pop()}" if len(units) == 1 else ""
+    differ = (
+        f"{len(differences(rows))} of {len(rows)} scores differ, by at most {max(apart, default=0.0):.4f}{unit}"
+    )
+    return tabulate(body, headers=header, disable_numparse=True) + "\n\n" + differ.rstrip()
 
 
-def percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.2f}"
+def told(row: Row, score: Score) -> dict[str, str]:
+    """A row in words, under its heads."""
+    shown = {name: str(value) for name, value in row.items() if name != "measure"}
+    return {**shown, "stored": printed(row["stored"], score), "scored": printed(row["scored"], score)}
+
+
+def printed(stored: float | None, score: Score) -> str:
+    """Two digits, or as many as a small score needs."""
+    return "-" if stored is None else f"{score.factor * stored:.{digits_of(score, [score.factor * stored])}f}"

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from results_by_hand import JOINT3, R3, result, shifted
 
 from clbench import analysis, metrics
 from clbench.errors import UserError
+from clbench.evaluation import table
 from clbench.metrics import METRICS, Setting, Unavailable, per_stage
 from clbench.report import add_references, add_statistics, diagram, drawn, findings, written
 from clbench.report.cells import of_metric
@@ -304,3 +305,13 @@ def test_one_stage_of_one_matrix_is_that_of_metrics(three):
     (table,) = tables(three)
     assert metrics.mean_per_stage(F, FID) == pytest.approx([40, 42.5, 125 / 3])
     assert table.digits == 2
+
+
+def test_evaluate_prints_scores_as_reports_do():
+    row = {"file": "r.json", "seed": 0, "stage": 1, "task": "a"}
+    of_fid = {**row, "stored": 28.981, "scored": 28.981, "measure": asdict(FID)}
+    assert "28.98" in table([of_fid])
+    assert "0 of 1 scores differ, by at most 0.0000" in table([of_fid]).splitlines()[-1]
+    of_accuracy = {**row, "stored": 0.951, "scored": 0.95, "measure": asdict(ACCURACY)}
+    assert re.search(r" 95\.10 +95\.00\n\n1 of 1 scores differ, by at most 0\.1000 points$", table([of_accuracy]))
+    assert "measure" not in table([of_accuracy])
