@@ -406,3 +406,16 @@ def test_a_study_is_reproduced_too():
     assert done.code == 0, done
     assert "prune-lenet on digits" in done.out
     assert re.search(r"half is left +\| +holds", done.out)
+
+
+def test_rows_that_differ_in_an_option_which_files_leave_out_are_labelled_by_it_and_can_be_claimed_about():
+    run = f"{{method: anpyc, stream: {{name: split-digits, limit: 40}}, {SMALL}, strategy: {{candidates: %s}}}}"
+    of = "{strategy.candidates: %s, tasks_learned: 5}"
+    Path("fig.yaml").write_text(
+        f"title: A figure\nshow: tasks\nruns:\n  - {run % 'marked'}\n  - {run % 'tensor'}\n"
+        f"claims: [{{says: x, value: ACC, of: {of % 'marked'}, above: [{of % 'tensor'}], by: -100}}]\n"
+    )
+    [found] = json.loads(clbench("reproduce", "fig.yaml", "--format", "json").out)
+    labels = {line["label"] for line in found["lines"]}
+    assert labels == {"anpyc (candidates=marked)", "anpyc (candidates=tensor)"}
+    assert found["claims"][0]["holds"] is True

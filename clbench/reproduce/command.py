@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,13 @@ class Shown:
         """Every option of a result, those too that its file leaves out because they say nothing."""
         return {**self.options.get(result.digest, {}), **flatten(result.config)}
 
+    def whole(self, result: Result) -> Result:
+        """The result with every option of its method, so that labels name all in which rows differ."""
+        own = {k.removeprefix("strategy."): v for k, v in self.named(result).items() if k.startswith("strategy.")}
+        found = copy(result)
+        found.config = {**result.config, "strategy": own}
+        return found
+
     def objects(self) -> dict[str, Any]:
         return {
             "name": self.name,
@@ -117,7 +125,7 @@ def shown(one: Reproduction, paths: list[Path], options: Options, how: How) -> S
     if one.show in ("report", "study"):
         add_report(found, one, paths, how)
     wanted = [name for name in (one.show, one.also) if name in ANALYSES]
-    found.results = analysis.read(paths) if wanted else []
+    found.results = [(path, found.whole(result)) for path, result in analysis.read(paths)] if wanted else []
     for name in wanted:
         add_analysis(found, name, how)
     if found.results and not found.tables:
