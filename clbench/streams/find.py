@@ -32,6 +32,14 @@ def names() -> list[str]:
     return sorted(alone + [f"{form}-{data}" for form in forms for data in NAMES])
 
 
+def registered_as(name: str) -> str:
+    """'split' of 'split-mnist' and 'split:my.npz'; other streams have their own name."""
+    function, _ = find(name)
+    return next(
+        n for n in (name, *(name.partition(mark)[0] for mark in ":-")) if streams.entries.get(n) is function
+    )
+
+
 def find(name: str) -> tuple[Callable[..., Any], str | None]:
     """The stream's function and the data set a form is to take (a name or a path), or None."""
     form, colon, file = name.partition(":")
