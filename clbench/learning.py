@@ -17,7 +17,7 @@ from clbench.errors import UserError
 from clbench.groups import Machine, SeedGroup
 from clbench.learn.task import Scenario, Stream, Task
 from clbench.learn.trainer import Trainer
-from clbench.registry import model_kind, models, networks, plugins_behind, strategies
+from clbench.registry import datasets, model_kind, models, networks, plugins_behind, strategies
 from clbench.results import Result, Run
 from clbench.streams.assemble import Common, assemble
 from clbench.streams.find import find, own_file
@@ -110,7 +110,9 @@ def build_trainer(config: Config, stream: Stream, seeds: tuple[int, ...], device
 def plugins_of(config: Config) -> dict[str, str]:
     """File name -> sha256 of every plugin that the configuration uses."""
     method, network = strategies[config.method], networks[config.network]
-    return plugins_behind(method, network, models[model_kind(network)], find(config.stream)[0])
+    function, data = find(config.stream)
+    read = [datasets[data]] if data in datasets else []  # a file of the user's is no code
+    return plugins_behind(method, network, models[model_kind(network)], function, *read)
 
 
 @dataclass

@@ -57,8 +57,8 @@ def commit() -> str | None:
 def other_code(result: AnyResult, plugins: dict[str, str]) -> str | None:
     """How the code that a configuration uses differs from what made stages of its result; None where it does not.
 
-    A plugin counts where the configuration uses it: where it registered, or defines, the method, stream, network
-    or model that is named. What else was given with --plugin is no matter, nor what a file is called.
+    A plugin counts where the configuration uses it: where it registered, or defines, the method, stream, data set,
+    network or model that is named. What else was given with --plugin is no matter, nor what a file is called.
     """
     for key in dict.fromkeys(key for run in result.runs for key in run.made_by):
         made = result.makers[key].get("plugins", {})

@@ -1,4 +1,4 @@
-"""Names of methods, streams and networks: filled by importing a package, by entry points and by plugin files."""
+"""Names of methods, streams, networks, models, data sets: filled by a package, entry points, plugin files."""
 
 from __future__ import annotations
 
@@ -94,13 +94,14 @@ strategies = Registry("method", "clbench.strategies")
 streams = Registry("stream", "clbench.streams")
 networks = Registry("network", "clbench.networks")
 models = Registry("model", "clbench.models")
-REGISTRIES = (strategies, streams, networks, models)
+datasets = Registry("data set", "clbench.datasets")
+REGISTRIES = (strategies, streams, networks, models, datasets)
 PLUGINS: dict[str, tuple[Path, str]] = {}  # module of a plugin -> its file, and the file's sha256
 REGISTERED_BY: dict[Any, str] = {}  # entry -> the module of the plugin that registered it
 
 
 def load_plugin(path: Path) -> str:
-    """Import one file that registers methods, streams, networks or models; its sha256, which goes into results."""
+    """Import one file that registers methods, streams, data sets, ...; its sha256, which goes into results."""
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:

@@ -38,16 +38,23 @@ def list_(
     typer.echo(json.dumps(found, indent=1) if as_json else text(found))
 
 
-def data_list(data_root: DataRoot = None, as_json: AsJson = False) -> None:
-    """Every data set and where it was found."""
+def data_list(data_root: DataRoot = None, plugin: Plugins = None, as_json: AsJson = False) -> None:
+    """Every data set: where it was found, how many images are in it, its licence as its publisher states it."""
     from tabulate import tabulate
 
     from clbench.datasets import catalogue
+    from clbench.registry import load_plugin
+
+    for path in plugin or []:
+        load_plugin(path)
 
     rows = [
         {
             "name": i.name,
             "status": i.status,
+            "train": i.counts and i.counts[0],
+            "test": i.counts and i.counts[1],
+            "licence": i.licence,
             "where": str(i.path or "-"),
             "source": i.source,
             "what": i.description,
@@ -57,23 +64,32 @@ def data_list(data_root: DataRoot = None, as_json: AsJson = False) -> None:
     typer.echo(json.dumps(rows, indent=1) if as_json else tabulate(rows, headers="keys"))
 
 
-def data_fetch(name: Annotated[str, typer.Argument(help="A data set.")], data_root: DataRoot = None) -> None:
+def data_fetch(
+    name: Annotated[str, typer.Argument(help="A data set.")], data_root: DataRoot = None, plugin: Plugins = None
+) -> None:
     """Download a data set, with its checksums."""
     from clbench.datasets import fetch
+    from clbench.registry import load_plugin
 
-    typer.echo(f"{name}: {fetch(name, data_root)}")
+    for path in plugin or []:
+        load_plugin(path)
+    typer.echo(f"{name}: {fetch(name, data_root) or 'has no files'}")
 
 
 def data_verify(
     name: Annotated[str, typer.Argument(help="A data set.")],
     data_root: DataRoot = None,
+    plugin: Plugins = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare a data set's files with their known checksums; exit code 1 if one differs or is missing."""
     from tabulate import tabulate
 
     from clbench.datasets import verify
+    from clbench.registry import load_plugin
 
+    for path in plugin or []:
+        load_plugin(path)
     checks = verify(name, data_root)
     words = {True: "as published", False: "differs", None: "nothing published"}
     rows = [

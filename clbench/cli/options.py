@@ -23,7 +23,9 @@ DataRoot = Annotated[
 Plugins = Annotated[
     list[Path] | None,
     typer.Option(
-        "--plugin", help="A Python file that registers methods, streams or networks.", show_default=False
+        "--plugin",
+        help="A Python file that registers methods, streams, networks, data sets.",
+        show_default=False,
     ),
 ]
 AllowModified = Annotated[

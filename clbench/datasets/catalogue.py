@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 
-from clbench.datasets import digits, idx, npz
-from clbench.datasets.checksums import check, refuse_modified
+from clbench.datasets import npz
+from clbench.datasets.base import DataSet, data_set
 from clbench.datasets.download import fetch
-from clbench.datasets.find import locate, missing, read_bytes
+from clbench.datasets.find import folder_of, locate, missing
 from clbench.datasets.images import Images
-from clbench.datasets.mnist import IDX_SETS, PARTS, IdxSet, idx_set
 from clbench.errors import UserError
+from clbench.registry import datasets, home
 
 
 @dataclass(frozen=True)
@@ -22,78 +21,64 @@ class DatasetInfo:
     """A line of `clbench data list`."""
 
     name: str
-    description: str
+    description: str  # as published
     path: Path | None  # where it was found: a folder, or digits' file
     source: str  # URL, or "scikit-learn"
-    status: str  # embedded | found | absent
+    licence: str
+    status: str  # embedded | found | absent | broken
+    counts: tuple[int, int] | None  # training and test images that the files found say they hold
 
 
 def load(
     name: str, data_root: Path | None = None, *, download: bool = True, allow_modified: bool = False
 ) -> Images:
-    """Read digits, mnist, fashion-mnist, notmnist, or a user's .npz file; see `roots` for where is looked.
+    """Read a registered data set (digits, mnist, ...) or a user's .npz file; see `roots` for where is looked.
 
     A UserError when it is nowhere and cannot be fetched, when it is malformed, and, unless `allow_modified`,
     when a file's checksum is not the published one.
     """
-    if name == "digits":
-        return digits.read()
     if name.endswith(".npz"):
         return npz.read(Path(name).expanduser())
-    one = idx_set(name)
+    one = data_set(name)
     if locate(one, data_root) is None and download:
         fetch(name, data_root)
     files = locate(one, data_root)
     if files is None:
         raise missing(one, data_root)
-    return _read(one, files, allow_modified)
+    return _checked(one.read(files, allow_modified), one)
 
 
 def catalogue(data_root: Path | None = None) -> list[DatasetInfo]:
-    """Every named data set and where it was found. Reads no file."""
-    return [_digits_info(), *(_info(one, data_root) for one in IDX_SETS.values())]
+    """Every named data set and where it was found. Of large files no more than the header is read."""
+    return [_info(data_set(name), data_root) for name in datasets]
 
 
-def _info(one: IdxSet, data_root: Path | None) -> DatasetInfo:
-    files = locate(one, data_root)
-    path = next(iter(files.values())).parent if files else None
-    return DatasetInfo(one.name, one.description, path, one.source, "found" if files else "absent")
-
-
-def _digits_info() -> DatasetInfo:
-    description = "handwritten digits, 8x8 grey, 1442 train and 355 test, 10 classes; needs no download"
+def _info(one: DataSet, data_root: Path | None) -> DatasetInfo:
+    files, counts, status = None, None, "absent"
     try:
-        return DatasetInfo("digits", description, digits.csv_path(), "scikit-learn", "embedded")
+        files = locate(one, data_root)
+        status = "absent" if files is None else "found" if one.parts else "embedded"
+        counts = one.counts(files) if files is not None else None
     except UserError:
-        return DatasetInfo("digits", description, None, "scikit-learn", "absent")
+        status = "absent" if files is None else "broken"
+    path = folder_of(files or {}) if one.parts else next(iter((files or {}).values()), None)
+    return DatasetInfo(one.name, one.description, path, one.source, one.licence, status, counts)
 
 
-def _read(one: IdxSet, files: dict[str, Path], allow_modified: bool) -> Images:
-    raws = {part: read_bytes(path) for part, path in files.items()}
-    checks = [check(files[part], raw, one) for part, raw in raws.items()]
-    if not allow_modified:
-        refuse_modified(checks)
-    arrays = [idx.decode(raws[part], files[part], ndim) for part, ndim in PARTS]
-    _check(one, arrays, list(files.values()))
-    x_train, y_train, x_test, y_test = (torch.from_numpy(array) for array in arrays)
-    return Images(
-        name=one.name,
-        x_train=x_train[..., None],
-        y_train=y_train.long(),
-        x_test=x_test[..., None],
-        y_test=y_test.long(),
-        classes=one.classes,
-        checksums={check.file: str(check.sha256) for check in checks},
-    )
-
-
-def _check(one: IdxSet, arrays: list[np.ndarray], paths: list[Path]) -> None:
-    """Do the four files belong together? Arrays and paths in the order of PARTS."""
-    for images, labels, path in ((arrays[0], arrays[1], paths[1]), (arrays[2], arrays[3], paths[3])):
-        if len(images) != len(labels):
-            raise UserError(f"{path}: {len(labels)} labels for {len(images)} images")
-        if labels.max() >= len(one.classes):
-            raise UserError(f"{path}: has the label {labels.max()}; {one.name} has 0..{len(one.classes) - 1}")
-    if arrays[0].shape[1:] != arrays[2].shape[1:]:
-        sizes = f"{list(arrays[2].shape[1:])}, the training images {list(arrays[0].shape[1:])}"
-        raise UserError(f"{paths[2]}: images are {sizes}")
+def _checked(images: Images, one: DataSet) -> Images:
+    """What a plugin made, held to what every stream takes for granted; a UserError names the data set."""
+    place = f"data set {one.name} ({home(type(one))})"
+    if not isinstance(images, Images):
+        raise UserError(f"{place}: read must return clbench.datasets.Images, not {type(images).__name__}")
+    for part, x, y in (("train", images.x_train, images.y_train), ("test", images.x_test, images.y_test)):
+        axes = {4} if x.dtype == torch.uint8 else {2} if x.dtype.is_floating_point else ()
+        if len(x.shape) not in axes:
+            shape = f"{x.dtype} of shape {list(x.shape)}"
+            raise UserError(f"{place}: x_{part} is {shape}; wanted is uint8 [N, H, W, C] or float [N, D]")
+        if y.dtype != torch.int64 or tuple(y.shape) != (x.shape[0],) or not len(y):
+            shape = f"{y.dtype} of shape {list(y.shape)}"
+            raise UserError(f"{place}: y_{part} is {shape} for {x.shape[0]} images; wanted is int64 [N]")
+        if int(y.min()) < 0 or int(y.max()) >= len(images.classes):
+            labels = f"labels from {int(y.min())} to {int(y.max())}"
+            raise UserError(f"{place}: y_{part} has {labels}, and there are {len(images.classes)} classes")
+    return images

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from clbench.datasets import digits
+from clbench.datasets.base import DataSet, data_set
 from clbench.datasets.find import files_in, locate, read_bytes, roots
-from clbench.datasets.mnist import PARTS, IdxSet, idx_set
 from clbench.errors import UserError
 
 
@@ -25,7 +24,7 @@ class FileCheck:
     ok: bool | None  # None: there, and nothing is published to hold it to
 
 
-def check(path: Path, raw: bytes, one: IdxSet | None = None) -> FileCheck:
+def check(path: Path, raw: bytes, one: DataSet | None = None) -> FileCheck:
     """`raw`, the bytes of `path`, against the checksums that data set `one` publishes."""
     sha256 = hashlib.sha256(raw).hexdigest()
     expected = one.known.get(path.name) if one else None
@@ -52,17 +51,17 @@ def refuse_modified(checks: Iterable[FileCheck]) -> None:
 
 def verify(name: str, data_root: Path | None = None) -> list[FileCheck]:
     """Every file of a data set: the copy `load` would read, or else what there is of one."""
-    if name == "digits" or name.endswith(".npz"):
-        path = digits.csv_path() if name == "digits" else Path(name).expanduser()
+    if name.endswith(".npz"):
+        path = Path(name).expanduser()
         return [check(path, read_bytes(path))]
-    one = idx_set(name)
+    one = data_set(name)
     partial = next((found for root in roots(data_root) if any((found := files_in(root, one)).values())), {})
     files = locate(one, data_root) or partial
-    return [_check_part(part, files.get(part), one) for part, _ in PARTS]
+    return [_check_part(part, files.get(part), one) for part in one.parts or files]
 
 
-def _check_part(part: str, path: Path | None, one: IdxSet) -> FileCheck:
+def _check_part(part: str, path: Path | None, one: DataSet) -> FileCheck:
     if path is None:
-        file = f"{part}.gz"
+        file = one.spellings(part)[0]
         return FileCheck(file, None, None, None, one.known.get(file), False)
     return check(path, read_bytes(path), one)

@@ -6,14 +6,17 @@ import gzip
 import hashlib
 import importlib.util
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from clbench.datasets.base import DataSet
 from clbench.datasets.find import read_bytes
 from clbench.datasets.images import Images
 from clbench.errors import UserError
+from clbench.registry import datasets
 
 SIDE, LEVELS, COUNT = 8, 16, 1797
 FOLD = 5  # every fifth image of a class is for testing
@@ -29,17 +32,33 @@ def csv_path() -> Path:
     raise UserError("scikit-learn's digits.csv.gz is not installed; pip install --force-reinstall scikit-learn")
 
 
-def read() -> Images:
-    """Pixels 0..16 scaled to 0..255; the split is a rule, not a draw, so it never changes."""
-    path = csv_path()
-    raw = read_bytes(path)
-    table = _table(raw, path)
-    pixels, labels = table[:, :-1], table[:, -1].astype(np.int64)
-    x = torch.from_numpy(np.rint(pixels * 255 / LEVELS).astype(np.uint8).reshape(-1, SIDE, SIDE, 1))
-    y = torch.from_numpy(labels)
-    test = torch.from_numpy(_rank_in_class(labels) % FOLD == FOLD - 1)
-    checksums = {path.name: hashlib.sha256(raw).hexdigest()}
-    return Images("digits", x[~test], y[~test], x[test], y[test], tuple("0123456789"), checksums)
+@datasets.register("digits")
+class Digits(DataSet):
+    """handwritten digits, 8x8 grey, 10 classes (UCI optdigits); needs no download"""
+
+    licence = "CC BY 4.0"
+    source = "scikit-learn"
+    classes = tuple("0123456789")
+
+    def packaged(self) -> dict[str, Path]:
+        path = csv_path()
+        return {path.name: path}
+
+    def counts(self, files: Mapping[str, Path]) -> tuple[int, int]:
+        images = self.read(files, allow_modified=False)
+        return len(images.y_train), len(images.y_test)
+
+    def read(self, files: Mapping[str, Path], allow_modified: bool) -> Images:
+        """Pixels 0..16 scaled to 0..255; the split is a rule, not a draw, so it never changes."""
+        (path,) = files.values()
+        raw = read_bytes(path)
+        table = _table(raw, path)
+        pixels, labels = table[:, :-1], table[:, -1].astype(np.int64)
+        x = torch.from_numpy(np.rint(pixels * 255 / LEVELS).astype(np.uint8).reshape(-1, SIDE, SIDE, 1))
+        y = torch.from_numpy(labels)
+        test = torch.from_numpy(_rank_in_class(labels) % FOLD == FOLD - 1)
+        checksums = {path.name: hashlib.sha256(raw).hexdigest()}
+        return Images(self.name, x[~test], y[~test], x[test], y[test], self.classes, checksums)
 
 
 def _table(raw: bytes, path: Path) -> np.ndarray:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import platformdirs
 
-from clbench.datasets.mnist import PARTS, IdxSet
+from clbench.datasets.base import DataSet
 from clbench.errors import NotHere, UserError
 
 VARIABLE = "CLBENCH_DATA"
@@ -34,32 +35,41 @@ def writable_root(data_root: Path | None = None) -> Path:
     raise UserError(f"cannot write to {_listed(candidates)}; give a folder that can be with --data-root")
 
 
-def files_in(root: Path, idx_set: IdxSet) -> dict[str, Path | None]:
-    """Each part's file under `root`, the .gz before the plain one; None where there is neither."""
+def files_in(root: Path, one: DataSet) -> dict[str, Path | None]:
+    """Each part's file under `root`, in its preferred spelling; None where there is none."""
     found: dict[str, Path | None] = {}
-    for part, _ in PARTS:
-        there = [root / idx_set.folder / "raw" / name for name in (f"{part}.gz", part)]
+    for part in one.parts:
+        there = [root / (one.folder or one.name) / name for name in one.spellings(part)]
         found[part] = next((path for path in there if os.path.isfile(path)), None)
     return found
 
 
-def locate(idx_set: IdxSet, data_root: Path | None = None) -> dict[str, Path] | None:
-    """The four files, from the first root that has all of them; parts of two copies are never mixed."""
+def locate(one: DataSet, data_root: Path | None = None) -> dict[str, Path] | None:
+    """All files, from the first root that has all of them; parts of two copies are never mixed. None: nowhere."""
+    if (packaged := one.packaged()) or not one.parts:
+        return packaged
     for root in roots(data_root):
-        found = {part: path for part, path in files_in(root, idx_set).items() if path}
-        if len(found) == len(PARTS):
+        found = {part: path for part, path in files_in(root, one).items() if path}
+        if len(found) == len(one.parts):
             return found
     return None
 
 
-def missing(idx_set: IdxSet, data_root: Path | None = None, why: str = "") -> NotHere:
+def folder_of(files: Mapping[str, Path]) -> Path | None:
+    """Where the files lie; None where there are none."""
+    return next((path.parent for path in files.values()), None)
+
+
+def missing(one: DataSet, data_root: Path | None = None, why: str = "") -> NotHere:
     """The error for files that are nowhere: which, looked for where, put them where, what to do meanwhile."""
     searched = roots(data_root)
-    folders = [root / idx_set.folder / "raw" for root in searched]
-    wanted = ", ".join(f"{part}.gz" for part, path in files_in(searched[0], idx_set).items() if path is None)
+    folders = [root / (one.folder or one.name) for root in searched]
+    absent = [part for part, path in files_in(searched[0], one).items() if path is None]
+    wanted = ", ".join(one.spellings(part)[0] for part in absent)
+    also = "; plain or gzipped" if any(len(one.spellings(part)) > 1 for part in absent) else ""
     return NotHere(
-        f"{idx_set.name} is not here, or not whole{why}: looked in {_listed(folders)}; "
-        f"put {wanted} (from {idx_set.source}; plain or gzipped) into {folders[0]}, "
+        f"{one.name} is not here, or not whole{why}: looked in {_listed(folders)}; "
+        f"put {wanted} (from {one.source}{also}) into {folders[0]}, "
         "or try the digits, which need no download (--stream split-digits; prune-lenet: --dataset digits)"
     )
 

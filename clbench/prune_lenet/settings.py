@@ -26,8 +26,8 @@ from clbench.options import (
     options_of,
     without_absent,
 )
+from clbench.registry import datasets
 from clbench.results import digest, place_of
-from clbench.streams.find import NAMES
 
 STUDY = "prune-lenet"
 Importance = Literal["entropy", "ewc", "mas", "loss", "magnitude", "random"]
@@ -120,8 +120,8 @@ def resolve(preset: str | None = None, seeds: tuple[int, ...] | None = None, **f
             values[name] = convert(value, OPTIONS[name].annotation, flag or layer.at(name) + name)
             came[named(name)] = origins.of(flag or layer.place(name), values[name], OPTIONS[name].default)
     settings = Settings(**values, seeds=seeds or (0,), preset=preset, origins=came)
-    if not settings.own_file and settings.dataset not in NAMES:
-        near = did_you_mean(settings.dataset, NAMES)
+    if not settings.own_file and settings.dataset not in datasets:
+        near = did_you_mean(settings.dataset, datasets)
         raise UserError(f"--dataset: no data set called {settings.dataset!r}; {near}; or a FILE.npz of your own")
     return settings
 

@@ -7,12 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from clbench.datasets.mnist import IDX_SETS
 from clbench.errors import UserError
 from clbench.options import did_you_mean
-from clbench.registry import streams
-
-NAMES = ("digits", *IDX_SETS)
+from clbench.registry import datasets, streams
 
 
 def is_form(function: Callable[..., Any]) -> bool:
@@ -29,7 +26,7 @@ def names() -> list[str]:
     """Every stream that can be asked for without a file."""
     forms = [name for name in streams if is_form(streams[name])]
     alone = [name for name in streams if name not in forms]
-    return sorted(alone + [f"{form}-{data}" for form in forms for data in NAMES])
+    return sorted(alone + [f"{form}-{data}" for form in forms for data in datasets])
 
 
 def find(name: str) -> tuple[Callable[..., Any], str | None]:
@@ -44,9 +41,9 @@ def find(name: str) -> tuple[Callable[..., Any], str | None]:
         return streams[form], file
     if name in streams and not is_form(streams[name]):
         return streams[name], None
-    form, _, data = name.partition("-")
-    if form in streams and is_form(streams[form]) and data in NAMES:
-        return streams[form], data
+    for form in (f for f in streams if is_form(streams[f]) and name.startswith(f"{f}-")):
+        if (data := name.removeprefix(f"{form}-")) in datasets:
+            return streams[form], data
     raise UserError(
         f"no stream called {name!r}; {did_you_mean(name, names())}; or split:FILE.npz, permuted:FILE.npz"
     )

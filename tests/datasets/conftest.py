@@ -10,7 +10,7 @@ import numpy as np
 import platformdirs
 import pytest
 
-from clbench.datasets.mnist import PARTS
+from clbench.datasets.idx_set import PARTS
 
 WriteSet = Callable[..., dict[str, np.ndarray]]
 
@@ -36,7 +36,7 @@ def write_set() -> WriteSet:
         arrays = {}
         raw = root / folder / "raw"
         raw.mkdir(parents=True, exist_ok=True)
-        for part, ndim in PARTS:
+        for part, ndim in PARTS.items():
             count = 10 if part.startswith("train") else 5
             images = np.arange(count * 6, dtype=np.uint8).reshape(count, 2, 3)
             array = images if ndim == 3 else np.arange(count, dtype=np.uint8)

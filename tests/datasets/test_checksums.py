@@ -5,7 +5,9 @@ import hashlib
 import pytest
 
 from clbench.datasets import load, verify
-from clbench.datasets.mnist import FASHION_MNIST, MNIST, NOTMNIST
+from clbench.datasets.fashion_mnist import FashionMNIST
+from clbench.datasets.mnist import MNIST
+from clbench.datasets.notmnist import NotMNIST
 from clbench.errors import UserError
 
 
@@ -34,7 +36,7 @@ def test_verify_compares_in_the_algorithm_that_was_published(tmp_path, write_set
         content = check.path.read_bytes()
         assert check.found == f"md5:{hashlib.md5(content).hexdigest()}"
         assert check.sha256 == hashlib.sha256(content).hexdigest()
-        assert check.expected == FASHION_MNIST.known[check.file]
+        assert check.expected == FashionMNIST.known[check.file]
         assert check.ok is False
 
 
@@ -43,12 +45,12 @@ def test_verify_lists_absent_files_and_what_there_is_of_a_copy(tmp_path, write_s
     write_set(tmp_path, "notMNIST")
     (tmp_path / "notMNIST/raw/train-labels-idx1-ubyte.gz").unlink()
     assert [check.ok for check in verify("notmnist", tmp_path)] == [None, False, None, None]
-    assert not NOTMNIST.known
+    assert not NotMNIST.known
 
 
 def test_the_known_checksums_are_those_torchvision_lists():
-    from torchvision.datasets import FashionMNIST
+    import torchvision.datasets
 
-    listed = {file: f"md5:{md5}" for file, md5 in FashionMNIST.resources}
-    assert listed == FASHION_MNIST.known
+    listed = {file: f"md5:{md5}" for file, md5 in torchvision.datasets.FashionMNIST.resources}
+    assert listed == FashionMNIST.known
     assert len(MNIST.known) == 8

@@ -5,7 +5,6 @@ import hashlib
 import socket
 import threading
 import warnings
-from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,8 +12,8 @@ from pathlib import Path
 import pytest
 import torchvision.datasets
 
-from clbench.datasets import download, fetch, load
-from clbench.datasets.mnist import IDX_SETS, MNIST
+from clbench.datasets import fetch, load, torchvision_files
+from clbench.datasets.mnist import MNIST
 from clbench.errors import UserError
 
 
@@ -37,7 +36,7 @@ def site(tmp_path, write_set, monkeypatch):
         url = f"http://127.0.0.1:{server.server_address[1]}/"
         monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", [url])
         monkeypatch.setattr(torchvision.datasets.MNIST, "resources", resources)
-        monkeypatch.setitem(IDX_SETS, "mnist", replace(MNIST, known=known))
+        monkeypatch.setattr(MNIST, "known", known)
         for proxy in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
             monkeypatch.delenv(proxy, raising=False)
         yield folder
@@ -104,7 +103,7 @@ def test_without_a_network_load_ends_in_one_line(tmp_path, site, monkeypatch):
 
 
 def test_a_silent_server_is_given_up(tmp_path, site, monkeypatch):
-    monkeypatch.setattr(download, "TIMEOUT", 0.2)
+    monkeypatch.setattr(torchvision_files, "TIMEOUT", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
         monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", [url])

@@ -1,5 +1,6 @@
 """Which copy of a data set is read, and what is said when there is none or it is malformed."""
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -56,10 +57,44 @@ def test_the_first_complete_copy_is_read_and_copies_are_not_mixed(tmp_path, writ
 def test_the_catalogue_says_where_each_set_is(tmp_path, write_set):
     write_set(tmp_path, "MNIST")
     by_name = {info.name: info for info in catalogue(tmp_path)}
-    assert list(by_name) == ["digits", "mnist", "fashion-mnist", "notmnist"]
+    assert list(by_name) == ["digits", "fashion-mnist", "mnist", "notmnist"]
     assert (by_name["digits"].status, by_name["digits"].source) == ("embedded", "scikit-learn")
     assert (by_name["mnist"].status, by_name["mnist"].path) == ("found", tmp_path / "MNIST" / "raw")
     assert (by_name["notmnist"].status, by_name["notmnist"].path) == ("absent", None)
+
+
+def test_the_catalogue_counts_the_images_that_are_there(tmp_path, write_set):
+    write_set(tmp_path, "MNIST")
+    write_set(tmp_path, "FashionMNIST", gz=False, train_images=np.zeros((8, 2, 3), np.uint8))
+    write_set(tmp_path, "notMNIST")
+    (tmp_path / "notMNIST/raw/t10k-images-idx3-ubyte.gz").write_bytes(b"no gzip")
+    by_name = {info.name: info for info in catalogue(tmp_path)}
+    assert {name: info.counts for name, info in by_name.items()} == {
+        "digits": (1442, 355),
+        "mnist": (10, 5),
+        "fashion-mnist": (8, 5),
+        "notmnist": None,
+    }
+    assert (by_name["notmnist"].status, by_name["fashion-mnist"].status) == ("broken", "found")
+    assert "published with 60,000 train and 10,000 test images" in by_name["mnist"].description
+
+
+def test_each_set_states_its_licence(tmp_path):
+    assert {info.name: info.licence for info in catalogue(tmp_path)} == {
+        "digits": "CC BY 4.0",
+        "mnist": "CC BY-SA 3.0",
+        "fashion-mnist": "MIT",
+        "notmnist": "none stated",
+    }
+
+
+def test_counting_reads_no_more_than_the_header(tmp_path, write_set):
+    from clbench.datasets.idx import count
+
+    whole = bytes([0, 0, 8, 3]) + b"".join(n.to_bytes(4, "big") for n in (8000, 28, 28))  # and not one image
+    (tmp_path / "plain").write_bytes(whole)
+    (tmp_path / "packed.gz").write_bytes(gzip.compress(whole))
+    assert count(tmp_path / "plain", 3) == count(tmp_path / "packed.gz", 3) == 8000
 
 
 def test_an_absent_set_says_what_to_put_where_and_what_to_try(tmp_path, cache):
@@ -93,7 +128,7 @@ def test_an_unknown_name_gets_a_suggestion(name, near):
 
 
 def test_a_name_like_no_other_gets_the_list():
-    with pytest.raises(UserError, match=r"There are digits, mnist, fashion-mnist, notmnist, or a path"):
+    with pytest.raises(UserError, match=r"There are digits, fashion-mnist, mnist, notmnist, or a path"):
         load("")
 
 

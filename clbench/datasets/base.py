@@ -1,0 +1,74 @@
+"""What a data set says of itself: one class a data set, registered under its name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from clbench.datasets.images import Images
+from clbench.errors import UserError
+from clbench.registry import datasets, first_line
+
+
+class DataSet:
+    """A data set; the first line of a subclass's docstring is its description in lists.
+
+        @datasets.register("mine")
+        class Mine(DataSet):
+            \"\"\"Noise of two kinds.\"\"\"
+
+            licence = "CC0"
+
+            def read(self, files, allow_modified):
+                return Images(self.name, x_train, y_train, x_test, y_test, ("white", "pink"), {})
+
+    gives the streams split-mine and permuted-mine. One that names `parts` has them looked for in <root>/<folder>;
+    one without makes its images from nothing.
+    """
+
+    licence: ClassVar[str] = "none stated"
+    source: ClassVar[str] = "-"  # where it is published: a URL
+    classes: ClassVar[tuple[str, ...]] = ()
+    folder: ClassVar[str] = ""  # of its files, under a root; its name if empty
+    parts: ClassVar[tuple[str, ...]] = ()  # its files
+    known: ClassVar[Mapping[str, str]] = {}  # file -> "algorithm:digest"; empty: unpublished
+    downloadable: ClassVar[bool] = False
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @property
+    def description(self) -> str:
+        return first_line(type(self))
+
+    def spellings(self, part: str) -> tuple[str, ...]:
+        """The file names under which a part may lie, the preferred one first."""
+        return (part,)
+
+    def packaged(self) -> dict[str, Path]:
+        """Files that come with an installed package, by part; a UserError where they do not."""
+        return {}
+
+    def download(self, root: Path) -> Path:
+        """Fetch the files into their folder under `root`, whole or not at all; that folder."""
+        raise NotImplementedError(f"{type(self).__name__} is downloadable and has no download")
+
+    def counts(self, files: Mapping[str, Path]) -> tuple[int, int] | None:
+        """Training and test images that the files say they hold, without reading these; None: not known so."""
+        return None
+
+    def read(self, files: Mapping[str, Path], allow_modified: bool) -> Images:
+        """The images in `files` (by part); a UserError for what is malformed and, unless allowed, modified."""
+        raise NotImplementedError(f"{type(self).__name__} has no read")
+
+
+def data_set(name: str) -> DataSet:
+    """The data set called `name`; a UserError says what there is, and what may have been meant."""
+    datasets.fill()
+    if name in datasets.entries or name in datasets.broken:
+        return datasets[name](name)
+    near = difflib.get_close_matches(name.lower(), datasets.entries, n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise UserError(f"no data set called {name!r}{hint} There are {', '.join(datasets)}, or a path ending in .npz")

@@ -1,0 +1,39 @@
+"""Files that torchvision downloads: complete or not at all, and fast to give up."""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+TIMEOUT = 10.0  # seconds a connection may stay silent
+
+
+def into(root: Path, archive: str, folder: str, files: Sequence[str]) -> Path:
+    """root/folder with the files of torchvision's data set `archive`.
+
+    Into a temporary folder on the same disk first, so that a file appears complete or not at all.
+    """
+    import torchvision.datasets
+
+    target = root / folder
+    with tempfile.TemporaryDirectory(prefix=".clbench-download-", dir=root) as temporary, _timeout(TIMEOUT):
+        getattr(torchvision.datasets, archive)(temporary, download=True)
+        target.mkdir(parents=True, exist_ok=True)
+        for file in files:
+            os.replace(Path(temporary) / archive / "raw" / file, target / file)
+    return target
+
+
+@contextmanager
+def _timeout(seconds: float) -> Iterator[None]:
+    """torchvision passes no timeout to urllib, which then takes the process's default."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
