@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clbench.datasets.base import DataSet, data_set
-from clbench.datasets.find import files_in, locate, read_bytes, roots
+from clbench.datasets.find import files_in, locate, read_bytes, roots, sha256_of
 from clbench.errors import UserError
 
 
@@ -53,7 +53,8 @@ def verify(name: str, data_root: Path | None = None) -> list[FileCheck]:
     """Every file of a data set: the copy `load` would read, or else what there is of one."""
     if name.endswith(".npz"):
         path = Path(name).expanduser()
-        return [check(path, read_bytes(path))]
+        sha256 = sha256_of(path)
+        return [FileCheck(path.name, path, sha256, f"sha256:{sha256}", None, None)]
     one = data_set(name)
     partial = next((found for root in roots(data_root) if any((found := files_in(root, one)).values())), {})
     files = locate(one, data_root) or partial

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import platformdirs
@@ -76,12 +78,25 @@ def missing(one: DataSet, data_root: Path | None = None, why: str = "") -> NotHe
 
 def read_bytes(path: Path) -> bytes:
     """The whole file. A UserError when it is absent, unreadable, not a plain file, or beyond 4 GiB."""
-    if not os.path.isfile(path):
-        raise UserError(f"{path}: no such file")
-    try:
+    with _readable(path):
         if path.stat().st_size > MAX_FILE_BYTES:
             raise UserError(f"{path}: larger than {MAX_FILE_BYTES} bytes, too large to read into memory")
         return path.read_bytes()
+
+
+def sha256_of(path: Path) -> str:
+    """Of a file of any size, which is never held whole; a UserError as in read_bytes."""
+    with _readable(path), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """A plain file, or a UserError of one line."""
+    if not os.path.isfile(path):
+        raise UserError(f"{path}: no such file")
+    try:
+        yield
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
 

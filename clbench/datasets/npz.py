@@ -2,44 +2,50 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-import math
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from clbench.datasets.find import read_bytes
+from clbench.datasets.find import sha256_of
 from clbench.datasets.images import Images
+from clbench.datasets.members import chunks, mapped, whole
+from clbench.datasets.source import Mapped, Source
 from clbench.errors import UserError
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
-MAX_BYTES = 2**32  # of one array, unpacked
+AS_FEATURES = 'x.astype("float32")'
+AS_IMAGES = '(x * 255).round().astype("uint8")'
 
 
 def read(path: Path) -> Images:
-    """Images uint8 [N, H, W] or [N, H, W, C]; labels whole numbers [N], every one of 0..C-1 in y_train."""
-    raw = read_bytes(path)
-    arrays = _arrays(raw, path)
-    x_train, x_test = (_images(arrays[name], name, path) for name in ("x_train", "x_test"))
+    """Images or features, and whole numbers [N] as labels, every one of 0..C-1 in y_train.
+
+    Images: uint8 [N, H, W] or [N, H, W, C]. Features: float16, float32 or float64 [N, D], finite; they become
+    float32, whatever they were. What is stored uncompressed (np.savez) and large is not read but memory mapped:
+    the file must stay as it is meanwhile.
+    """
+    digest = sha256_of(path)
+    arrays = _arrays(path)
+    x_train, x_test = (_inputs(arrays[name], name, path) for name in ("x_train", "x_test"))
     y_train, y_test = (_labels(arrays[name], name, path) for name in ("y_train", "y_test"))
     count = _check(x_train, y_train, x_test, y_test, path)
     return Images(
         name=path.stem,
-        x_train=torch.from_numpy(x_train),
+        x_train=_source(x_train),
         y_train=torch.from_numpy(y_train),
-        x_test=torch.from_numpy(x_test),
+        x_test=_source(x_test),
         y_test=torch.from_numpy(y_test),
         classes=tuple(str(label) for label in range(count)),
-        checksums={path.name: hashlib.sha256(raw).hexdigest()},
+        checksums={path.name: digest},
     )
 
 
-def _arrays(raw: bytes, path: Path) -> dict[str, np.ndarray]:
+def _arrays(path: Path) -> dict[str, np.ndarray]:
     try:
-        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        with zipfile.ZipFile(path) as archive:
             absent = [name for name in ARRAYS if f"{name}.npy" not in archive.namelist()]
             if absent:
                 raise UserError(f"{path}: has no array {', '.join(absent)}; wanted are {', '.join(ARRAYS)}")
@@ -52,34 +58,47 @@ def _arrays(raw: bytes, path: Path) -> dict[str, np.ndarray]:
 
 
 def _array(archive: zipfile.ZipFile, name: str, path: Path) -> np.ndarray:
-    _check_size(archive, name, path)
-    with archive.open(f"{name}.npy") as stream:
-        return np.lib.format.read_array(stream, allow_pickle=False)
+    found = mapped(archive, name, path) if name.startswith("x_") else None
+    return whole(archive, name, path) if found is None else found
 
 
-def _check_size(archive: zipfile.ZipFile, name: str, path: Path) -> None:
-    """Before numpy allocates what an array's header declares, hold it to the bytes the archive has for it."""
-    declared = archive.getinfo(f"{name}.npy").file_size
-    with archive.open(f"{name}.npy") as stream:
-        version = np.lib.format.read_magic(stream)
-        header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = header(stream)
-        if dtype.hasobject:
-            raise UserError(f"{path}: {name} holds Python objects (pickle), which are never loaded")
-        if declared > MAX_BYTES or stream.tell() + math.prod(shape) * dtype.itemsize != declared:
-            raise UserError(
-                f"{path}: {name} declares {list(shape)} of {dtype}, which its {declared} bytes are not"
-            )
-
-
-def _images(x: np.ndarray, name: str, path: Path) -> np.ndarray:
-    if x.dtype != np.uint8:
-        raise UserError(f"{path}: {name} is {x.dtype}; images are uint8, 0..255")
-    if x.ndim not in (3, 4):
-        raise UserError(f"{path}: {name} has the shape {list(x.shape)}; wanted is [N, H, W] or [N, H, W, C]")
+def _inputs(x: np.ndarray, name: str, path: Path) -> np.ndarray:
+    """uint8 [N, H, W, C], or float [N, D], finite as float32."""
+    images, features = x.dtype == np.uint8, x.dtype.kind == "f" and x.dtype.itemsize <= 8
+    shape = f"{x.dtype} of shape {list(x.shape)}"
+    if features and x.ndim != 2:
+        raise UserError(f"{path}: {name} is {shape}; images are uint8, 0..255: {AS_IMAGES}; features are [N, D]")
+    if not images and not features:
+        raise UserError(
+            f"{path}: {name} is {shape}; images are uint8, 0..255: "
+            f'x.astype("uint8"); features are floats [N, D]: {AS_FEATURES}'
+        )
+    if images and x.ndim not in (3, 4):
+        also = f"; features are floats [N, D]: {AS_FEATURES}" if x.ndim == 2 else ""
+        raise UserError(f"{path}: {name} has the shape {list(x.shape)}; wanted is [N, H, W] or [N, H, W, C]{also}")
     if x.size == 0:
         raise UserError(f"{path}: {name} is empty, of shape {list(x.shape)}")
-    return np.ascontiguousarray(x if x.ndim == 4 else x[..., None])
+    if features:
+        _refuse_infinite(x, name, path)
+    return x[..., None] if x.ndim == 3 else x
+
+
+def _refuse_infinite(x: np.ndarray, name: str, path: Path) -> None:
+    first = 0
+    for rows in chunks(x):
+        with np.errstate(over="ignore"):
+            bad = ~np.isfinite(rows.astype(np.float32)).all(1)
+        if bad.any():
+            row = first + int(bad.argmax())
+            raise UserError(f"{path}: {name} has NaN, or more than float32 holds, first in row {row}")
+        first += len(rows)
+
+
+def _source(x: np.ndarray) -> Tensor | Source:
+    if isinstance(x, np.memmap):
+        return Mapped(x)
+    kept = np.float32 if x.dtype.kind == "f" else np.uint8
+    return torch.from_numpy(np.ascontiguousarray(x, dtype=kept))
 
 
 def _labels(y: np.ndarray, name: str, path: Path) -> np.ndarray:
@@ -94,12 +113,13 @@ def _labels(y: np.ndarray, name: str, path: Path) -> np.ndarray:
 
 def _check(x_train: np.ndarray, y_train: np.ndarray, x_test: np.ndarray, y_test: np.ndarray, path: Path) -> int:
     """The number of classes; a UserError where the four arrays do not belong together."""
+    what = "features" if x_train.ndim == 2 else "images"
     for part, x, y in (("train", x_train, y_train), ("test", x_test, y_test)):
         if len(x) != len(y):
-            raise UserError(f"{path}: {len(x)} images in x_{part}, {len(y)} labels in y_{part}")
+            raise UserError(f"{path}: {len(x)} {what} in x_{part}, {len(y)} labels in y_{part}")
     if x_train.shape[1:] != x_test.shape[1:]:
         sizes = f"{list(x_train.shape[1:])} in x_train, {list(x_test.shape[1:])} in x_test"
-        raise UserError(f"{path}: images differ in size: {sizes}")
+        raise UserError(f"{path}: {what} differ in size: {sizes}")
     count = int(y_train.max()) + 1
     present = len(np.unique(y_train))
     if present != count:

@@ -43,7 +43,10 @@ class InMemory:
 
 @dataclass(frozen=True, eq=False)
 class Mapped:
-    """Rows of a memory-mapped array, which the system reads as they are asked for and may forget again."""
+    """Rows of a memory-mapped array, which the system reads as they are asked for and may forget again.
+
+    Floats of any size and byte order are given as float32.
+    """
 
     array: np.ndarray
 
@@ -53,12 +56,13 @@ class Mapped:
 
     @property
     def dtype(self) -> torch.dtype:
-        return torch.from_numpy(np.empty(0, self.array.dtype)).dtype
+        return torch.float32 if self.array.dtype.kind == "f" else torch.from_numpy(self.array[:0].copy()).dtype
 
     def take(self, rows: Tensor) -> Tensor:
         wanted = rows.cpu().numpy()
         order = np.argsort(wanted, kind="stable")  # a disk is read forwards
-        found = np.empty((len(wanted), *self.array.shape[1:]), self.array.dtype)
+        kept = np.dtype(np.float32) if self.array.dtype.kind == "f" else self.array.dtype
+        found = np.empty((len(wanted), *self.array.shape[1:]), kept)
         found[order] = self.array[wanted[order]]
         return torch.from_numpy(found).to(rows.device)
 

@@ -54,8 +54,21 @@ def test_grey_images_get_a_channel(tmp_path):
 
 X = good()["x_train"]
 MALFORMED = {
-    "float images": ({"x_train": X / 255}, "x_train is float64; images are uint8"),
-    "flat images": ({"x_test": X.reshape(6, -1)}, r"x_test has the shape \[6, 12\]"),
+    "float images": (
+        {"x_train": X / 255},
+        r"x_train is float64 of shape \[6, 2, 2, 3\]; images are uint8, 0\.\.255: "
+        r'\(x \* 255\)\.round\(\)\.astype\("uint8"\); features are \[N, D\]',
+    ),
+    "grey float images": ({"x_test": X[..., 0] / 255}, r"x_test is float64 .*\.astype\(\"uint8\"\)"),
+    "flat floats": ({"x_train": X.ravel() / 255}, r"x_train is float64 of shape \[72\]"),
+    "flat images": ({"x_test": X.reshape(6, -1)}, r"x_test has the shape \[6, 12\].*x\.astype\(\"float32\"\)"),
+    "flat whole numbers": (
+        {"x_train": X.reshape(6, -1).astype(int)},
+        r"x_train is int64 of shape \[6, 12\].*features are floats \[N, D\]: x\.astype\(\"float32\"\)",
+    ),
+    "images of whole numbers": ({"x_train": X.astype(int)}, r"x_train is int64 .*: x\.astype\(\"uint8\"\)"),
+    "complex numbers": ({"x_train": X.reshape(6, -1) * 1j}, "x_train is complex128"),
+    "features and images": ({"x_train": X.reshape(6, -1) / 2}, r"features differ in size: \[12\] in x_train"),
     "no images": ({"x_train": X[:0], "y_train": np.arange(0)}, "x_train is empty"),
     "no test images": ({"x_test": X[:0], "y_test": np.arange(0)}, "x_test is empty"),
     "float labels": ({"y_train": np.arange(6) / 1.0}, "y_train is float64; labels are whole numbers"),
