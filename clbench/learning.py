@@ -111,7 +111,7 @@ def plugins_of(config: Config) -> dict[str, str]:
     """File name -> sha256 of every plugin that the configuration uses."""
     method, network = strategies[config.method], networks[config.network]
     function, data = find(config.stream)
-    read = [datasets[data]] if data in datasets else []  # a file of the user's is no code
+    read = [datasets[data]] if data and data in datasets else []  # a file of the user's is no code
     return plugins_behind(method, network, models[model_kind(network)], function, *read)
 
 
