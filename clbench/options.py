@@ -24,6 +24,13 @@ Count = Annotated[int, Field(ge=1, le=LARGEST)]
 Natural = Annotated[int, Field(ge=0, le=LARGEST)]
 
 
+class Adjustable:
+    """A mark in Annotated: an option that is read at every use, so that it may change from task to task.
+
+    With 0 of it nothing holds a task back: the two things that `clbench sweep --protocol continual` builds on.
+    """
+
+
 @dataclasses.dataclass(frozen=True)
 class Absent:
     """In the Annotated of an option that came when results were there already: its value in those results.
@@ -51,6 +58,10 @@ class Option:
     def absent(self) -> tuple[Any, ...]:
         """The value at which it is left out of a configuration, if there is one."""
         return tuple(m.value for m in get_args(self.annotation) if isinstance(m, Absent))
+
+    @property
+    def adjustable(self) -> bool:
+        return Adjustable in get_args(self.annotation)
 
     @property
     def choices(self) -> tuple[Any, ...]:

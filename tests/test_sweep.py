@@ -285,6 +285,38 @@ def test_a_continual_search_shows_the_method_no_test_images_and_no_other_task():
     assert [index for index, _ in searching].count(0) == 2  # no strength is searched for the first task
 
 
+@pytest.mark.parametrize(
+    ("method", "name", "words"),
+    [
+        ("er", "strategy.memory_size", "of er it can search strategy.replay$"),
+        ("derpp", "strategy.memory_size", "strategy.replay or strategy.alpha or strategy.beta$"),
+        ("xdg", "strategy.closed", "xdg has nothing that it can search"),
+        ("ewc", "strategy.gamma", "strategy.lam"),
+        ("ewc", "strategy.mas.lam", "strategy.lam"),
+        ("ewc", "strategy.lamb", "did you mean 'lam'"),
+    ],
+)
+def test_a_continual_search_refuses_what_is_read_when_a_run_starts(method, name, words):
+    values = "5,1" if name == "strategy.memory_size" else "1,0.5"
+    with pytest.raises(UserError, match=words):
+        plan_of(f"{name}={values}", method=method, sets=SMALL[:-1], protocol="continual")
+
+
+@pytest.mark.parametrize("name", ["strategy.replay", "strategy.er.replay"])
+def test_a_continual_search_sets_the_option_itself_in_its_own_type(name, monkeypatch):
+    learn, seen = learning.strategies["er"].learn, []
+
+    def watched(self, trainer, task):
+        seen.append(self.replay)
+        return learn(self, trainer, task)
+
+    monkeypatch.setattr(learning.strategies["er"], "learn", watched)
+    sweep(plan_of(f"{name}=6,3", method="er", sets=SMALL[:-1], protocol="continual"), Path("runs"), CPU)
+    assert set(seen) <= {0, 3, 6}
+    assert {0, 6} <= set(seen)
+    assert {type(value) for value in seen} == {int}
+
+
 @pytest.mark.parametrize(("protocol", "tasks", "seed"), [("stream", 3, 0), ("first", 2, 0), ("other-seed", 3, 1)])
 def test_a_protocol_says_what_trials_learn(protocol, tasks, seed):
     config = plan_of("strategy.lam=1,2", protocol=protocol, tasks=2).trial({"strategy.lam": 1})

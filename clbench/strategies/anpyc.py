@@ -17,7 +17,7 @@ from clbench.learn.params import Params
 from clbench.learn.pruning import lowest, quota, share_of_zeros
 from clbench.learn.task import Batch, Stream, Task
 from clbench.models.base import Model
-from clbench.options import Absent, Count, NonNegative, Percent, Positive
+from clbench.options import Absent, Adjustable, Count, NonNegative, Percent, Positive
 from clbench.registry import strategies
 from clbench.strategies.quadratic import Quadratic
 
@@ -49,7 +49,7 @@ class ANPyC(Quadratic):
     )
     stores = (Cost(9, "shared weight"),)
 
-    lam: Annotated[NonNegative, "λ, strength of the momentum step (equation 6)"] = 1.0
+    lam: Annotated[NonNegative, "λ, strength of the momentum step (equation 6)", Adjustable] = 1.0
     importance: Annotated[
         Literal["entropy", "ewc", "mas", "loss", "magnitude"],
         "what importance measures (equation 7: entropy)",
@@ -66,7 +66,7 @@ class ANPyC(Quadratic):
         "β is of what every earlier task marked, or of the tensor and then intersected with that",
         Absent("marked"),
     ] = "marked"
-    beta: Annotated[Percent, "β, percent of each tensor freed after the first task"] = 50.0
+    beta: Annotated[Percent, "β, percent of each tensor freed after the first task", Adjustable] = 50.0
     decay: Annotated[Positive, "factor of β from task to task"] = 0.8
     step: Annotated[Positive, "percent freed per pruning round"] = 10.0
     retrain_epochs: Annotated[Count, "epochs after each pruning round"] = 1

@@ -12,7 +12,7 @@ from clbench.costs import Cost
 from clbench.learn.params import Params
 from clbench.learn.task import Batch, Stream, Task
 from clbench.models.base import Model
-from clbench.options import NonNegative
+from clbench.options import Adjustable, NonNegative
 from clbench.registry import strategies
 from clbench.strategies.replay import Replay, as_batch
 
@@ -28,8 +28,8 @@ class DERPP(Replay):
 
     paper = "Buzzega et al. 2020, Dark experience for general continual learning: a strong, simple baseline"
 
-    alpha: Annotated[NonNegative, "α, weight of the squared distance to the stored logits"] = 0.5
-    beta: Annotated[NonNegative, "β, weight of the cross-entropy on the second memory batch"] = 0.5
+    alpha: Annotated[NonNegative, "α, weight of the squared distance to the stored logits", Adjustable] = 0.5
+    beta: Annotated[NonNegative, "β, weight of the cross-entropy on the second memory batch", Adjustable] = 0.5
 
     stores = (*Replay.stores, Cost(4, "output of a stored image"))
     with_logits: ClassVar[bool] = True

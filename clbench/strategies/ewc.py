@@ -11,7 +11,7 @@ from clbench.learn.importance import Labels, fisher
 from clbench.learn.params import Params
 from clbench.learn.task import Task
 from clbench.models.base import Model
-from clbench.options import NonNegative
+from clbench.options import Adjustable, NonNegative
 from clbench.registry import strategies
 from clbench.strategies.quadratic import Quadratic
 
@@ -30,7 +30,7 @@ class EWC(Quadratic):
 
     paper = "Kirkpatrick et al. 2017, Overcoming catastrophic forgetting in neural networks"
 
-    lam: Annotated[NonNegative, "strength of the pull"] = 100.0
+    lam: Annotated[NonNegative, "strength of the pull", Adjustable] = 100.0
     fisher: Annotated[
         Labels, "labels drawn from the model, given, or all of them weighted; batch: squared batch gradients"
     ] = "true"

@@ -13,7 +13,7 @@ from clbench.errors import UserError
 from clbench.learn.params import Params, copies, generator
 from clbench.learn.task import Batch, Scenario, Stream, Task
 from clbench.models.base import Model
-from clbench.options import NonNegative, Positive
+from clbench.options import Adjustable, NonNegative, Positive
 from clbench.registry import strategies
 from clbench.strategies.base import Strategy
 
@@ -41,7 +41,7 @@ class HAT(Strategy):
     statistics = "per-task"
     remembers = ("embeddings", "taken")
 
-    sparsity: Annotated[NonNegative, "c, weight of the share of unused units a task opens"] = 0.75
+    sparsity: Annotated[NonNegative, "c, weight of the share of unused units a task opens", Adjustable] = 0.75
     s_max: Annotated[Positive, "slope of the gates after training"] = 400.0
 
     def unfit(self, scenario: Scenario, model: Model) -> str | None:

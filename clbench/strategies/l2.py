@@ -9,7 +9,7 @@ import torch
 
 from clbench.learn.params import Params
 from clbench.learn.task import Task
-from clbench.options import NonNegative
+from clbench.options import Adjustable, NonNegative
 from clbench.registry import strategies
 from clbench.strategies.quadratic import Quadratic
 
@@ -30,7 +30,7 @@ class L2(Quadratic):
         "baselines"
     )
 
-    lam: Annotated[NonNegative, "strength of the pull"] = 0.02
+    lam: Annotated[NonNegative, "strength of the pull", Adjustable] = 0.02
 
     def measure(self, trainer: Trainer, task: Task) -> Params:
         """What a task adds to the importance: 1 the first, 0 each later one."""

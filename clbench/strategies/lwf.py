@@ -11,7 +11,7 @@ from torch import Tensor
 from clbench.learn.params import Params
 from clbench.learn.task import Batch, Stream, Task
 from clbench.models.base import Model
-from clbench.options import Natural, NonNegative, Positive
+from clbench.options import Adjustable, Natural, NonNegative, Positive
 from clbench.registry import strategies
 from clbench.strategies.base import Strategy
 
@@ -33,7 +33,7 @@ class LwF(Strategy):
 
     paper = "Li & Hoiem 2017, Learning without forgetting"
 
-    lam: Annotated[NonNegative, "λ, strength of the distillation"] = 1.0
+    lam: Annotated[NonNegative, "λ, strength of the distillation", Adjustable] = 1.0
     temperature: Annotated[Positive, "τ, that softens both distributions"] = 2.0
     warmup_epochs: Annotated[Natural, "epochs in which the new head trains alone first"] = 0
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from clbench.learn.importance import sensitivity
 from clbench.learn.params import Params
 from clbench.learn.task import Task
-from clbench.options import NonNegative
+from clbench.options import Adjustable, NonNegative
 from clbench.registry import strategies
 from clbench.strategies.quadratic import Quadratic
 
@@ -23,7 +23,7 @@ class MAS(Quadratic):
 
     paper = "Aljundi et al. 2018, Memory aware synapses: learning what (not) to forget"
 
-    lam: Annotated[NonNegative, "strength of the pull"] = 1.0
+    lam: Annotated[NonNegative, "strength of the pull", Adjustable] = 1.0
 
     factor: ClassVar[float] = 2.0
 

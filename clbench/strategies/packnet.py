@@ -14,7 +14,7 @@ from clbench.learn.params import Params, copies
 from clbench.learn.pruning import lowest, share_of_zeros
 from clbench.learn.task import Batch, Stream, Task
 from clbench.models.base import Model
-from clbench.options import Natural, Percent, Positive
+from clbench.options import Adjustable, Natural, Percent, Positive
 from clbench.registry import strategies
 from clbench.strategies.base import Strategy
 
@@ -40,7 +40,9 @@ class PackNet(Strategy):
     statistics = "per-task"
     remembers = ("owner",)
 
-    prune: Annotated[Percent, "percent of the weights a task trained that it gives up, in each layer"] = 50.0
+    prune: Annotated[
+        Percent, "percent of the weights a task trained that it gives up, in each layer", Adjustable
+    ] = 50.0
     retrain_epochs: Annotated[Natural, "epochs after the pruning"] = 1
     retrain_rate: Annotated[Positive, "factor of the learning rate in those epochs"] = 1.0
     prune_last: Annotated[bool, "prune after the last task too"] = False

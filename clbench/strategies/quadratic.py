@@ -12,7 +12,7 @@ from clbench.costs import Cost
 from clbench.learn.params import Params, copies, zeros
 from clbench.learn.task import Batch, Stream, Task
 from clbench.models.base import Model
-from clbench.options import NonNegative
+from clbench.options import Adjustable, NonNegative
 from clbench.strategies.base import Strategy
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Quadratic(Strategy):
     k = lam · importance · rate / (1 - momentum), which has the same fixed point and is stable for every strength.
     """
 
-    lam: Annotated[NonNegative, "strength of the pull"] = 1.0
+    lam: Annotated[NonNegative, "strength of the pull", Adjustable] = 1.0
     consolidation: Annotated[Literal["gradient", "proximal"], "how the pull is applied"] = "gradient"
 
     stores: ClassVar[tuple[Cost, ...]] = (Cost(8, "shared weight"),)

@@ -13,7 +13,7 @@ from clbench.learn.memory import Reservoir, of_all_so_far
 from clbench.learn.params import Params
 from clbench.learn.task import Batch, Stream, Task
 from clbench.models.base import Model
-from clbench.options import Count, Natural
+from clbench.options import Adjustable, Count, Natural
 from clbench.strategies.base import Strategy
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Replay(Strategy):
     """
 
     memory_size: Annotated[Count, "images kept in all"] = 200
-    replay: Annotated[Natural, "images of the memory a batch of it holds (0: no replay)"] = 128
+    replay: Annotated[Natural, "images of the memory a batch of it holds (0: no replay)", Adjustable] = 128
 
     stores: ClassVar[tuple[Cost, ...]] = (
         Cost(4, "pixel of a stored image"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from clbench.learn.params import Params
 from clbench.learn.task import Task
-from clbench.options import NonNegative, Positive
+from clbench.options import Adjustable, NonNegative, Positive
 from clbench.registry import strategies
 from clbench.strategies.path import PathIntegral
 
@@ -25,7 +25,7 @@ class SI(PathIntegral):
 
     paper = "Zenke et al. 2017, Continual learning through synaptic intelligence"
 
-    lam: Annotated[NonNegative, "c of the paper, strength of the pull"] = 1.0
+    lam: Annotated[NonNegative, "c of the paper, strength of the pull", Adjustable] = 1.0
     xi: Annotated[Positive, "damping of the division by the squared displacement"] = 0.1
 
     def measure(self, trainer: Trainer, task: Task) -> Params:

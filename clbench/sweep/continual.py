@@ -15,6 +15,7 @@ from clbench import checkpoint
 from clbench.learn.task import Split, Task
 from clbench.learn.trainer import Trainer
 from clbench.learning import Group, Learning
+from clbench.options import convert, options_of
 from clbench.results import Run
 
 
@@ -64,7 +65,9 @@ class Searching(Group):
     def set(self, trainer: Trainer, rate: float, strength: float) -> None:
         assert self.config.continual is not None
         trainer.options = replace(trainer.options, lr=rate)
-        setattr(trainer.strategy, self.config.continual["strength"], strength)
+        name = self.config.continual["strength"]
+        annotation = options_of(type(trainer.strategy))[name].annotation
+        setattr(trainer.strategy, name, convert(strength, annotation, name))
 
     def plan(self, trainer: Trainer) -> list[int]:
         """At most: a strength that is good enough ends the search."""

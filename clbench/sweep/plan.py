@@ -13,7 +13,8 @@ from clbench import config as configuration
 from clbench.config import Config, Table, plain
 from clbench.errors import UserError
 from clbench.layers import Layer, parse_sets, read_file
-from clbench.options import did_you_mean, shown
+from clbench.options import did_you_mean, options_of, shown
+from clbench.registry import strategies
 from clbench.results import digest
 from clbench.sweep.space import Axis, axes_of, parse_grids, setting
 
@@ -105,7 +106,7 @@ class Plan:
         rates, strengths = rates_and_strengths(self)
         own = {
             "rates": list(rates),
-            "strength": strengths.name.removeprefix("strategy."),
+            "strength": strengths.name.rpartition(".")[2],
             "values": list(strengths.values),
             "tolerance": self.tolerance,
         }
@@ -158,8 +159,19 @@ def rates_and_strengths(plan: Plan) -> tuple[tuple[float, ...], Axis]:
             "--protocol continual searches one strength, from its largest value down, and train.lr if given: "
             "--grid strategy.lam=1,10,100 --grid train.lr=0.1,0.05"
         )
+    require_adjustable(plan.base.method, others[0].name)
     strengths = Axis(others[0].name, tuple(sorted(others[0].values, reverse=True)))
     return tuple(rates.values) if rates else (plan.base.train.lr,), strengths
+
+
+def require_adjustable(method: str, name: str) -> None:
+    """UserError where an option, strategy.OPTION or strategy.METHOD.OPTION, is read once, when a run starts."""
+    *of, option = name.removeprefix("strategy.").split(".")
+    known = options_of(strategies[method])
+    may = " or ".join(f"strategy.{each}" for each, o in known.items() if o.adjustable)
+    if of not in ([], [method]) or (option in known and not known[option].adjustable):
+        can = f"of {method} it can search {may}" if may else f"{method} has nothing that it can search"
+        raise UserError(f"--protocol continual: {name} is nothing that a task can choose for itself; {can}")
 
 
 def planned(path: Path | None, asked: Asked) -> Plan:
