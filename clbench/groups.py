@@ -43,12 +43,13 @@ class Stopped(Exception):
 
 @dataclass(frozen=True)
 class News:
-    """What a group tells while it learns: samples trained since, of how many; after a stage runs and makers."""
+    """What a group tells while it learns: samples since, of how many; after a stage runs and makers; a warning."""
 
     samples: int = 0
     total: int | None = None
     runs: list[Any] | None = None
     makers: dict[str, Maker] = field(default_factory=dict)
+    warning: str | None = None
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ class SeedGroup(ABC):
             learned = self.one_stage(trainer, stage, runs)
             if stage >= self.first_kept:
                 self.keep_checkpoint(trainer, stage, runs, machine.keep)
-            before = {} if learned else {"samples": sum(plan[: stage + 1]), "total": sum(plan)}
+            before: dict[str, Any] = {} if learned else {"samples": sum(plan[: stage + 1]), "total": sum(plan)}
             tell(News(**before, runs=runs, makers=self.makers))
         for run in runs:
             run.status = "done" if run.status == "running" else run.status

@@ -101,7 +101,7 @@ def build_trainer(config: Config, stream: Stream, seeds: tuple[int, ...], device
 
     model = models[model_kind(networks[config.network])](network, stream, seeds, device)
     strategy = strategies[config.method](**config.strategy_options)
-    if problem := strategy.unfit(config.scenario, model):
+    if problem := strategy.unfit(config.scenario, model) or strategy.untrainable(stream, config.train):
         raise UserError(f"{config.method} {problem}")
     strategy.start(model, stream)
     return Trainer(model, strategy, stream, config.train)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import shutil
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -393,6 +394,8 @@ def here(
 
 
 def heard(job: Job, news: News, watch: Watcher) -> None:
+    if news.warning:
+        warnings.warn(news.warning, stacklevel=2)
     if news.samples or news.total:
         watch.advance(job.key, news.samples, news.total)
     if news.runs is not None:

@@ -165,11 +165,20 @@ def serve(pipe: Connection, machine: Machine, parent: int) -> None:
 
 def outcome(group: SeedGroup, machine: Machine, tell: Callable[[News], None]) -> list[Any] | Failure | Stopped:
     try:
-        return group.learn(machine, tell)
+        with warnings_sent(tell):
+            return group.learn(machine, tell)
     except Stopped as stopped:
         return stopped
     except Exception as error:
         return Failure(reason(error), traceback.format_exc())
+
+
+@contextmanager
+def warnings_sent(tell: Callable[[News], None]) -> Iterator[None]:
+    """Warnings become news, for the parent to show in its way."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: tell(News(warning=str(message)))
+        yield
 
 
 def reason(error: Exception) -> str:
@@ -198,7 +207,7 @@ class Told:
 
     def __call__(self, news: News) -> None:
         self.waiting += news.samples
-        if news.runs is not None or time.monotonic() - self.last > MESSAGE_EVERY:
+        if news.runs is not None or news.warning or time.monotonic() - self.last > MESSAGE_EVERY:
             self.pipe.send(replace(news, samples=self.waiting))
             self.waiting, self.last = 0, time.monotonic()
             if self.pipe.poll() and self.pipe.recv() == STOP:

@@ -217,6 +217,16 @@ def test_workers_give_the_same_bits_and_one_that_is_killed_loses_its_own_job_alo
     assert matrices(alone) == matrices(found["anpyc"])
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_warning_is_one_line_whichever_process_it_comes_from(workers, tmp_path):
+    words = ["--method", "packnet", "--stream", "split-digits", "--set", "strategy.prune=0", "--seeds", "2"]
+    ran = process("train", "--out", tmp_path, *TINY, *words, "--workers", workers, "--quiet")
+    _, err = ran.communicate(timeout=120)
+    assert ran.returncode == 0
+    line = "clbench: warning: packnet has no weight left for task 2/3: its head alone is trained"
+    assert [said.startswith(line) for said in err.splitlines()] == [True]
+
+
 def test_a_worker_s_error_is_one_line_and_keeps_its_traceback_for_debug(plugin, tmp_path):
     load_plugin(plugin)
     config = resolve("fails", sets=SETS)

@@ -9,6 +9,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from clbench.costs import Cost
@@ -67,8 +68,8 @@ class ANPyC(Quadratic):
         Absent("marked"),
     ] = "marked"
     beta: Annotated[Percent, "β, percent of each tensor freed after the first task", Adjustable] = 50.0
-    decay: Annotated[Positive, "factor of β from task to task"] = 0.8
-    step: Annotated[Positive, "percent freed per pruning round"] = 10.0
+    decay: Annotated[float, Field(gt=0, le=1), "factor of β from task to task"] = 0.8
+    step: Annotated[float, Field(ge=0.01, le=100), "percent freed per pruning round"] = 10.0
     retrain_epochs: Annotated[Count, "epochs after each pruning round"] = 1
     retrain_rate: Annotated[Positive, "factor of the learning rate in those epochs"] = 1.0
     prune_last: Annotated[bool, "prune after the last task too"] = False

@@ -14,7 +14,7 @@ from clbench.learn.task import Batch, Scenario, Stream, Task
 from clbench.models.base import CAPABILITIES, Model
 
 if TYPE_CHECKING:
-    from clbench.learn.trainer import Trainer
+    from clbench.learn.trainer import Trainer, Training
 
 
 @dataclass
@@ -47,6 +47,10 @@ class Strategy:
     def statistics_move(self, task: Task) -> bool:
         """Whether running statistics move in a fit to `task` that begins now."""
         return self.statistics != "frozen" or task.index == 0
+
+    def untrainable(self, stream: Stream, train: Training) -> str | None:
+        """Why training of this length cannot teach it, as the end of a sentence that begins with its name."""
+        return None
 
     def start(self, model: Model, stream: Stream) -> None:
         """Once a stream, before the first task."""

@@ -22,8 +22,9 @@ from clbench.strategies.replay import Replay, as_batch
 class DERPP(Replay):
     """Dark experience replay++ (Buzzega et al. 2020, equation 6): two memory batches, drawn apart.
 
-    The squared distance is a mean over the outputs that an image had when it was met: those of its own task, in
-    the class scenario those of the earlier ones too.
+    The squared distance is a mean over the outputs that an image had when it was met, in its task's first epoch,
+    when the task was hardly learned: those of its own task, in the class scenario those of the earlier ones too.
+    They stay so; the authors' program shows its reservoir every epoch, and holds outputs of later ones too.
     """
 
     paper = "Buzzega et al. 2020, Dark experience for general continual learning: a strong, simple baseline"

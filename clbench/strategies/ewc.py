@@ -11,7 +11,7 @@ from clbench.learn.importance import Labels, fisher
 from clbench.learn.params import Params
 from clbench.learn.task import Task
 from clbench.models.base import Model
-from clbench.options import Adjustable, NonNegative
+from clbench.options import Adjustable, NonNegative, Share
 from clbench.registry import strategies
 from clbench.strategies.quadratic import Quadratic
 
@@ -35,7 +35,7 @@ class EWC(Quadratic):
         Labels, "labels drawn from the model, given, or all of them weighted; batch: squared batch gradients"
     ] = "true"
     anchors: Annotated[Literal["huszar", "online", "separate"], "how tasks are accumulated"] = "huszar"
-    gamma: Annotated[float, "decay of the Fisher a task, with anchors=online"] = 1.0
+    gamma: Annotated[Share, "decay of the Fisher a task, with anchors=online"] = 1.0
 
     def needs(self) -> tuple[str, ...]:
         return (*super().needs(), "likelihood")

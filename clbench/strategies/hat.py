@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from clbench.costs import Cost
-from clbench.errors import UserError
 from clbench.learn.params import Params, copies, generator
 from clbench.learn.task import Batch, Scenario, Stream, Task
 from clbench.models.base import Model
-from clbench.options import Adjustable, NonNegative, Positive
+from clbench.options import Adjustable, NonNegative
 from clbench.registry import strategies
 from clbench.strategies.base import Strategy
 
 if TYPE_CHECKING:
-    from clbench.learn.trainer import Trainer
+    from clbench.learn.trainer import Trainer, Training
 
 LARGEST = 6.0  # of an embedding
 LARGEST_COSH = 50.0  # what goes into cosh, which overflows
+CLOSED = 0.01  # what a gate lets through that counts as closed
 
 
 @strategies.register("hat")
@@ -32,7 +34,8 @@ class HAT(Strategy):
     Gates a = sigmoid(s · e) multiply the units of every hidden layer; e is learned, one a task and layer, while s
     rises within every epoch from 1/s_max to s_max. Weights between units that earlier tasks use keep
     1 - min(a_out, a_in) of their step: of the step and not only of the gradient, so that it holds for every
-    optimiser. With a finite s_max a gate may stay between 0 and 1 and leaks: it protects in part.
+    optimiser. With a finite s_max a gate may stay between 0 and 1 and leaks: it protects in part. An epoch has to
+    have two batches or more for s to rise in it; a last one of one, as train.iterations may leave, does no harm.
     """
 
     paper = "Serrà et al. 2018, Overcoming catastrophic forgetting with hard attention to the task"
@@ -42,11 +45,13 @@ class HAT(Strategy):
     remembers = ("embeddings", "taken")
 
     sparsity: Annotated[NonNegative, "c, weight of the share of unused units a task opens", Adjustable] = 0.75
-    s_max: Annotated[Positive, "slope of the gates after training"] = 400.0
+    s_max: Annotated[float, Field(ge=1, le=1e6), "slope of the gates after training"] = 400.0
 
     def unfit(self, scenario: Scenario, model: Model) -> str | None:
         if problem := super().unfit(scenario, model):
             return problem
+        if not model.units:
+            return "gates hidden units, and this network has none"
         slots = {name: model.slots[name] for name in model.shared}
         if any(slot.block is None or slot.block >= len(model.units) for slot in slots.values()):
             return "protects the weights of gated blocks, and this network has weights outside of them"
@@ -65,11 +70,18 @@ class HAT(Strategy):
         from_units = len(shape) < 3 or not block or shape[2] % model.units[block - 1] == 0
         return shape[1] == model.units[block] and from_units
 
+    def untrainable(self, stream: Stream, train: Training) -> str | None:
+        short = [t for t in stream.tasks if next(train.lengths(len(t.train))) == 1]
+        if not short:
+            return None
+        steps = f", train.iterations={train.iterations}" if train.iterations else ""
+        return (
+            f"closes its gates from batch to batch of an epoch, and an epoch of task {short[0].name} is one batch "
+            f"({len(short[0].train)} images, train.batch_size={train.batch_size}{steps}): take smaller batches, "
+            f"more images{' or more iterations' if steps else ''}"
+        )
+
     def start(self, model: Model, stream: Stream) -> None:
-        if self.s_max < 1:
-            raise UserError(
-                f"strategy.s_max is {self.s_max}; the gates' slope rises to it from 1/s_max: at least 1"
-            )
         layers, seeds = list(enumerate(model.units)), len(model.seeds)
         self.embeddings = {  # "task/layer" -> e, [S, units]
             f"{t}/{k}": torch.empty(seeds, units, device=model.device)
@@ -154,8 +166,21 @@ class HAT(Strategy):
 
     @torch.no_grad()
     def end_task(self, trainer: Trainer, task: Task) -> None:
-        for taken, gate in zip(self.taken.values(), self.attention(task, self.s_max), strict=True):
-            torch.maximum(taken, gate.squeeze(1), out=taken)
+        gates = [gate.squeeze(1) for gate in self.attention(task, self.s_max)]
+        for taken, gate in zip(self.taken.values(), gates, strict=True):
+            torch.maximum(taken, gate, out=taken)
+        self.warn_of_closed(trainer.model, task, gates)
+
+    def warn_of_closed(self, model: Model, task: Task, gates: list[Tensor]) -> None:
+        """gates: [S, units] a layer, after the task."""
+        closed = torch.stack([gate.amax(1) < CLOSED for gate in gates]).any(0) & model.active
+        if closed.any():
+            seeds = ", ".join(str(model.seeds[place]) for place in closed.nonzero().flatten().tolist())
+            warnings.warn(
+                f"hat opens no unit of a layer in task {task.name}, seed {seeds}: it answers the same for every "
+                "image; lower strategy.sparsity, or train longer",
+                stacklevel=3,
+            )
 
 
 def gate(slanted: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -58,6 +59,12 @@ class PackNet(Strategy):
 
     def begin_task(self, trainer: Trainer, task: Task) -> None:
         self.freeze(trainer.model, {name: owner > 0 for name, owner in self.owner.items()})
+        if self.frozen and all(bool(frozen.all()) for frozen in self.frozen.values()):
+            warnings.warn(
+                f"packnet has no weight left for task {task.name}: its head alone is trained; raise "
+                "strategy.prune, or take a larger network",
+                stacklevel=2,
+            )
 
     def freeze(self, model: Model, frozen: Params) -> None:
         """From here on these weights stay as they are."""

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from clbench.costs import Cost
+from clbench.errors import UserError
 from clbench.learn.params import generator
 from clbench.learn.task import Stream, Task
 from clbench.models.base import Model
@@ -45,6 +46,12 @@ class XdG(Strategy):
 
     def start(self, model: Model, stream: Stream) -> None:
         super().start(model, stream)
+        for layer, units in enumerate(model.units):
+            if round(self.closed * units) >= units:
+                raise UserError(
+                    f"strategy.closed={self.closed:g} closes all {units} units of layer {layer + 1}; take less "
+                    f"than {(units - 0.5) / units:.4g}, or more units"
+                )
         draws = [generator(seed, "gates", model.device) for seed in model.seeds]
         self.open = {  # "task/layer" -> bool [S, units]
             f"{task.index}/{k}": torch.stack([self.drawn(units, g) for g in draws])

@@ -39,7 +39,7 @@ class Part:
 class Common:
     """Options of every stream."""
 
-    seed: Annotated[int, "of class order, permutations and the validation cut; not the run's seeds"] = 0
+    seed: Annotated[Natural, "of class order, permutations and the validation cut; not the run's seeds"] = 0
     validation: Annotated[Fraction, "share of each task's training images held out"] = 0.0
     limit: Annotated[Count | None, "training images a task, at most"] = None
     normalize: Annotated[Literal["unit", "standard"], "pixels to 0..1, or to mean 0 and deviation 1"] = "unit"

@@ -20,7 +20,7 @@ def sets_for(method: str) -> tuple[str, ...]:
 
 @pytest.mark.parametrize(("method", "name"), ADJUSTABLE)
 def test_an_adjustable_option_set_after_the_start_is_as_one_given(method: str, name: str) -> None:
-    given = {"lam": 30, "sparsity": 20, "prune": 90, "replay": 5, "beta": 4, "alpha": 4}[name]
+    given = {"lam": 30, "sparsity": 3, "prune": 90, "replay": 5, "beta": 4, "alpha": 4}[name]
     sets = sets_for(method)
     chosen = tiny.config(method, *sets, f"strategy.{name}={given}")
     asked = tiny.learn(tiny.started(chosen), chosen)
