@@ -1,6 +1,7 @@
 """A model kind of a user's own, which knows no classes: an autoencoder, scored by its reconstruction error."""
 
 from math import prod
+from typing import Annotated
 
 import torch
 from torch import nn
@@ -18,7 +19,7 @@ class TinyAutoencoder(nn.Module):
 
     model = "autoencoder"
 
-    def __init__(self, input_shape, hidden: int = 13):
+    def __init__(self, input_shape, hidden: Annotated[int, "units"] = 13):
         super().__init__()
         self.encoder, self.decoder = nn.Linear(prod(input_shape), hidden), nn.Linear(hidden, prod(input_shape))
 

@@ -1,6 +1,7 @@
 """Networks as a user's plugin brings them: running statistics, dropout layers, layers that train never touches."""
 
 from math import prod
+from typing import Annotated
 
 import torch
 from torch import nn
@@ -11,7 +12,7 @@ from clbench.registry import networks
 class Gated(nn.Module):
     """Fully connected; a block is what `block` makes, and its units are gated after the ReLU."""
 
-    def __init__(self, input_shape, hidden: tuple[int, ...] = (15, 7)):
+    def __init__(self, input_shape, hidden: Annotated[tuple[int, ...], "units of each layer"] = (15, 7)):
         super().__init__()
         sizes = [prod(input_shape), *hidden]
         self.blocks = nn.ModuleList(self.block(a, b) for a, b in zip(sizes, hidden, strict=False))
