@@ -25,14 +25,23 @@ from clbench.scores import ACCURACY
 
 HERE = Path(__file__).parent
 RECORD = HERE / "tuning"
+PLANS = yaml.safe_load((HERE / "tuning.yaml").read_text())
 
 
 def configs(stream: str) -> list[Config]:
     """Every trial of a stream, method after method."""
-    plan = yaml.safe_load((HERE / "tuning.yaml").read_text())[stream]
+    plan = PLANS[stream]
     common = [f"{part}.{name}={value}" for part in ("train", "stream") for name, value in plan[part].items()]
     return [
-        resolve(method, stream, seeds=(plan["seed"],), score="validation", sets=(*common, *options))
+        resolve(
+            method,
+            stream,
+            scenario=plan["scenario"],
+            network=plan["network"],
+            seeds=(plan["seed"],),
+            score="validation",
+            sets=(*common, *options),
+        )
         for method, grids in plan["methods"].items()
         for options in choices(grids)
     ]
@@ -46,14 +55,16 @@ def choices(grids: list[dict[str, Any]]) -> Iterator[list[str]]:
 
 
 def tune(stream: str, data_root: Path | None, workers: int) -> str:
-    """Run the missing trials; a table of all of them, best first within a method."""
+    """Run the missing trials; a table of all of them, best first within a method, and where the best belong."""
     asked = configs(stream)
     with watcher() as watch:
         done = run_all(asked, RECORD, Machine(data_root=data_root, keep="none"), workers=workers, watch=watch)
-    plan = yaml.safe_load((HERE / "tuning.yaml").read_text())[stream]["methods"]
-    rows = [row(result, plan) for _, result in done]
+    plan = PLANS[stream]
+    rows = [row(result, plan["methods"]) for _, result in done]
     rows.sort(key=lambda r: (r["method"], -(r[ACCURACY.mean_name] or 0)))
-    return tabulate(rows, headers="keys", floatfmt=".2f", missingval="-")
+    section = f"[tuned.{stream}.{plan['scenario']}.{plan['network']}.strategy.METHOD]"
+    table = tabulate(rows, headers="keys", floatfmt=".2f", missingval="-")
+    return f"{table}\n\nThe best of a method belongs into {section} of clbench.toml, and holds there alone."
 
 
 def row(result: Result, plan: dict[str, Any]) -> dict[str, Any]:

@@ -110,8 +110,7 @@ def tables(layer: Layer) -> Layer:
 
 def default_files() -> list[Layer]:
     """Every clbench.toml, read: the one that came with the program, then one in the working folder."""
-    shipped, *mine = defaults_files()
-    return [read(shipped, "shipped clbench.toml"), *(read(path) for path in mine)]
+    return [read(path, "" if n else "shipped clbench.toml") for n, path in enumerate(defaults_files())]
 
 
 def read(path: Path, name: str = "") -> Layer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 CODE = "code"  # the default that stands at the option itself
@@ -26,11 +25,3 @@ def in_short(origin: str) -> str:
     place = origin.removesuffix(SAME)
     note = re.search(r" \(([^()]*)\)$", place)
     return note[1] if note else re.sub(r":\d+$", "", place)
-
-
-def grouped(values: dict[str, str], origin_of: Callable[[str], str], join: str = ", ") -> str:
-    """'a=1, b=2 (--set); c=3 (mine.toml)' of {'a': 'a=1', ..}: what has one origin stands together."""
-    groups: dict[str, list[str]] = {}
-    for name, words in values.items():
-        groups.setdefault(in_short(origin_of(name)), []).append(words)
-    return "; ".join(f"{join.join(words)} ({origin})" for origin, words in groups.items())

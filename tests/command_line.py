@@ -57,13 +57,23 @@ def clbench(*words: str | Path) -> Ran:
 def train(out: Path, *words: str | Path) -> Ran:
     """A training of a second; what it takes can be set otherwise."""
     where = [] if "--out" in words else ["--out", out]
-    return clbench("train", *where, *tiny_but_for(*words), *words)
+    return clbench("train", *where, *but_for(TINY, [str(word) for word in words]))
 
 
-def tiny_but_for(*words: str | Path) -> list[str]:
-    """TINY without the options that `words` set: --set takes each once."""
-    own = {str(word).partition("=")[0] for word in words}
-    return [word for option in SMALL if option.partition("=")[0] not in own for word in ("--set", option)]
+def but_for(words: list[str], more: list[str]) -> list[str]:
+    """The words without the options that `more` gives anew: each is given once, --set once a name."""
+
+    def name(option: str, value: str) -> str:
+        return f"{option} {value.partition('=')[0]}" if option == "--set" else option
+
+    again = {name(more[n], more[n + 1]) for n in range(len(more) - 1) if more[n].startswith("--")}
+    kept, rest = [], list(words)
+    while rest:
+        option, value = rest[0], rest[1] if len(rest) > 1 else ""
+        gone = option.startswith("--") and name(option, value) in again
+        kept += [] if gone else [option]
+        rest = rest[2:] if gone else rest[1:]
+    return [*kept, *more]
 
 
 def process(*words: str | Path, **more) -> subprocess.Popen[str]:

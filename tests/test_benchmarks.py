@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from benchmarks import chromium
+from benchmarks import chromium, tune
+from clbench.defaults import default_files
 
 
 def benchmark(*arguments: str) -> str:
@@ -23,6 +24,19 @@ def test_speed_prints_a_ratio_for_every_method_and_importance():
     assert [row["importance"] for row in shown["importance"]] == ["ewc", "si", "mas", "anpyc"]
     assert all(row["ratio"] > 0 for row in shown["training"] + shown["importance"])
     assert [row["target"] for row in shown["training"]] == [None, 0.9, 0.8, 0.8, 0.8, 0.8]
+
+
+@pytest.mark.parametrize("stream", tune.PLANS)
+def test_what_was_tuned_is_recorded_and_stands_where_it_holds(stream):
+    plan = tune.PLANS[stream]
+    assert all((tune.RECORD / trial.path).is_file() for trial in tune.configs(stream))
+    shipped, *_ = default_files()
+    tuned = shipped.values["tuned"][stream][plan["scenario"]][plan["network"]]
+    assert tuned["source"] == f"benchmarks/tuning/{stream}"
+    assert tuned["strategy"].keys() <= plan["methods"].keys()
+    for method, options in tuned["strategy"].items():
+        tried = {name: value for grid in plan["methods"][method] for name, value in grid.items()}
+        assert options.keys() <= tried.keys()
 
 
 def test_seeds_prints_a_speed_for_every_form():

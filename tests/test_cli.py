@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import ROOT, TINY, clbench, process, tiny_but_for, train
+from command_line import ROOT, TINY, clbench, process, train
 from typer.main import get_command
 
 from clbench.cli import app
@@ -181,7 +181,7 @@ def test_a_dry_run_says_what_would_run_and_writes_nothing(tmp_path):
     assert re.search(r"^strategy.replay +128 +code$", ran.out, re.MULTILINE)
     assert re.search(r"^train.batch_size +32 +shipped clbench.toml:\d+$", ran.out, re.MULTILINE)
     assert re.search(r"^train.epochs +1 +--set$", ran.out, re.MULTILINE)
-    for one in clbench_json("train", "--out", out, *tiny_but_for(), *words, "--stream", "split-digits", "--json"):
+    for one in clbench_json("train", "--out", out, *TINY, *words, "--stream", "split-digits", "--json"):
         assert (one["state"], one["left"], sum(one["samples"])) == ("new", [0, 1], 120)
         assert one["values"]["scenario"] == {"value": "domain", "origin": "--scenario"}
         assert Path(one["file"]).parent == out / "split-digits"

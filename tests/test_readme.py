@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+from command_line import but_for
 from typer.testing import CliRunner
 
 from clbench.cli import app
@@ -50,22 +51,6 @@ def folder(tmp_path_factory):
     images = {f"x_{s}": rng.integers(0, 256, (80, 6, 6), dtype=np.uint8) for s in ("train", "test")}
     np.savez(folder / "my.npz", **images, y_train=np.arange(80) % 4, y_test=np.arange(80) % 4)
     return folder
-
-
-def but_for(words: list[str], more: list[str]) -> list[str]:
-    """The words without the options that `more` gives anew: each is given once, --set once a name."""
-
-    def name(option: str, value: str) -> str:
-        return f"{option} {value.partition('=')[0]}" if option == "--set" else option
-
-    again = {name(option, value) for option, value in zip(more[::2], more[1::2], strict=True)}
-    kept, rest = [], list(words)
-    while rest:
-        option, value = rest[0], rest[1] if len(rest) > 1 else ""
-        gone = option.startswith("--") and name(option, value) in again
-        kept += [] if gone else [option]
-        rest = rest[2:] if gone else rest[1:]
-    return [*kept, *more]
 
 
 def test_there_are_commands_to_run():

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from command_line import clbench, process
+from command_line import but_for, clbench, process
 
 from clbench import learning, results
+from clbench.config import resolve
 from clbench.errors import UserError
 from clbench.groups import Machine
 from clbench.results import Run
@@ -424,6 +425,7 @@ def test_write_defaults_keeps_comments_and_other_values():
     assert "epochs = 7 # long" in written
     assert "gamma = 0.5 # kept" in written
     assert "lam = 3 # clbench sweep, stream, validation ACC" in written
+    assert "[tuned.permuted-digits.task.mlp.strategy.ewc]" in written
     assert "train.lr=0.1 would hold for every method" in done.out
     assert clbench("train", "--method", "ewc", "--stream", "permuted-digits", *WORDS[5:], "--quiet").code == 0
     [trained] = [
@@ -432,6 +434,14 @@ def test_write_defaults_keeps_comments_and_other_values():
         if (r := results.load(p)).config["score"] == "test" and r.seeds == [0]
     ]
     assert trained.config["strategy"]["lam"] == 3
+    assert trained.origins["strategy.lam"].endswith("(tuned for task, mlp)")
+
+
+def test_what_was_written_for_one_scenario_holds_in_no_other():
+    words = [*WORDS, "--scenario", "class", "--grid", "strategy.lam=3", "--write-defaults"]
+    assert clbench(*words, "--quiet").code == 0
+    lams = {s: resolve("ewc", "permuted-digits", scenario=s) for s in ("task", "domain", "class")}
+    assert {s: c.strategy_options["lam"] for s, c in lams.items()} == {"task": 1000, "domain": 100, "class": 3}
 
 
 def test_results_at_a_url_are_copied_there_and_found_again():
@@ -475,8 +485,8 @@ def test_every_number_of_options_has_its_picture(grids, suffix):
 
 
 def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on():
-    longer = [word.replace("train.epochs=1", "train.epochs=3") for word in WORDS]
-    words = (*longer, "--grid", "strategy.lam=0:9:1", "--workers", "2")
+    more = ["--grid", "strategy.lam=0:9:1", "--workers", "2", "--set", "train.epochs=3"]
+    words = but_for(list(WORDS), more)
     run = process(*words)
     deadline = time.monotonic() + 120
     while not any(" ACC " in line for line in (run.stderr.readline(),)) and time.monotonic() < deadline:

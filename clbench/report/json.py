@@ -28,6 +28,7 @@ def _object(table: Table, row: Row) -> dict[str, Any]:
         "preset": config.get("preset"),
         "strategy": config.get("strategy", {}),
         "train": config.get("train", {}),
+        "origins": row.result.origins,
         "status": row.result.status,
         "file": str(row.path),
         "seeds": row.seeds,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import origins
+from ..results import AnyResult
 from ..scores import ACCURACY, Score
 from .cells import Column
 from .differences import MISSING, described, differing, flatten, shown
@@ -11,6 +13,7 @@ from .table import Row, Table
 
 # Said in the heading or by preset_notes.
 APART = {"method", "scenario", "score", "stream", "network", "preset"}
+NAMES = {*APART, "seeds", "dataset", "stream.name", "network.name", "pruning.importance"}
 
 
 def heading(table: Table, namesakes: list[Table]) -> str:
@@ -71,6 +74,78 @@ def preset_notes(rows: list[Row]) -> list[str]:
     for row in rows:
         presets.setdefault(row.result.config.get("preset") or "none", []).append(row.label)
     return [] if set(presets) == {"none"} else [f"Preset: {_told(presets)}."]
+
+
+def default_notes(results: list[tuple[str, AnyResult]]) -> list[str]:
+    """What differs from the code's defaults, and who set it: what all share, then what is a method's own.
+
+    results: each with its method, or measure. Of those that store no origins nothing is known; where none does,
+    nothing is said.
+    """
+    known = [(name, changed(result)) for name, result in results if result.origins is not None]
+    if not known:
+        return []
+    everywhere = together([{o: v for o, v in one.items() if not o.startswith("strategy.")} for _, one in known])
+    shared = {option: v for option, v in everywhere.items() if v[0] is not None}
+    own = {name: together([one for other, one in known if other == name]) for name, _ in known}
+    rest = {name: {o: v for o, v in one.items() if o not in shared} for name, one in own.items()}
+    silent = dict.fromkeys(name for name, result in results if result.origins is None)
+    return [
+        *([f"Not the code's defaults: {_by_origin(shared)}."] if shared else []),
+        *_by_method(rest),
+        *([f"Of {', '.join(silent)} it is not stored what differs from the code's defaults."] if silent else []),
+    ]
+
+
+Changed = dict[str, tuple[str | None, str]]  # option -> its value (None: several), its origins in short
+
+
+def changed(result: AnyResult) -> Changed:
+    """The options that are not the code's defaults; what the heading names, and the seeds, are no options."""
+    came = result.origins or {}
+    return {
+        name: (shown(value), origins.in_short(came[name]))
+        for name, value in flatten(result.config).items()
+        if name in came and name not in NAMES and origins.differs(came[name])
+    }
+
+
+def together(several: list[Changed]) -> Changed:
+    """Every option that one of them has; its value where all have the same."""
+    found: Changed = {}
+    for option in dict.fromkeys(option for one in several for option in one):
+        values = {one[option][0] if option in one else None for one in several}
+        came = dict.fromkeys(one[option][1] for one in several if option in one)
+        found[option] = (values.pop() if len(values) == 1 else None, " or ".join(came))
+    return found
+
+
+def _by_method(own: dict[str, Changed]) -> list[str]:
+    """A note an origin: which methods have which options from there."""
+    methods: dict[str, dict[str, list[str]]] = {}  # origin -> options -> methods
+    for name, options in own.items():
+        for origin, words in _words(options).items():
+            methods.setdefault(origin, {}).setdefault(words, []).append(name)
+    return [
+        f"Not the code's defaults, by method ({origin}): "
+        + "; ".join(f"{', '.join(names)}: {words}" for words, names in each.items())
+        + "."
+        for origin, each in methods.items()
+    ]
+
+
+def _by_origin(options: Changed) -> str:
+    """`train.epochs=3, train.lr=0.1 (tuned for task, mlp); network.hidden=[8] (--set)`."""
+    return "; ".join(f"{words} ({origin})" for origin, words in _words(options).items())
+
+
+def _words(options: Changed) -> dict[str, str]:
+    """Origin -> `train.epochs=3, lam=30`; an option of the method goes without its section."""
+    words: dict[str, list[str]] = {}
+    for option, (value, origin) in options.items():
+        name = option.removeprefix("strategy.")
+        words.setdefault(origin, []).append(name if value is None else f"{name}={value}")
+    return {origin: ", ".join(each) for origin, each in words.items()}
 
 
 def _told(values: dict[str, list[str]]) -> str:

@@ -14,7 +14,7 @@ from ..scores import Score, score_of
 from .cells import Cell, cell, columns, finished, left_out, matrix_of
 from .differences import described, differing, flatten, sortable
 from .makers import remarks
-from .notes import APART, heading, preset_notes, score_notes, training_notes
+from .notes import APART, default_notes, heading, preset_notes, score_notes, training_notes
 from .scales import digits_of
 from .table import Row, Table
 
@@ -64,7 +64,8 @@ def _table(group: list[tuple[Path, Result]], names: list[str] | None, scores: It
         if row.seeds and missing:
             row.notes.append(f"{missing} of {len(row.result.runs)} seeds left out: {left_out(row.result)}")
         row.notes += remarks(row.result)
-    notes = [*score_notes(score, chosen), *training_notes(rows), *preset_notes(rows), *notes]
+    defaults = default_notes([(row.method, row.result) for row in rows])
+    notes = [*score_notes(score, chosen), *training_notes(rows), *preset_notes(rows), *defaults, *notes]
     return Table(rows, chosen, notes=notes, digits=digits)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,9 @@ def require_possible(plan: Plan) -> None:
 
 
 def write(record: Record, path: Path, file: Path = FILE) -> str:
-    """Put the best trial's strategy options under [stream.X.strategy.Y]; what was done, in a line.
+    """Put the best trial's strategy options into [tuned.STREAM.SCENARIO.NETWORK.strategy.Y]; a line about it.
 
+    They hold where they were tuned: other scenarios and networks do not take them.
     Options of train, stream and network hold for every method of the stream and are not written.
     UserError: no trial has finished, the file is no TOML or not writable.
     """
@@ -43,7 +45,8 @@ def write(record: Record, path: Path, file: Path = FILE) -> str:
         n.removeprefix("strategy.").split(".")[-1]: v for n, v in best.values.items() if n.startswith("strategy.")
     }
     document = read(file)
-    keys = ("stream", config["stream"]["name"], "strategy", config["method"])
+    where = (config["stream"]["name"], config["scenario"], config["network"]["name"])
+    keys = ("tuned", *where, "strategy", config["method"])
     table = inner(document, keys, file)
     reached = record.scored(best.score or 0.0)
     origin = f"clbench sweep, {record.plan['protocol']}, validation {record.measure.mean_name} {reached}: {path}"
@@ -53,7 +56,8 @@ def write(record: Record, path: Path, file: Path = FILE) -> str:
     write_whole(file, tomlkit.dumps(document).encode())
     left = {n: v for n, v in best.values.items() if not n.startswith("strategy.")}
     note = f" ({said(left)} would hold for every method of the stream and was not written)" if left else ""
-    return f"{file}: [{'.'.join(keys)}] {said(own)}{note}"
+    header = ".".join(key if re.fullmatch(r"[\w-]+", key) else f'"{key}"' for key in keys)
+    return f"{file}: [{header}] {said(own)}{note}"
 
 
 def read(file: Path) -> tomlkit.TOMLDocument:

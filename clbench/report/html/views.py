@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ... import origins
 from ...results import AnyResult
 from ...scores import Score
 from .. import command
@@ -181,9 +182,9 @@ def run(label: str, path: Path, result: AnyResult) -> RunView:
     general = {"file": str(path), "digest": result.digest, "status": result.status, "reason": result.reason}
     general |= {"remarks": "; ".join(remarks(result))} if remarks(result) else {}
     general |= {"started": result.started, "finished": result.finished, "kind": result.kind}
-    facts = {
+    facts: dict[str, dict[str, Any]] = {
         "result": general,
-        "configuration": flatten(result.config),
+        "configuration": _with_origins(result),
         **{f"made by {key}": flatten(maker) for key, maker in result.makers.items()},
         "data (SHA-256)": result.data,
     }
@@ -201,6 +202,14 @@ def _options(words: list[str]) -> Iterator[str]:
     yield shlex.join(words[:2])
     rest = words[2:]
     yield from (shlex.join(pair) for pair in zip(rest[::2], rest[1::2], strict=True))
+
+
+def _with_origins(result: AnyResult) -> dict[str, str]:
+    """Every option: `0.1, from mine.toml:3`; its value alone where that is the code's, or nobody knows."""
+    came = result.origins or {}
+    flat = flatten(result.config)
+    set_ = {name for name in flat if came.get(name, origins.CODE) != origins.CODE}
+    return {n: f"{_said(value)}{f', from {came[n]}' if n in set_ else ''}" for n, value in flat.items()}
 
 
 def _said(value: Any) -> str:

@@ -13,6 +13,7 @@ from ...results import PrunedRun, PruningResult
 from ..cells import Cell, Column
 from ..differences import described, differing, flatten, sortable
 from ..makers import remarks
+from ..notes import default_notes
 
 ORDER = ["entropy", "loss", "mas", "ewc", "magnitude", "random"]  # the paper's measure first, chance last
 TOTALS = [
@@ -132,7 +133,8 @@ def comparison(studies: list[Study], notes: list[str]) -> Comparison:
     unfinished = [line for study in studies for line in study.left_out()]
     made = [f"{study.label}: {remark}" for study in studies for remark in remarks(study.result)]
     heading = f"prune-lenet on {config['dataset']}{limit}, rates {rates}"
-    return Comparison(studies, heading, [*notes, *unfinished, *made])
+    defaults = default_notes([(study.importance, study.result) for study in studies])
+    return Comparison(studies, heading, [*notes, *defaults, *unfinished, *made])
 
 
 def label(studies: list[Study]) -> None:

@@ -1,0 +1,115 @@
+"""The notes below a table name what is not the code's default, and who set it; origins come from the results."""
+
+import json
+from pathlib import Path
+
+import pytest
+from command_line import clbench, train
+from results_by_hand import result
+
+from clbench import origins
+from clbench.report import report
+from clbench.results import save
+
+TUNED = "shipped clbench.toml:73 (tuned for task, mlp)"
+STRATEGY = {"lam": 30.0, "fisher": "true"}
+CAME = {"strategy.lam": TUNED, "strategy.fisher": "code", "train.lr": TUNED, "train.epochs": "--set, as code"}
+CAME |= {
+    "network.hidden": "mine.toml:4",
+    "network.dropout": "code",
+    "network.name": "--network",
+    "stream.tasks": "--set",
+}
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def stored(method: str, came: dict[str, str] | None, **config) -> Path:
+    found = result(method, **config)
+    found.origins = came
+    path = Path("runs") / f"{method}-{found.digest}.json"
+    save(found, path)
+    return path
+
+
+def notes(*paths: Path) -> list[str]:
+    text = report(list(paths), "md")
+    return [line.removeprefix("- ") for line in text.splitlines() if "code's defaults" in line]
+
+
+def test_what_all_rows_share_and_what_is_a_method_s_own():
+    ewc = stored("ewc", CAME, strategy=STRATEGY)
+    si = stored("si", {**CAME, "strategy.lam": "--set"}, strategy={"lam": 0.6})
+    sgd = stored("sgd", CAME)
+    assert notes(ewc, si, sgd) == [
+        "Not the code's defaults: network.hidden=[16] (mine.toml); stream.tasks=3 (--set); "
+        "train.lr=0.1 (tuned for task, mlp).",
+        "Not the code's defaults, by method (tuned for task, mlp): ewc: lam=30.0.",
+        "Not the code's defaults, by method (--set): si: lam=0.6.",
+    ]
+
+
+def test_what_differs_between_rows_is_named_where_it_differs():
+    one = stored("ewc", CAME, strategy=STRATEGY)
+    two = stored(
+        "ewc", {**CAME, "train.lr": "--set"}, strategy={**STRATEGY, "lam": 3.0}, train={"epochs": 1, "lr": 1}
+    )
+    si = stored("si", {**CAME, "train.lr": "code"}, train={"epochs": 1, "lr": 0.5})
+    assert notes(one, two, si)[1:] == [
+        "Not the code's defaults, by method (tuned for task, mlp): ewc: lam.",
+        "Not the code's defaults, by method (--set or tuned for task, mlp): ewc: train.lr.",
+    ]
+    assert "Rows differ in train.lr: " in report([one, two, si], "md")
+
+
+def test_results_without_origins_say_nothing_and_are_named_beside_others():
+    old = stored("mas", None)
+    assert notes(old) == []
+    assert notes(stored("ewc", CAME), old)[-1] == "Of mas it is not stored what differs from the code's defaults."
+
+
+@pytest.mark.parametrize("form", ["md", "latex", "latex-tables", "html", "json"])
+def test_the_notes_are_in_every_format(form):
+    text = report([stored("ewc", CAME, strategy=STRATEGY)], form).replace("&#39;", "'").replace("’", "'")
+    assert "Not the code's defaults: network.hidden=[" in text.replace("{[}", "[")
+    assert "tuned for task, mlp" in text
+    if form == "json":
+        assert json.loads(text)[0]["origins"]["train.lr"] == TUNED
+
+
+def test_a_page_says_of_every_value_of_a_run_where_it_came_from():
+    page = report([stored("ewc", CAME, strategy=STRATEGY)], "html")
+    assert f"30.0, from {TUNED}" in page
+
+
+def test_trained_here_and_reported():
+    words = ["--method", "ewc,er", "--stream", "split-digits", "--scenario", "domain", "--quiet"]
+    assert train(Path("runs"), *words).code == 0
+    told = clbench("report", "runs").out
+    assert "train.lr=0.05, train.lr_step=15 (shipped clbench.toml)" in told
+    assert "by method (shipped clbench.toml): ewc: consolidation=proximal." in told
+    assert "tuned" not in told
+
+
+def test_a_pruning_study_too():
+    sizes = ["--limit", "40", "--epochs", "1", "--retrain-epochs", "0", "--rates", "0.5"]
+    assert clbench("prune-lenet", "--dataset", "digits", *sizes, "--importance", "random", "--quiet").code == 0
+    assert "train.epochs=1 (--epochs)" in clbench("report", "runs").out
+
+
+@pytest.mark.parametrize(
+    ("origin", "short", "differs"),
+    [
+        ("code", "code", False),
+        ("--set", "--set", True),
+        ("--set, as code", "--set", False),
+        ("mine.toml:3", "mine.toml", True),
+        ("shipped clbench.toml:7 (preset quick)", "preset quick", True),
+        ("a (b).yaml:3", "a (b).yaml", True),
+    ],
+)
+def test_an_origin_in_short(origin, short, differs):
+    assert (origins.in_short(origin), origins.differs(origin)) == (short, differs)
