@@ -17,7 +17,7 @@ from clbench.reproduce.verdicts import grid
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-SETS = ("train.epochs=1", "stream.limit=60", "stream.tasks=2", "network.hidden=16,8")
+SETS = ("train.epochs=1", "train.batch_size=30", "stream.limit=60", "stream.tasks=2", "network.hidden=16,8")
 SMALL = "--seeds 1 --data-root {root} " + " ".join(f"--set {value}" for value in SETS)
 EMBEDDED = {"split-mnist": "split-digits", "permuted-mnist": "permuted-digits", "rotated-mnist": "rotated-digits"}
 
