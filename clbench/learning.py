@@ -20,7 +20,7 @@ from clbench.learn.trainer import Trainer
 from clbench.registry import datasets, model_kind, models, networks, plugins_behind, strategies
 from clbench.results import Result, Run
 from clbench.streams.assemble import Common, assemble
-from clbench.streams.find import find, own_file
+from clbench.streams.find import find, own_file, registered_as
 
 
 class Streams:
@@ -109,10 +109,12 @@ def build_trainer(config: Config, stream: Stream, seeds: tuple[int, ...], device
 
 def plugins_of(config: Config) -> dict[str, str]:
     """File name -> sha256 of every plugin that the configuration uses."""
-    method, network = strategies[config.method], networks[config.network]
-    function, data = find(config.stream)
-    read = [datasets[data]] if data and data in datasets else []  # a file of the user's is no code
-    return plugins_behind(method, network, models[model_kind(network)], function, *read)
+    model, stream = model_kind(networks[config.network]), registered_as(config.stream)
+    names = {"method": config.method, "network": config.network, "model": model, "stream": stream}
+    _, data = find(config.stream)
+    if data and data in datasets:  # a file of the user's is no code
+        names["data set"] = data
+    return plugins_behind(**names)
 
 
 @dataclass

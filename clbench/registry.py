@@ -34,6 +34,7 @@ class Registry:
         self.entries: dict[str, Any] = {}
         self.broken: dict[str, str] = {}  # entry point -> why it could not be imported
         self.filled = False
+        self.plugins: dict[str, str] = {}  # name -> the module of the --plugin file that registered it
 
     def register(self, name: str) -> Callable[[Entry], Entry]:
         """Decorator: `@strategies.register("ewc")`. A name is taken once."""
@@ -97,7 +98,6 @@ models = Registry("model", "clbench.models")
 datasets = Registry("data set", "clbench.datasets")
 REGISTRIES = (strategies, streams, networks, models, datasets)
 PLUGINS: dict[str, tuple[Path, str]] = {}  # module of a plugin -> its file, and the file's sha256
-REGISTERED_BY: dict[Any, str] = {}  # entry -> the module of the plugin that registered it
 
 
 def load_plugin(path: Path) -> str:
@@ -126,10 +126,15 @@ def load_plugin(path: Path) -> str:
     return digest
 
 
-def plugins_behind(*entries: Any) -> dict[str, str]:
-    """File name -> sha256 of every --plugin file that registered one of these or defines it or a base of it."""
+def plugins_behind(**names: str) -> dict[str, str]:
+    """File name -> sha256 of every --plugin file that registered one of these, or defines it or a base of it.
+
+    names: of a method, a stream (as it is registered), a network or a model, by those words.
+    """
+    named = [(registry, names[registry.kind]) for registry in REGISTRIES if registry.kind in names]
+    entries = [registry[name] for registry, name in named]
     modules = {part.__module__ for entry in entries for part in getattr(entry, "__mro__", (entry,))}
-    modules |= {REGISTERED_BY[entry] for entry in entries if entry in REGISTERED_BY}
+    modules |= {registry.plugins[name] for registry, name in named if name in registry.plugins}
     found: dict[str, str] = {}
     for path, sha256 in (PLUGINS[module] for module in sorted(modules & PLUGINS.keys())):
         found[path.name if path.name not in found else str(path)] = sha256
@@ -149,8 +154,7 @@ def left_out_if_it_fails(name: str, module: ModuleType) -> Iterator[None]:
             registry.entries = entries
         raise
     for registry, entries in before:
-        new = [entry for key, entry in registry.entries.items() if entries.get(key) is not entry]
-        REGISTERED_BY.update(dict.fromkeys(new, name))
+        registry.plugins |= {key: name for key, e in registry.entries.items() if entries.get(key) is not e}
 
 
 def model_kind(network: Any) -> str:

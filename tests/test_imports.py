@@ -26,7 +26,7 @@ ROWS = [
     ["config", "checkpoint", "makers"],
     ["groups"],
     ["learning"],
-    ["workers", "listing", "progress"],
+    ["workers", "listing", "progress", "merging"],
     ["runner"],
     ["sweep.record"],
     ["show"],

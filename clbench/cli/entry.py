@@ -13,6 +13,7 @@ import typer
 
 from clbench import __version__
 from clbench.cli.listing import data_fetch, data_list, data_verify, list_
+from clbench.cli.merge import merge
 from clbench.cli.once import Command, Group
 from clbench.cli.prune_lenet import prune_lenet
 from clbench.cli.reproduce import reproduce
@@ -73,6 +74,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "sweep": sweep,
     "prune-lenet": prune_lenet,
     "evaluate": evaluate,
+    "merge": merge,
     "show": show,
     "report": report,
     "analyze": analyze,

@@ -29,6 +29,13 @@ def names() -> list[str]:
     return sorted(alone + [f"{form}-{data}" for form in forms for data in datasets])
 
 
+def registered_as(name: str) -> str:
+    """'split' of 'split-mnist' and 'split:my.npz'; other streams have their own name."""
+    function, _ = find(name)
+    named = [form for form in streams if name == form or name.startswith((f"{form}-", f"{form}:"))]
+    return next(form for form in named if streams[form] is function)
+
+
 def find(name: str) -> tuple[Callable[..., Any], str | None]:
     """The stream's function and the data set a form is to take (a name or a path), or None."""
     form, colon, file = name.partition(":")
