@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -139,7 +140,7 @@ class Cluster:
 
     def begin(self, going: Going, machine: Machine, mail: Any) -> None:
         task = self.ray.remote(learn).options(num_cpus=self.cpus, num_gpus=self.gpus, max_retries=0)
-        self.going[task.remote(going.job.group, machine, mail, going.key)] = going
+        self.going[task.remote(going.job.group, machine, mail, going.key, os.getcwd())] = going
 
     def read(self, mail: Any, heard: Callable[[Any, News], bool | None]) -> None:
         by_key = {going.key: going for going in self.going.values()}
@@ -200,8 +201,10 @@ class Line:
         return STOP
 
 
-def learn(group: SeedGroup, machine: Machine, mail: Any, key: int) -> list[Any] | Failure | Stopped:
-    """In a process of a node: what serve() does for a pipe."""
+def learn(group: SeedGroup, machine: Machine, mail: Any, key: int, folder: str) -> list[Any] | Failure | Stopped:
+    """In a process of a node: what serve() does for a pipe. folder: the driver's, that relative paths begin at."""
+    os.makedirs(folder, exist_ok=True)
+    os.chdir(folder)
     warnings.simplefilter("ignore", PluginWarning)
     streams.keeping = 1  # Ray gives a process one task after the other
     return outcome(group, machine, Told(Line(load_ray(), mail, key)))

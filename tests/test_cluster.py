@@ -44,8 +44,9 @@ class KillOne(SilentOnlooker):
 def test_a_node_that_dies_changes_no_number(two_nodes, tmp_path, monkeypatch):
     from clbench import cluster as ours
 
-    monkeypatch.chdir(tmp_path)
     cluster, nodes = two_nodes
+    started_in = Path.cwd()
+    monkeypatch.chdir(tmp_path)
     asked = Asked("ewc", "permuted-digits", sets=SETS, grids=("strategy.lam=0,1,10,100,1000",), seeds=1)
     plan = planned(None, asked)
     serial = sweep(plan, Path("serial"), Machine(device="cpu"))
@@ -58,3 +59,7 @@ def test_a_node_that_dies_changes_no_number(two_nodes, tmp_path, monkeypatch):
         assert one.relative_to("serial") == other.relative_to("spread")
         assert [r.matrix for r in results.load(one).runs] == [r.matrix for r in results.load(other).runs]
     assert records.load(serial.path).best.values == records.load(spread.path).best.values
+    assert not (
+        started_in / "spread"
+    ).exists()  # nodes were started elsewhere, and wrote below the driver's folder
+    assert list(Path("spread").rglob("*.safetensors"))
