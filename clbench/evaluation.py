@@ -16,7 +16,9 @@ from clbench.learning import Group, plugins_of
 from clbench.makers import other_code
 from clbench.prune_lenet import settings, sparse
 from clbench.prune_lenet.study import Study
+from clbench.report.scales import digits_of, labelled
 from clbench.results import PrunedRun, Result, Run, find, load
+from clbench.scores import ACCURACY, Score
 
 Row = dict[str, Any]
 
@@ -24,7 +26,7 @@ Row = dict[str, Any]
 def compared(
     files: list[Path], stage: int | None, machine: Machine, accept_other_code: bool = False
 ) -> Iterator[Row]:
-    """One row a file, seed and task: the stored score and the one found now.
+    """One row a file, seed and task: the stored number of its score and the one found now.
 
     UserError where a plugin that the run uses has changed since, unless that is accepted.
     """
@@ -39,12 +41,13 @@ def compared(
             require_same_code(path, result)
         yield from of_result(path, result, stage, machine)
     for path in networks:
-        yield sparse.rescored(path, machine)
+        yield {**sparse.rescored(path, machine), "score": ACCURACY}
 
 
 def of_result(path: Path, result: Any, stage: int | None, machine: Machine) -> Iterator[Row]:
     runs = {run.seed: run for run in result.runs}
     tasks = result.tasks if result.kind == "train" else [result.config["dataset"]]
+    measure = result.score if result.kind == "train" else ACCURACY
     for seeds in dict.fromkeys(tuple(run.together) for run in result.runs):
         group = group_of(path, result, seeds)
         mine = [runs[seed] for seed in seeds]
@@ -59,7 +62,7 @@ def of_result(path: Path, result: Any, stage: int | None, machine: Machine) -> I
             ) from error
         for seed, scores in zip(seeds, scored, strict=True):
             for task, was, now in zip(tasks, stored(runs[seed], wanted, len(tasks)), scores, strict=True):
-                row = {"file": str(path), "seed": seed, "stage": wanted, "task": task}
+                row = {"file": str(path), "seed": seed, "stage": wanted, "task": task, "score": measure}
                 yield {**row, "stored": was, "scored": now}
 
 
@@ -116,13 +119,26 @@ def differences(rows: list[Row]) -> list[Row]:
 
 
 def table(rows: list[Row]) -> str:
-    """Percent, and a last line with the verdict."""
-    shown = [{**row, "stored": percent(row["stored"]), "scored": percent(row["scored"])} for row in rows]
-    apart = [abs(row["stored"] - row["scored"]) for row in rows if None not in (row["stored"], row["scored"])]
-    worst = 100 * max(apart, default=0.0)
-    verdict = f"{len(differences(rows))} of {len(rows)} scores differ, by at most {worst:.4f} points"
+    """As their score is printed, and a last line with the verdict."""
+    shown = [
+        {
+            **row,
+            "score": labelled(row["score"].name, row["score"]),
+            "stored": printed(row["stored"], row["score"]),
+            "scored": printed(row["scored"], row["score"]),
+        }
+        for row in rows
+    ]
+    apart = {row["score"]: 0.0 for row in rows}
+    for row in rows:
+        if None not in (row["stored"], row["scored"]):
+            apart[row["score"]] = max(apart[row["score"]], abs(row["stored"] - row["scored"]))
+    worst = " and ".join(
+        f"{score.factor * d:.4f} {score.difference or score.unit or score.name}" for score, d in apart.items()
+    )
+    verdict = f"{len(differences(rows))} of {len(rows)} scores differ, by at most {worst}"
     return tabulate(shown, headers="keys", disable_numparse=True) + "\n\n" + verdict
 
 
-def percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.2f}"
+def printed(value: float | None, score: Score) -> str:
+    return "-" if value is None else f"{score.factor * value:.{digits_of(score, [score.factor * value])}f}"

@@ -45,7 +45,8 @@ def evaluate(
     from clbench.evaluation import compared, differences, table
 
     rows = list(compared(files, stage, machine, accept_other_code))
-    typer.echo(json.dumps(rows, indent=1) if as_json else table(rows))
+    named = [{**row, "score": row["score"].name} for row in rows]
+    typer.echo(json.dumps(named, indent=1) if as_json else table(rows))
     if differences(rows):
         raise typer.Exit(1)
 

@@ -105,7 +105,7 @@ def changed(result: AnyResult) -> Changed:
     came = result.origins or {}
     return {
         name: (shown(value), origins.in_short(came[name]))
-        for name, value in flatten(result.config).items()
+        for name, value in sorted(flatten(result.config).items())
         if name in came and name not in NAMES and origins.differs(came[name])
     }
 
