@@ -20,7 +20,8 @@ from clbench.learn.trainer import Trainer
 from clbench.registry import datasets, model_kind, models, networks, plugins_behind, strategies
 from clbench.results import Result, Run
 from clbench.streams.assemble import Common, assemble
-from clbench.streams.find import find, own_file, registered_as
+from clbench.streams.find import data_sets_of, find, is_list, own_file, registered_as
+from clbench.streams.shown import shown_as
 
 
 class Streams:
@@ -86,10 +87,13 @@ def stream_of(config: Config, machine: Machine, device: torch.device, scenario: 
     options = dict(config.stream_options)
     common = Common(**{name: options.pop(name) for name in Common.__dataclass_fields__})
 
-    def images(name: str):
-        return streams.read(name, machine)
+    def images(name: str) -> Images:
+        return shown_as(streams.read(name, machine), common.size, common.channels)
 
-    parts = function(images if data is None else images(data), common.seed, **options)
+    what = (
+        images if data is None else [images(one) for one in data.split(",")] if is_list(function) else images(data)
+    )
+    parts = function(what, common.seed, **options)
     return assemble(config.stream, parts, common, scenario, device, tested)
 
 
@@ -111,10 +115,11 @@ def plugins_of(config: Config) -> dict[str, str]:
     """File name -> sha256 of every plugin that the configuration uses."""
     model, stream = model_kind(networks[config.network]), registered_as(config.stream)
     names = {"method": config.method, "network": config.network, "model": model, "stream": stream}
-    _, data = find(config.stream)
-    if data and data in datasets:  # a file of the user's is no code
-        names["data set"] = data
-    return plugins_behind(**names)
+    found = plugins_behind(**names)
+    for data in data_sets_of(config.stream, config.stream_options):
+        if data in datasets:  # a file of the user's is no code
+            found |= plugins_behind(**{"data set": data})
+    return found
 
 
 @dataclass

@@ -82,5 +82,5 @@ def data_set(name: str) -> DataSet:
     if name in datasets.entries or name in datasets.broken:
         return datasets[name](name)
     near = difflib.get_close_matches(name.lower(), datasets.entries, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    raise UserError(f"no data set called {name!r}{hint} There are {', '.join(datasets)}, or a path ending in .npz")
+    hint = f"did you mean {near[0]}? There" if near else "there"
+    raise UserError(f"no data set called {name!r}; {hint} are {', '.join(datasets)}, or a path ending in .npz")

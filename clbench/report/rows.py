@@ -58,8 +58,8 @@ def _table(group: list[tuple[Path, Result]], names: list[str] | None, scores: It
     digits = digits_of(score, [mean for row in rows if (mean := _mean(row.result)) is not None])
     chosen = columns(names, score, scores, digits)
     for row in rows:
-        joint = _partner(row.result, joints)
-        row.cells = {column.name: cell(column, row.result, joint) for column in chosen}
+        row.ceiling = _partner(row.result, joints)
+        row.cells = {column.name: cell(column, row.result, row.ceiling) for column in chosen}
         missing = len(row.result.runs) - len(row.seeds)
         if row.seeds and missing:
             row.notes.append(f"{missing} of {len(row.result.runs)} seeds left out: {left_out(row.result)}")

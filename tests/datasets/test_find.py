@@ -131,7 +131,7 @@ def test_an_unknown_name_gets_a_suggestion(name, near):
 
 
 def test_a_name_like_no_other_gets_the_list():
-    with pytest.raises(UserError, match=r"There are .*digits, fashion-mnist, mnist, notmnist, .*or a path"):
+    with pytest.raises(UserError, match=r"there are .*digits, fashion-mnist, mnist, notmnist, .*or a path"):
         load("")
 
 
