@@ -11,7 +11,9 @@ from clbench.datasets import npz
 from clbench.datasets.base import DataSet, data_set
 from clbench.datasets.download import fetch
 from clbench.datasets.find import folder_of, locate, missing, stand_in
+from clbench.datasets.image_tree import of_path
 from clbench.datasets.images import Images
+from clbench.datasets.paths import is_path, own_path
 from clbench.errors import UserError
 from clbench.registry import datasets, home
 
@@ -38,15 +40,17 @@ def load(
     size: int | None = None,
     skip_broken: bool = False,
 ) -> Images:
-    """Read a registered data set (digits, mnist, ...) or a user's .npz file; see `roots` for where is looked.
+    """Read a registered data set (digits, mnist, ...), or a user's .npz file or tree of images by its path.
 
+    See `roots` for where registered ones are looked for, and `paths` for what is a path.
     Where its published files are nowhere, NAME.npz in one of the roots is read in their place, and is not held to
     any checksum. `size` and `skip_broken` are for sets of image files: see DataSet. A UserError when it is nowhere
     and cannot be fetched, when it is malformed, and, unless `allow_modified`, when a file's checksum is not the
     published one.
     """
-    if name.endswith(".npz"):
-        return npz.read(Path(name).expanduser())
+    if is_path(name):
+        own = own_path(name)
+        return npz.read(own) if name.endswith(".npz") else of_path(own, size, skip_broken)
     one = data_set(name)
     one.size, one.skip_broken = size, skip_broken
     files = locate(one, data_root)

@@ -103,8 +103,17 @@ def read_bytes(path: Path) -> bytes:
 
 def sha256_of(path: Path) -> str:
     """Of a file of any size, which is never held whole; a UserError as in read_bytes."""
+    return digests_of(path, "sha256")["sha256"]
+
+
+def digests_of(path: Path, *algorithms: str) -> dict[str, str]:
+    """The same by several algorithms, in one reading."""
+    hashes = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
     with _readable(path), path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while chunk := file.read(2**20):
+            for each in hashes.values():
+                each.update(chunk)
+    return {name: each.hexdigest() for name, each in hashes.items()}
 
 
 @contextmanager

@@ -67,6 +67,25 @@ class Mapped:
         return torch.from_numpy(found).to(rows.device)
 
 
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """Some rows of a source, in an order of their own."""
+
+    source: Source
+    rows: Tensor  # int64 [N]
+
+    @property
+    def shape(self) -> Sequence[int]:
+        return (len(self.rows), *self.source.shape[1:])
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.source.dtype
+
+    def take(self, rows: Tensor) -> Tensor:
+        return self.source.take(self.rows[rows.cpu()]).to(rows.device)
+
+
 def source_of(images: Tensor | Source) -> Source:
     """A tensor as a source; a source as it is."""
     return InMemory(images) if isinstance(images, Tensor) else images

@@ -81,6 +81,8 @@ def test_the_catalogue_counts_the_images_that_are_there(tmp_path, write_set):
 
 def test_each_set_states_its_licence(tmp_path):
     assert {info.name: info.licence for info in catalogue(tmp_path)} == {
+        "caltech101": "CC BY 4.0",
+        "stl10": "none stated",
         "cifar10": "none stated",
         "cifar100": "none stated",
         "svhn": "non-commercial use only",
