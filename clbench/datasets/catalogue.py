@@ -10,7 +10,7 @@ import torch
 from clbench.datasets import npz
 from clbench.datasets.base import DataSet, data_set
 from clbench.datasets.download import fetch
-from clbench.datasets.find import folder_of, locate, missing
+from clbench.datasets.find import folder_of, locate, missing, stand_in
 from clbench.datasets.images import Images
 from clbench.errors import UserError
 from clbench.registry import datasets, home
@@ -25,24 +25,36 @@ class DatasetInfo:
     path: Path | None  # where it was found: a folder, or digits' file
     source: str  # URL, or "scikit-learn"
     licence: str
-    status: str  # embedded | found | absent | broken
+    status: str  # embedded | found | npz (as NAME.npz, not the published files) | absent | broken
     counts: tuple[int, int] | None  # training and test images that the files found say they hold
 
 
 def load(
-    name: str, data_root: Path | None = None, *, download: bool = True, allow_modified: bool = False
+    name: str,
+    data_root: Path | None = None,
+    *,
+    download: bool = True,
+    allow_modified: bool = False,
+    size: int | None = None,
+    skip_broken: bool = False,
 ) -> Images:
     """Read a registered data set (digits, mnist, ...) or a user's .npz file; see `roots` for where is looked.
 
-    A UserError when it is nowhere and cannot be fetched, when it is malformed, and, unless `allow_modified`,
-    when a file's checksum is not the published one.
+    Where its published files are nowhere, NAME.npz in one of the roots is read in their place, and is not held to
+    any checksum. `size` and `skip_broken` are for sets of image files: see DataSet. A UserError when it is nowhere
+    and cannot be fetched, when it is malformed, and, unless `allow_modified`, when a file's checksum is not the
+    published one.
     """
     if name.endswith(".npz"):
         return npz.read(Path(name).expanduser())
     one = data_set(name)
-    if locate(one, data_root) is None and download:
-        fetch(name, data_root)
+    one.size, one.skip_broken = size, skip_broken
     files = locate(one, data_root)
+    if files is None and (path := stand_in(one, data_root)):
+        return npz.read_as(one, path)
+    if files is None and download:
+        fetch(name, data_root)
+        files = locate(one, data_root)
     if files is None:
         raise missing(one, data_root)
     return _checked(one.read(files, allow_modified), one)
@@ -61,7 +73,17 @@ def _info(one: DataSet, data_root: Path | None) -> DatasetInfo:
         counts = one.counts(files) if files is not None else None
     except UserError:
         status = "absent" if files is None else "broken"
+    if files is None and (own := stand_in(one, data_root)):
+        return _of_npz(one, own)
     path = folder_of(files or {}) if one.parts else next(iter((files or {}).values()), None)
+    return DatasetInfo(one.name, one.description, path, one.source, one.licence, status, counts)
+
+
+def _of_npz(one: DataSet, path: Path) -> DatasetInfo:
+    try:
+        status, counts = "npz", npz.counts(path)
+    except UserError:
+        status, counts = "broken", None
     return DatasetInfo(one.name, one.description, path, one.source, one.licence, status, counts)
 
 

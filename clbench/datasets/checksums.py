@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clbench.datasets.base import DataSet, data_set
-from clbench.datasets.find import files_in, locate, read_bytes, roots, sha256_of
+from clbench.datasets.find import files_in, locate, read_bytes, roots, sha256_of, stand_in
 from clbench.errors import UserError
 
 
@@ -22,6 +22,7 @@ class FileCheck:
     found: str | None  # in the algorithm of `expected`
     expected: str | None  # None: none is known for this file
     ok: bool | None  # None: there, and nothing is published to hold it to
+    packed: bool = False  # one is known for FILE.gz
 
 
 def check(path: Path, raw: bytes, one: DataSet | None = None) -> FileCheck:
@@ -31,16 +32,18 @@ def check(path: Path, raw: bytes, one: DataSet | None = None) -> FileCheck:
     algorithm = expected.partition(":")[0] if expected else "sha256"
     found = f"{algorithm}:{hashlib.new(algorithm, raw, usedforsecurity=False).hexdigest()}"
     ok = found == expected if one and one.known else None
-    return FileCheck(path.name, path, sha256, found, expected, ok)
+    packed = one is not None and f"{path.name}.gz" in one.known
+    return FileCheck(path.name, path, sha256, found, expected, ok, packed)
 
 
 def refuse_modified(checks: Iterable[FileCheck]) -> None:
     """A UserError for the first file that is not the published one."""
     for one in checks:
         if one.ok is False and one.expected is None:
+            packed = f"{one.file}.gz beside it" if one.packed else "the published archive in its place"
             raise UserError(
                 f"{one.path}: no checksum is published for this unpacked file (found {one.found}), so it "
-                f"counts as modified; put {one.file}.gz beside it, or pass --allow-modified-data"
+                f"counts as modified; put {packed}, or pass --allow-modified-data"
             )
         if one.ok is False:
             raise UserError(
@@ -52,13 +55,23 @@ def refuse_modified(checks: Iterable[FileCheck]) -> None:
 def verify(name: str, data_root: Path | None = None) -> list[FileCheck]:
     """Every file of a data set: the copy `load` would read, or else what there is of one."""
     if name.endswith(".npz"):
-        path = Path(name).expanduser()
-        sha256 = sha256_of(path)
-        return [FileCheck(path.name, path, sha256, f"sha256:{sha256}", None, None)]
+        return [_unpublished(Path(name).expanduser())]
     one = data_set(name)
-    partial = next((found for root in roots(data_root) if any((found := files_in(root, one)).values())), {})
-    files = locate(one, data_root) or partial
-    return [_check_part(part, files.get(part), one) for part in one.parts or files]
+    if locate(one, data_root) is None and (path := stand_in(one, data_root)):
+        return [_unpublished(path)]
+    return verify_published(one, data_root)
+
+
+def verify_published(one: DataSet, data_root: Path | None = None) -> list[FileCheck]:
+    """Every file of a data set in one of the forms in which it is published, NAME.npz or not."""
+    partial = next((found for root in roots(data_root) if any((found := files_in(root, one)).values())), None)
+    files = locate(one, data_root) or partial or dict.fromkeys(one.parts)
+    return [_check_part(part, path, one) for part, path in files.items()]
+
+
+def _unpublished(path: Path) -> FileCheck:
+    sha256 = sha256_of(path)
+    return FileCheck(path.name, path, sha256, f"sha256:{sha256}", None, None)
 
 
 def _check_part(part: str, path: Path | None, one: DataSet) -> FileCheck:

@@ -57,7 +57,7 @@ def test_the_first_complete_copy_is_read_and_copies_are_not_mixed(tmp_path, writ
 def test_the_catalogue_says_where_each_set_is(tmp_path, write_set):
     write_set(tmp_path, "MNIST")
     by_name = {info.name: info for info in catalogue(tmp_path)}
-    assert list(by_name) == ["digits", "fashion-mnist", "mnist", "notmnist"]
+    assert {"cifar10", "cifar100", "digits", "fashion-mnist", "mnist", "notmnist", "svhn"} <= set(by_name)
     assert (by_name["digits"].status, by_name["digits"].source) == ("embedded", "scikit-learn")
     assert (by_name["mnist"].status, by_name["mnist"].path) == ("found", tmp_path / "MNIST" / "raw")
     assert (by_name["notmnist"].status, by_name["notmnist"].path) == ("absent", None)
@@ -69,7 +69,7 @@ def test_the_catalogue_counts_the_images_that_are_there(tmp_path, write_set):
     write_set(tmp_path, "notMNIST")
     (tmp_path / "notMNIST/raw/t10k-images-idx3-ubyte.gz").write_bytes(b"no gzip")
     by_name = {info.name: info for info in catalogue(tmp_path)}
-    assert {name: info.counts for name, info in by_name.items()} == {
+    assert {name: info.counts for name, info in by_name.items() if info.status != "absent"} == {
         "digits": (1442, 355),
         "mnist": (10, 5),
         "fashion-mnist": (8, 5),
@@ -81,6 +81,9 @@ def test_the_catalogue_counts_the_images_that_are_there(tmp_path, write_set):
 
 def test_each_set_states_its_licence(tmp_path):
     assert {info.name: info.licence for info in catalogue(tmp_path)} == {
+        "cifar10": "none stated",
+        "cifar100": "none stated",
+        "svhn": "non-commercial use only",
         "digits": "CC BY 4.0",
         "mnist": "CC BY-SA 3.0",
         "fashion-mnist": "MIT",
@@ -128,7 +131,7 @@ def test_an_unknown_name_gets_a_suggestion(name, near):
 
 
 def test_a_name_like_no_other_gets_the_list():
-    with pytest.raises(UserError, match=r"there are digits, fashion-mnist, mnist, notmnist, or a path"):
+    with pytest.raises(UserError, match=r"there are .*digits, fashion-mnist, mnist, notmnist, .*or a path"):
         load("")
 
 

@@ -62,3 +62,17 @@ def test_padded_mnist_has_the_mean_and_deviation_that_hsu_et_al_print():
     scale, shift = normalisation(pixels, "standard")
     assert abs(shift / scale / 255 - 0.1000) < 1e-3
     assert abs(1 / scale / 255 - 0.2752) < 1e-3
+
+
+@pytest.mark.parametrize(("name", "train", "test"), [("svhn", 8000, 2000), ("cifar10", 50000, 10000)])
+def test_a_stand_in_has_every_class_in_colour(name, train, test):
+    if not (DATA / f"{name}.npz").is_file():
+        pytest.skip(f"CLBENCH_DATA has no {name}.npz")
+    try:
+        images = load(name, DATA, download=False)
+    except UserError as error:  # of images that are packed as JPEG; the folder's own prepare.py unpacks them
+        pytest.skip(str(error))
+    assert tuple(images.x_train.shape) == (train, 32, 32, 3)
+    assert tuple(images.x_test.shape) == (test, 32, 32, 3)
+    assert images.y_train.unique().tolist() == list(range(10)) == images.y_test.unique().tolist()
+    assert list(images.checksums) == [f"{name}.npz (not the published file)"]
