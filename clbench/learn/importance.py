@@ -7,11 +7,13 @@ sampled Fisher labels, which have a generator of their own) draw nothing. Result
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
+from weakref import WeakKeyDictionary
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from clbench.learn.budget import ACTIVATIONS
 from clbench.learn.params import Params, zeros
 from clbench.learn.per_sample import batch_gradients, per_sample_sums
 from clbench.learn.task import Task
@@ -25,8 +27,34 @@ AT_ONCE = 500  # images a pass through the network, at most
 
 
 def at_once(trainer: Trainer, task: Task) -> int:
-    """Images a pass through the network."""
-    return trainer.budget.images_at_once(task.train.numbers, AT_ONCE)
+    """Images a pass through the network, which keeps what the layers of a seed give until it goes back."""
+    kept = max(task.train.numbers * ACTIVATIONS, 2 * activations(trainer, task))  # twice: functions give too
+    return trainer.budget.at_once(kept, AT_ONCE)
+
+
+GIVEN: WeakKeyDictionary[Model, int] = WeakKeyDictionary()
+
+
+@torch.no_grad()
+def activations(trainer: Trainer, task: Task) -> int:
+    """Numbers that the layers of a network give for one image."""
+    model = trainer.model
+    if model not in GIVEN:
+        given = [0]
+
+        def hook(layer: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> None:
+            given[0] += output.numel() if isinstance(output, Tensor) else 0
+
+        layers = [layer for module in model.modules.values() for layer in module.modules()]
+        hooks = [layer.register_forward_hook(hook) for layer in layers if not list(layer.children())]
+        try:
+            with model.evaluation(), model.as_seed(0, {}):
+                trainer.strategy.outputs(model, task.train.take(torch.tensor([[0]], device=model.device)), task)
+        finally:
+            for one in hooks:
+                one.remove()
+        GIVEN[model] = given[0]
+    return GIVEN[model]
 
 
 def measured(how: str, trainer: Trainer, task: Task, size: int, reduction: str, sign: float) -> Params:

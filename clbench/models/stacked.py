@@ -47,6 +47,7 @@ class Stacked:
         self.normalises = normalises_over_the_batch(self.modules)
         self.run = lift(device)
         self.training, self.moving = False, True
+        self.precision, self.channels_last = "float32", False
         self.only: int | None = None  # the one seed in place, within as_seed
         for p in self.params.values():
             p.requires_grad_(True)
