@@ -347,19 +347,21 @@ class Trainer:
             self.kept = (split, split.dense(self.budget))
         return self.kept[1]
 
+    def at_hand(self, split: Split) -> Split:
+        """Its dense copy if that is the one that is kept."""
+        return self.kept[1] if self.kept is not None and self.kept[0] is split else split
+
     def sweep(self, task: Task, split: Split, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """A split of `task` once in its own order: x [S, B, ...], y [S, B].
 
         In evaluation mode, with the running statistics that the task keeps, if it keeps any, and with gradients of
         every parameter; at the end all is put back as it was.
         """
-        split = self.kept[1] if self.kept is not None and self.kept[0] is split else split
+        split = self.at_hand(split)
         seeds = len(self.model.seeds)
         with self.model.evaluation(), self.model.statistics_of(task.index):
             for start in range(0, len(split), size):
-                index = slice(start, start + size)
-                x, y = split.take(index), split.labels[index]
-                yield x.expand(seeds, *x.shape), y.expand(seeds, -1)
+                yield split.shown(slice(start, start + size), seeds)
 
     def scored_at_once(self, split: Split) -> int:
         """Images a forward pass in evaluation."""
