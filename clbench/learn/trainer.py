@@ -52,6 +52,14 @@ class Training:
     iterations: Annotated[
         Natural, "steps a task instead of epochs (0: epochs); joint: times the tasks", Absent(0)
     ] = 0
+    precision: Annotated[
+        Literal["float32", "bf16"],
+        "bf16: products and convolutions in bfloat16, weights and losses in float32",
+        Absent("float32"),
+    ] = "float32"
+    channels_last: Annotated[
+        bool, "show images to the network with the channels of a pixel side by side in memory", Absent(False)
+    ] = False
 
     def lengths(
         self, images: int, epochs: int | None = None, tasks: int = 1, joined: bool = False
@@ -141,6 +149,7 @@ class Trainer:
         self.first_bad = torch.full((seeds,), -1, device=device)  # step at which the loss was not finite
         self.steps = torch.zeros(seeds, dtype=torch.int64, device=device)  # of each seed, whole stream
         self.draws_of["dropout"] = self.model.noise.generators
+        self.model.precision, self.model.channels_last = self.options.precision, self.options.channels_last
 
     def generators(self, purpose: str) -> list[torch.Generator]:
         """One generator a seed for one purpose; their states are part of a checkpoint."""
