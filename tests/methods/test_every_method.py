@@ -120,10 +120,14 @@ def test_task_one_is_plain_training(method: str, network: str) -> None:
         assert not tiny.close(found, starts[place], 1e-3, 1e-3)
 
 
+LONGER = {"er-ace": ("train.epochs=8",)}  # new images push no old class down, so that new ones win later
+
+
 @pytest.mark.parametrize("network", tiny.NETWORKS)
 @pytest.mark.parametrize(("method", "scenario"), [(m, s) for m in METHODS for s in strategies[m].scenarios])
 def test_scores_are_shares_in_every_scenario(method: str, scenario: str, network: str, tmp_path: Path) -> None:
-    chosen = tiny.config(method, "stream.tasks=3", stream="split-digits", scenario=scenario, network=network)
+    sets = ("stream.tasks=3", *LONGER.get(method, ()))
+    chosen = tiny.config(method, *sets, stream="split-digits", scenario=scenario, network=network)
     runs, _ = finished(chosen, tmp_path)
     for run in runs:
         matrix = torch.tensor(run.matrix, dtype=torch.float64)

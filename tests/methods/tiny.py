@@ -37,8 +37,8 @@ TINY = (
     "strategy.xdg-ewc.closed=0.3",
     "strategy.xdg-si.closed=0.3",
     # memories that fill and overflow within a task of 50 images
-    *(f"strategy.{m}.memory_size=30" for m in ("er", "agem", "derpp", "gdumb")),
-    *(f"strategy.{m}.replay=12" for m in ("er", "agem", "derpp")),
+    *(f"strategy.{m}.memory_size=30" for m in ("er", "er-ace", "agem", "derpp", "gdumb")),
+    *(f"strategy.{m}.replay=12" for m in ("er", "er-ace", "agem", "derpp")),
     "strategy.gdumb.epochs=60",
 )
 # Settings under which task 1 is plain training, for methods that do more than pull in it: pruning changes weights
@@ -46,6 +46,7 @@ TINY = (
 BARE = {
     "anpyc": ("strategy.pruning=none",),
     "er": ("strategy.replay=0",),
+    "er-ace": ("strategy.replay=0",),
     "derpp": ("strategy.alpha=0", "strategy.beta=0"),
     "packnet": ("strategy.prune=0",),
     "xdg": ("strategy.closed=0",),
