@@ -37,7 +37,7 @@ TINY = (
     "strategy.xdg-ewc.closed=0.3",
     "strategy.xdg-si.closed=0.3",
     # memories that fill and overflow within a task of 50 images
-    *(f"strategy.{m}.memory_size=30" for m in ("er", "er-ace", "agem", "derpp", "gdumb")),
+    *(f"strategy.{m}.memory_size=30" for m in ("er", "er-ace", "agem", "derpp", "gdumb", "icarl")),
     *(f"strategy.{m}.replay=12" for m in ("er", "er-ace", "agem", "derpp")),
     "strategy.gdumb.epochs=60",
 )
@@ -53,8 +53,8 @@ BARE = {
     "xdg-ewc": ("strategy.closed=0",),
     "xdg-si": ("strategy.closed=0",),
 }
-# gdumb trains on its memory, never on a task; hat learns its gates with the weights
-NEVER_PLAIN = ("gdumb", "hat")
+# gdumb trains on its memory, never on a task; hat learns its gates with the weights; icarl's outputs are sigmoids
+NEVER_PLAIN = ("gdumb", "hat", "icarl")
 
 
 @cache
