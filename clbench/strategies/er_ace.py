@@ -16,7 +16,7 @@ from clbench.strategies.replay import Replay, as_batch
 @strategies.register("er-ace")
 @dataclass
 class ERACE(Replay):
-    """Experience replay with asymmetric cross-entropy (Caccia et al. 2022, equation 3; the memory is er's).
+    """Experience replay with asymmetric cross-entropy (Caccia et al. 2022; the memory is er's).
 
     loss = cross-entropy of the batch among the classes in it + cross-entropy of the memory batch among all so far,
     each a mean and a pass of its own. New images then push down no class that they are not of: in the class

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from torch.nn import functional as F
 
 from clbench.errors import UserError
 from clbench.learn.memory import equal, herding
+from clbench.learn.task import Batch
 from clbench.learn.trainer import Trainer
 from clbench.learning import Group
 from clbench.registry import models
@@ -84,7 +84,7 @@ def lists_of(trainer: Trainer) -> dict[int, Tensor]:
 
 
 @pytest.mark.parametrize("scenario", ["class", "task"])
-@pytest.mark.parametrize("method", ["icarl"])
+@pytest.mark.parametrize("method", ["icarl", "wa"])
 def test_exemplars_are_herded_in_the_network_s_features_and_lists_lose_their_tails(
     method: str, scenario: str
 ) -> None:
@@ -110,7 +110,7 @@ def test_exemplars_are_herded_in_the_network_s_features_and_lists_lose_their_tai
 
 
 def plain_icarl(plain: Plain, images: list[Remembered], task: int) -> Tensor:
-    """Equation 1: a sigmoid an output; `logits` of an image is what the network said of it before the task."""
+    """Algorithm 3: a sigmoid an output; `logits` of an image is what the network said of it before the task."""
     losses = []
     for image in images:
         outputs = plain.network(image.x)[: plain.stream.tasks[task].columns[1]]
@@ -122,8 +122,28 @@ def plain_icarl(plain: Plain, images: list[Remembered], task: int) -> Tensor:
     return mean(losses)
 
 
-FORMULAS = {"icarl": plain_icarl}
-AFTER: dict[str, Callable[[Plain, int], None]] = {}  # what follows the training of a task
+def plain_wa(plain: Plain, images: list[Remembered], task: int) -> Tensor:
+    """(1 - λ) cross-entropy + λ distillation at a temperature of 2."""
+    loss = mean(plain.cross_entropy(images, task))
+    if task == 0:
+        return loss
+    losses = [
+        -((image.logits[:2] / 2).softmax(0) * (plain.network(image.x)[:2] / 2).log_softmax(0)).sum()
+        for image in images
+    ]
+    return 0.5 * loss + 0.5 * mean(losses)
+
+
+def aligned(plain: Plain, task: int) -> None:
+    """γ of two tasks of two classes."""
+    head = plain.network[5]
+    if task == 1:
+        norms = head.weight.detach().norm(dim=1)
+        with torch.no_grad():
+            head.weight[2:4] *= (norms[0] + norms[1]) / (norms[2] + norms[3])
+
+
+FORMULAS = {"icarl": plain_icarl, "wa": plain_wa}
 
 
 @pytest.mark.parametrize("scenario", ["class", "task"])
@@ -143,7 +163,8 @@ def test_two_tasks_end_where_the_paper_s_formula_does(method: str, scenario: str
                 optimizer.zero_grad()
                 FORMULAS[method](plain, [images[row] for row in rows.tolist()], task.index).backward()
                 optimizer.step()
-        AFTER.get(method, lambda plain, task: None)(plain, task.index)
+        if method == "wa":
+            aligned(plain, task.index)
         Group(chosen, (4,), Path("unused")).one_task(trainer, task, [])
         found = lists_of(trainer)
         memory = [Remembered(x, y, y // 2, torch.zeros(0)) for y, kept in found.items() for x in kept]
@@ -173,6 +194,45 @@ def test_before_a_task_was_learned_and_while_it_is_the_network_answers() -> None
     task = trainer.stream.tasks[0]
     x = task.test.take(torch.arange(9)).expand(2, *[-1] * 4)
     assert torch.equal(trainer.strategy.outputs(trainer.model, x, task), trainer.model(x, task))
+
+
+# -- weight aligning --------------------------------------------------------------------------------------------
+
+
+def test_new_weights_become_as_long_as_old_ones_and_nothing_else_changes() -> None:
+    chosen = tiny.config("wa", *WIDE, "stream.tasks=3", stream="split-digits", scenario="class")
+    trainer = tiny.learn(tiny.started(chosen), chosen, tasks=2)
+    model, task = trainer.model, trainer.stream.tasks[2]
+    with torch.no_grad():
+        model.params["head.weight"][:, 4:6] *= torch.tensor([3.0, 0.2]).view(2, 1, 1)
+    before = [tiny.weights(trainer, place) for place in (0, 1)]
+    model.active = torch.tensor([True, False])
+    trainer.strategy.align(model, task)
+    after = tiny.weights(trainer, 0)
+    norms = after["head.weight"].norm(dim=1)
+    assert norms[4:6].mean() == pytest.approx(float(norms[:4].mean()), rel=1e-5)
+    factor = after["head.weight"][4:6] / before[0]["head.weight"][4:6]
+    assert torch.allclose(factor, factor[0, 0], 1e-4)  # γ is one number: it turns no weight
+    after["head.weight"][4:6] = before[0]["head.weight"][4:6]
+    assert tiny.same(after, before[0])
+    assert tiny.same(tiny.weights(trainer, 1), before[1])  # a seed that has stopped
+
+
+def test_the_share_of_distillation_is_that_of_old_classes() -> None:
+    chosen = tiny.config("wa", *WIDE, "stream.tasks=3", stream="split-digits", scenario="class", seeds=(4,))
+    trainer = tiny.learn(tiny.started(chosen), chosen, tasks=2)
+    strategy, task = trainer.strategy, trainer.stream.tasks[2]
+    trainer.model.seen = 3
+    strategy.old, united = 4, strategy.united(task)
+    strategy.recorded = strategy.record(trainer, united)
+    index = torch.arange(47, 53).unsqueeze(0)
+    x, y, owner = united.train[index]
+    batch = Batch(x, y, united, owner, index)
+    loss, plain = (f(trainer.model, batch) for f in (strategy.loss, strategy.loss_on))
+    p = (strategy.recorded[:, 47:53] / 2).softmax(-1)
+    entropy = -(p * p.log()).sum(-1).mean()  # nothing has changed yet, so that distillation is the entropy
+    assert torch.allclose(loss, plain / 3 + entropy * 2 / 3, 1e-4)
+    assert owner.tolist() == [[2, 2, 2, 0, 0, 0]]
 
 
 # -- refusals ---------------------------------------------------------------------------------------------------

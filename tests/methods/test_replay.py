@@ -123,7 +123,7 @@ def plain_er(plain: Plain) -> None:
 
 
 def plain_er_ace(plain: Plain) -> None:
-    """Caccia et al., equation 3: a loss among the classes of the batch, another among all of the memory batch."""
+    """Caccia et al.: a loss among the classes of the batch, another among all of the memory batch."""
 
     def among(images: list[Remembered], task: int) -> list[Tensor]:
         classes = sorted({image.y for image in images})

@@ -37,7 +37,7 @@ TINY = (
     "strategy.xdg-ewc.closed=0.3",
     "strategy.xdg-si.closed=0.3",
     # memories that fill and overflow within a task of 50 images
-    *(f"strategy.{m}.memory_size=30" for m in ("er", "er-ace", "agem", "derpp", "gdumb", "icarl")),
+    *(f"strategy.{m}.memory_size=30" for m in ("er", "er-ace", "agem", "derpp", "gdumb", "icarl", "wa")),
     *(f"strategy.{m}.replay=12" for m in ("er", "er-ace", "agem", "derpp")),
     "strategy.gdumb.epochs=60",
 )
