@@ -26,13 +26,15 @@ class WA(Exemplars):
     loss = (1 - λ) · cross-entropy + λ · distillation, λ the share of old classes among all so far; distillation is
     the cross-entropy at temperature τ, among the old classes, to what the network said before the task. Then the
     head's weights of new classes, not their biases, are multiplied by γ = mean norm of old ones / mean norm of new
-    ones. The paper's option of clipping the head to positive weights is left out. In the task scenario
-    cross-entropy and distillation are a head's own, and γ hardly matters: it scales a whole head.
+    ones. Norms stand for sizes of outputs where weights are positive, as features are after a ReLU: the paper
+    clips them at 0 after every step, and without that γ can do harm. In the task scenario cross-entropy and
+    distillation are a head's own, and γ hardly matters: it scales a whole head.
     """
 
     paper = "Zhao et al. 2020, Maintaining discrimination and fairness in class incremental learning"
 
     temperature: Annotated[Positive, "τ, that softens both distributions"] = 2.0
+    clip: Annotated[bool, "keep the head's weights at 0 or above"] = True
 
     def loss(self, model: Model, batch: Batch) -> Tensor:
         outputs, said = self.outputs(model, batch.x, batch.task), self.before(batch)
@@ -62,11 +64,21 @@ class WA(Exemplars):
         super().end_task(trainer, task)
 
     @torch.no_grad()
+    def after_step(self, model: Model, batch: Batch) -> None:
+        for weight in head_weights(model) if self.clip else []:
+            weight[:, model.columns(batch.task)].clamp_(min=0)
+
+    @torch.no_grad()
     def align(self, model: Model, task: Task) -> None:
         """W_new <- γ W_new, of the seeds that learn."""
         old, new = slice(0, task.columns[0]), slice(*task.columns)
-        for name in (n for n, slot in model.slots.items() if slot.role == "head" and slot.kind == "weight"):
-            weight = model.params[name]  # [S, classes, D]
+        for weight in head_weights(model):
             norms = torch.stack([w.norm(dim=1) for w in weight])
-            factor = norms[:, old].mean(1) / norms[:, new].mean(1)
-            weight[:, new] *= torch.where(model.active, factor, 1.0).view(-1, 1, 1)
+            before, now = norms[:, old].mean(1), norms[:, new].mean(1)
+            known = model.active & (now > 0)  # clipping can leave nothing
+            weight[:, new] *= torch.where(known, before / now, 1.0).view(-1, 1, 1)
+
+
+def head_weights(model: Model) -> list[Tensor]:
+    """Those of the heads, without biases: [S, classes, D] each."""
+    return [model.params[n] for n, slot in model.slots.items() if slot.role == "head" and slot.kind == "weight"]

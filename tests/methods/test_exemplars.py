@@ -134,6 +134,11 @@ def plain_wa(plain: Plain, images: list[Remembered], task: int) -> Tensor:
     return 0.5 * loss + 0.5 * mean(losses)
 
 
+def clip(plain: Plain, first: int, stop: int) -> None:
+    with torch.no_grad():
+        plain.network[5].weight[first:stop].clamp_(min=0)
+
+
 def aligned(plain: Plain, task: int) -> None:
     """γ of two tasks of two classes."""
     head = plain.network[5]
@@ -163,6 +168,8 @@ def test_two_tasks_end_where_the_paper_s_formula_does(method: str, scenario: str
                 optimizer.zero_grad()
                 FORMULAS[method](plain, [images[row] for row in rows.tolist()], task.index).backward()
                 optimizer.step()
+                if method == "wa":
+                    clip(plain, *((0, task.columns[1]) if task.index else task.columns))
         if method == "wa":
             aligned(plain, task.index)
         Group(chosen, (4,), Path("unused")).one_task(trainer, task, [])

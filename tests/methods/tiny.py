@@ -49,6 +49,7 @@ BARE = {
     "er-ace": ("strategy.replay=0",),
     "derpp": ("strategy.alpha=0", "strategy.beta=0"),
     "packnet": ("strategy.prune=0",),
+    "wa": ("strategy.clip=false",),
     "xdg": ("strategy.closed=0",),
     "xdg-ewc": ("strategy.closed=0",),
     "xdg-si": ("strategy.closed=0",),
