@@ -129,7 +129,9 @@ def test_pooling_before_the_relu_is_pooling_after_it() -> None:
     assert torch.allclose(network(x, [None] * 4), plain, 1e-5, 1e-6)
 
 
-@pytest.mark.parametrize("method", ["ewc", "anpyc", "hat", "xdg", "packnet", "lwf", "derpp"])
+@pytest.mark.parametrize(
+    "method", ["ewc", "anpyc", "hat", "xdg", "packnet", "lwf", "derpp", "er-ace", "icarl", "wa"]
+)
 def test_methods_learn_with_it(method: str, tmp_path: Path) -> None:
     chosen = settings(method)
     runs = Group(chosen, chosen.seeds, tmp_path).learn(Machine("cpu"), lambda news: None)
