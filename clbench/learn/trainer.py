@@ -52,6 +52,14 @@ class Training:
     iterations: Annotated[
         Natural, "steps a task instead of epochs (0: epochs); joint: times the tasks", Absent(0)
     ] = 0
+    precision: Annotated[
+        Literal["float32", "bf16"],
+        "bf16: products and convolutions in bfloat16, weights and losses in float32",
+        Absent("float32"),
+    ] = "float32"
+    channels_last: Annotated[
+        bool, "show images to the network with the channels of a pixel side by side in memory", Absent(False)
+    ] = False
 
     def lengths(
         self, images: int, epochs: int | None = None, tasks: int = 1, joined: bool = False
@@ -141,6 +149,7 @@ class Trainer:
         self.first_bad = torch.full((seeds,), -1, device=device)  # step at which the loss was not finite
         self.steps = torch.zeros(seeds, dtype=torch.int64, device=device)  # of each seed, whole stream
         self.draws_of["dropout"] = self.model.noise.generators
+        self.model.precision, self.model.channels_last = self.options.precision, self.options.channels_last
 
     def generators(self, purpose: str) -> list[torch.Generator]:
         """One generator a seed for one purpose; their states are part of a checkpoint."""
@@ -347,19 +356,21 @@ class Trainer:
             self.kept = (split, split.dense(self.budget))
         return self.kept[1]
 
+    def at_hand(self, split: Split) -> Split:
+        """Its dense copy if that is the one that is kept."""
+        return self.kept[1] if self.kept is not None and self.kept[0] is split else split
+
     def sweep(self, task: Task, split: Split, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """A split of `task` once in its own order: x [S, B, ...], y [S, B].
 
         In evaluation mode, with the running statistics that the task keeps, if it keeps any, and with gradients of
         every parameter; at the end all is put back as it was.
         """
-        split = self.kept[1] if self.kept is not None and self.kept[0] is split else split
+        split = self.at_hand(split)
         seeds = len(self.model.seeds)
         with self.model.evaluation(), self.model.statistics_of(task.index):
             for start in range(0, len(split), size):
-                index = slice(start, start + size)
-                x, y = split.take(index), split.labels[index]
-                yield x.expand(seeds, *x.shape), y.expand(seeds, -1)
+                yield split.shown(slice(start, start + size), seeds)
 
     def scored_at_once(self, split: Split) -> int:
         """Images a forward pass in evaluation."""

@@ -26,6 +26,7 @@ CAPABILITIES = {  # what a method may need, and how its refusal ends
     "gates": "gates hidden units, and this network takes no gates (it has no blocks and widths)",
     "likelihood": "needs the likelihood of a sample, and this model has none",
     "uncertainty": "needs the uncertainty of an output, and this model has none",
+    "features": "needs the features of an image below the heads, and this model has none",
     "sampling": "needs samples of earlier tasks, and this model cannot draw any",
 }
 
@@ -136,6 +137,10 @@ class Model(Stacked, ABC):
     def uncertainty(self, outputs: Any) -> Tensor:
         """Entropy of each output, nats, [S, B] (`uncertainty`; paper, equation 7)."""
         raise UserError(f"{type(self).__name__} {CAPABILITIES['uncertainty']}")
+
+    def features(self, x: Tensor) -> Tensor:
+        """What the heads are given of each image, [S, B, D] (`features`)."""
+        raise UserError(f"{type(self).__name__} {CAPABILITIES['features']}")
 
     def examples(self, trainer: Trainer, task: Task, at_once: int) -> Iterator[tuple[Tensor, Tensor]]:
         """What importance is measured on, x [S, B, ...], y [S, B]: a task's training images."""
