@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any, cast
 
 from clbench.errors import UserError
 
@@ -92,7 +92,7 @@ def _tar(name: str, raw: IO[bytes]) -> Iterator[Member]:
     """Unpacked here, and not by tarfile, which neither compares checksums nor notices that the end is missing."""
     with _unpacked(name, raw) as stream:
         ending = _Ending(stream)
-        with tarfile.open(fileobj=ending, mode="r|") as archive:
+        with tarfile.open(fileobj=cast(IO[bytes], ending), mode="r|") as archive:
             for member in archive:
                 if member.isdir():
                     continue
@@ -101,7 +101,7 @@ def _tar(name: str, raw: IO[bytes]) -> Iterator[Member]:
                         f"{name}: {member.name} is a link or no plain file; such an archive is not read"
                     )
                 yield member.name, member.size, partial(_taken, archive, member)
-                archive.members = []  # type: ignore[attr-defined]  # it would keep a million of them
+                cast(Any, archive).members = []  # it would keep a million of them
         while ending.read(CHUNK):  # to the end, where the checksum is
             pass
         if ending.last.strip(b"\0") or len(ending.last) < BLOCK:

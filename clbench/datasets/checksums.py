@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clbench.datasets.base import DataSet, data_set
-from clbench.datasets.find import digests_of, files_in, locate, roots, sha256_of, stand_in
+from clbench.datasets.find import digests_of, locate, part_of, sha256_of, stand_in
 from clbench.datasets.paths import is_path, own_path
 from clbench.datasets.tree import Tree
 from clbench.errors import UserError
@@ -76,8 +76,7 @@ def verify(name: str, data_root: Path | None = None) -> list[FileCheck]:
 
 def verify_published(one: DataSet, data_root: Path | None = None) -> list[FileCheck]:
     """Every file of a data set in one of the forms in which it is published, NAME.npz or not."""
-    partial = next((found for root in roots(data_root) if any((found := files_in(root, one)).values())), None)
-    files = locate(one, data_root) or partial or dict.fromkeys(one.parts)
+    files = locate(one, data_root) or part_of(one, data_root) or dict.fromkeys(one.parts)
     return [_check_part(part, path, one) for part, path in files.items()]
 
 

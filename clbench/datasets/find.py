@@ -67,6 +67,12 @@ def locate(one: DataSet, data_root: Path | None = None) -> dict[str, Path] | Non
     return None
 
 
+def part_of(one: DataSet, data_root: Path | None = None) -> dict[str, Path | None] | None:
+    """What there is of a copy that is not whole, from the first root that has something; None: nothing."""
+    copies = [files_in(root, one) for root in roots(data_root)]
+    return next((copy for copy in copies if any(copy.values())), None)
+
+
 def stand_in(one: DataSet, data_root: Path | None = None) -> Path | None:
     """NAME.npz in a root: a copy in the form of a user's own file, read where the published files are nowhere."""
     there = [root / f"{one.name}.npz" for root in roots(data_root)] if one.parts else []

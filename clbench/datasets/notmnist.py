@@ -26,8 +26,9 @@ LARGE, SMALL = "notMNIST_large", "notMNIST_small"
 
 @datasets.register("notmnist")
 class NotMNIST(IdxSet):
-    """letters A to J in many fonts, 28x28 grey, 10 classes; published with 529,114 and 18,724 images"""
+    """letters A to J in many fonts, 28x28 grey, 10 classes"""
 
+    published = (529_114, 18_724)  # as two trees of PNG files, broken ones among them
     source = "https://github.com/davidflanagan/notMNIST-to-MNIST"
     archive = "notMNIST"
     elsewhere = ("notMNIST", "")

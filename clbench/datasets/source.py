@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import torch
-from torch import Tensor
+
+if TYPE_CHECKING:  # what lists data sets does without torch
+    import torch
+    from torch import Tensor
 
 
 class Source(Protocol):
@@ -56,9 +58,13 @@ class Mapped:
 
     @property
     def dtype(self) -> torch.dtype:
+        import torch
+
         return torch.float32 if self.array.dtype.kind == "f" else torch.from_numpy(self.array[:0].copy()).dtype
 
     def take(self, rows: Tensor) -> Tensor:
+        import torch
+
         wanted = rows.cpu().numpy()
         order = np.argsort(wanted, kind="stable")  # a disk is read forwards
         kept = np.dtype(np.float32) if self.array.dtype.kind == "f" else self.array.dtype
@@ -88,4 +94,6 @@ class Chosen:
 
 def source_of(images: Tensor | Source) -> Source:
     """A tensor as a source; a source as it is."""
+    from torch import Tensor
+
     return InMemory(images) if isinstance(images, Tensor) else images

@@ -28,8 +28,9 @@ URL = "http://ai.stanford.edu/~acoates/stl10"
 
 @datasets.register("stl10")
 class STL10(DataSet):
-    """things and animals, 96x96 colour, 10 classes; published with 5,000 train and 8,000 test images"""
+    """things and animals, 96x96 colour, 10 classes"""
 
+    published = (5000, 8000)
     source = URL
     elsewhere = ("STL10", "")
     parts = tuple(f"{FOLDER}/{file}" for file in FILES)

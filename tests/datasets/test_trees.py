@@ -1,6 +1,7 @@
 """Trees of images, a folder a class: plain, in a zip, in a tar; decoded once, broken ones named."""
 
 import io
+import json
 import os
 import stat
 import tarfile
@@ -10,6 +11,7 @@ import zipfile
 import numpy as np
 import pytest
 import torch
+from command_line import clbench
 from PIL import Image
 
 from clbench.datasets import catalogue, decode, load, verify
@@ -422,3 +424,27 @@ def test_notmnist_s_known_broken_files_are_named_and_left_out_on_request(tmp_pat
         load("notmnist", tmp_path)
     images = load("notmnist", tmp_path, skip_broken=True)
     assert (len(images.y_train), len(images.y_test)) == (30, 10)
+
+
+@pytest.mark.parametrize("form", ["folder", "zip"])
+def test_a_stream_is_made_of_a_tree_by_its_path(tmp_path, form):
+    path = pack(tmp_path / "own", tree({"a": 10, "b": 10, "c": 10, "d": 10}, **{"a/09.png": b""}), form)
+    name = f"split:{path}/" if form == "folder" else f"split:{path}"
+    words = ["--method", "finetuning", "--stream", name, "--set", "train.epochs=1", "--set", "network.hidden=4"]
+    refused = clbench("train", *words, "--out", tmp_path / "runs")
+    assert refused.code == 2
+    assert "broken image: it is empty" in refused.line
+    words += ["--set", "stream.skip_broken=true", "--set", "stream.size=6", "--quiet"]
+    ran = clbench("train", *words, "--out", tmp_path / "runs")
+    assert (ran.code, ran.err) == (0, "")
+    (result,) = (tmp_path / "runs").rglob("*.json")
+    found = json.loads(result.read_text())
+    assert found["tasks"] == ["a/b", "c/d"]
+    assert list(found["data"]) == [f"{path.name}/" if form == "folder" else path.name]
+    assert (found["config"]["stream"]["size"], found["config"]["stream"]["skip_broken"]) == (6, True)
+
+
+def test_a_folder_without_its_slash_is_no_path(tmp_path, monkeypatch):
+    pack(tmp_path / "own", tree(), "folder")
+    monkeypatch.chdir(tmp_path)
+    assert "FOLDER/ (with the slash)" in clbench("train", "--stream", "split:own").line
