@@ -19,7 +19,7 @@ from clbench.learn.optimizers import KeptOptimizer, NewOptimizer
 from clbench.learn.params import Params, generator
 from clbench.learn.task import Batch, Split, Stream, Task
 from clbench.models.base import Model, Player
-from clbench.options import Absent, Count, Fraction, Natural, NonNegative, Positive, did_you_mean
+from clbench.options import Absent, Count, Execution, Fraction, Natural, NonNegative, Positive, did_you_mean
 from clbench.strategies.base import Strategy
 
 SCORED_AT_ONCE = 2000  # images a forward pass in evaluation, at most
@@ -60,6 +60,9 @@ class Training:
     channels_last: Annotated[
         bool, "show images to the network with the channels of a pixel side by side in memory", Absent(False)
     ] = False
+    seeds_at_once: Annotated[
+        Natural | Literal["auto"], "seeds trained as one program, at most (0: all; auto: what fits)", Execution
+    ] = 0
 
     def lengths(
         self, images: int, epochs: int | None = None, tasks: int = 1, joined: bool = False
