@@ -7,10 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clbench.errors import UserError
-from clbench.networks.lenet import channels_last
-
-SMALLEST = 8  # pixels
+from clbench.networks.images import channels_last
 
 
 class Basic(nn.Module):
@@ -49,11 +46,8 @@ class Residual(nn.Module):
     gate of what it takes.
     """
 
-    def __init__(
-        self, name: str, input_shape: tuple[int, ...], maps: Sequence[int], blocks: Sequence[int], stem: nn.Conv2d
-    ) -> None:
+    def __init__(self, maps: Sequence[int], blocks: Sequence[int], stem: nn.Conv2d) -> None:
         super().__init__()
-        refuse_small(name, input_shape)
         self.conv1, self.bn1 = stem, nn.BatchNorm2d(stem.out_channels)
         widths = [maps[0]]
         self.wires: dict[str, tuple[int, int | None]] = {"conv1": (0, None), "bn1": (0, None)}
@@ -81,6 +75,9 @@ class Residual(nn.Module):
             self.add_module(stage, nn.ModuleList(layers))
             self.stages.append((stage, stream))
         self.widths, self.features = tuple(widths), maps[-1]
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d):  # as torchvision draws them (He et al. 2015)
+                nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
 
     def pooled(self, x: Tensor) -> Tensor:
         """What follows the stem's ReLU: nothing in networks for small images."""
@@ -101,18 +98,6 @@ def gated(x: Tensor, gate: Tensor | None) -> Tensor:
     if gate is None:
         return x
     return x * (gate[..., None, None] if x.dim() == 4 else gate)
-
-
-def refuse_small(name: str, input_shape: tuple[int, ...]) -> None:
-    if len(input_shape) != 3 or min(input_shape[1:]) < SMALLEST:
-        shape = "x".join(map(str, input_shape))
-        raise UserError(
-            f"{name} takes images of {SMALLEST}x{SMALLEST} pixels or more, and this stream shows {shape}"
-        )
-
-
-def scaled(width: float, *maps: int) -> tuple[int, ...]:
-    return tuple(max(1, round(width * each)) for each in maps)
 
 
 def halved(x: Tensor) -> Tensor:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 from torch import Tensor, nn
 
-from clbench.networks.residual import Residual, gated, halved, refuse_small
+from clbench.networks.images import images_of_at_least
+from clbench.networks.residual import Residual, gated, halved
 from clbench.options import Count, Fraction
 from clbench.registry import networks
 
@@ -27,9 +28,9 @@ class ResNet18(Residual):
         hidden: Annotated[Count | None, "units of the fully connected layer; none: no such layer"] = 2048,
         dropout: Annotated[Fraction, "behind that layer"] = 0.5,
     ) -> None:
-        refuse_small("resnet18", input_shape)
-        stem = nn.Conv2d(input_shape[0], MAPS[0], 7, stride=2, padding=3, bias=False)
-        super().__init__("resnet18", input_shape, MAPS, BLOCKS, stem)
+        channels = images_of_at_least(8, input_shape, "resnet18")
+        stem = nn.Conv2d(channels, MAPS[0], 7, stride=2, padding=3, bias=False)
+        super().__init__(MAPS, BLOCKS, stem)
         self.hidden = None
         if hidden is not None:
             self.hidden = nn.Linear(MAPS[-1], hidden)

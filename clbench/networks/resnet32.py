@@ -7,7 +7,8 @@ from typing import Annotated
 from pydantic import Field
 from torch import nn
 
-from clbench.networks.residual import Residual, refuse_small, scaled
+from clbench.networks.images import images_of_at_least, maps_of
+from clbench.networks.residual import Residual
 from clbench.registry import networks
 
 MAPS, BLOCKS = (16, 32, 64), (5, 5, 5)
@@ -25,7 +26,7 @@ class ResNet32(Residual):
         input_shape: tuple[int, ...],
         width: Annotated[float, Field(gt=0, le=8), "factor of the maps of every convolution"] = 1.0,
     ) -> None:
-        refuse_small("resnet32", input_shape)
-        maps = scaled(width, *MAPS)
-        stem = nn.Conv2d(input_shape[0], maps[0], 3, padding=1, bias=False)
-        super().__init__("resnet32", input_shape, maps, BLOCKS, stem)
+        channels = images_of_at_least(8, input_shape, "resnet32")
+        maps = [maps_of(each, width) for each in MAPS]
+        stem = nn.Conv2d(channels, maps[0], 3, padding=1, bias=False)
+        super().__init__(maps, BLOCKS, stem)
