@@ -54,12 +54,17 @@ class Streams:
         assert self.last[1] is not None
         return self.last[1]
 
-    def read(self, name: str, machine: Machine) -> Images:
-        found = self.images.get(name) or load(
-            name, machine.data_root, download=machine.download, allow_modified=machine.allow_modified
+    def read(self, name: str, machine: Machine, size: int | None = None, skip_broken: bool = False) -> Images:
+        found = self.images.get((name, size, skip_broken)) or load(
+            name,
+            machine.data_root,
+            download=machine.download,
+            allow_modified=machine.allow_modified,
+            size=size,
+            skip_broken=skip_broken,
         )
         if self.keeping:
-            self.images[name] = found
+            self.images[name, size, skip_broken] = found
         return found
 
 
@@ -90,7 +95,8 @@ def stream_of(config: Config, machine: Machine, device: torch.device, scenario: 
     common = Common(**{name: options.pop(name) for name in Common.__dataclass_fields__})
 
     def images(name: str) -> Images:
-        return shown_as(streams.read(name, machine), common.size, common.channels)
+        found = streams.read(name, machine, common.size, common.skip_broken)
+        return shown_as(found, common.size, common.channels)
 
     what = (
         images if data is None else [images(one) for one in data.split(",")] if is_list(function) else images(data)

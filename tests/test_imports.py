@@ -120,6 +120,7 @@ def test_report_reads_results_alone():
         ["--version"],
         ["train", "--help"],
         ["data", "--help"],
+        ["data", "list"],
         ["report"],
         ["show", "runs/ewc.json"],
         ["show", "runs/ewc.json", "--json"],

@@ -41,6 +41,8 @@ class DataSet:
     other_parts: ClassVar[tuple[tuple[str, ...], ...]] = ()  # other forms in which it is published, each whole
     known: ClassVar[Mapping[str, str]] = {}  # file -> "algorithm:digest"; empty: unpublished
     downloadable: ClassVar[bool] = False
+    published: ClassVar[tuple[int, int] | None] = None  # training and test images, where it is known
+    natural: ClassVar[int] = 64  # pixels a side of a set whose images have many sizes, where none are asked for
     size: int | None = None  # pixels a side that are asked for, of sets whose images have many sizes
     skip_broken: bool = False  # leave out images that cannot be decoded
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 
+from clbench.datasets import archives
 from clbench.datasets.base import DataSet
 from clbench.datasets.checksums import check, refuse_modified
 from clbench.datasets.find import read_bytes
@@ -20,7 +19,6 @@ from clbench.errors import UserError
 
 SIDE, COLOURS = 32, 3
 PIXELS = SIDE * SIDE * COLOURS
-MAX_BATCH = 2**28  # bytes; CIFAR-100's training images are 154 million
 URL = "https://www.cs.toronto.edu/~kriz"
 
 
@@ -69,7 +67,7 @@ class Cifar(DataSet):
     def _arrays(self, raws: Mapping[Path, bytes]) -> list[tuple[np.ndarray, np.ndarray]]:
         """Of the training and of the test batches: uint8 [N, 32, 32, 3] and labels [N]."""
         (first, *_) = raws
-        batches = dict(_members(first, raws[first]) if first.name.endswith(".gz") else _named(raws))
+        batches = dict(_members(first) if first.name.endswith(".gz") else _named(raws))
         found = []
         for names in (self.train, (self.test,)):
             arrays = [self._batch(name, batches, first.parent) for name in names]
@@ -95,20 +93,10 @@ def _named(raws: Mapping[Path, bytes]) -> Iterator[tuple[str, tuple[str, bytes]]
     return ((path.name, (str(path), raw)) for path, raw in raws.items())
 
 
-def _members(path: Path, raw: bytes) -> Iterator[tuple[str, tuple[str, bytes]]]:
-    """The plain files in an archive, of which nothing is written to the disk: name -> where it is, its bytes."""
-    try:
-        with tarfile.open(fileobj=io.BytesIO(raw), mode="r:gz") as archive:
-            for member in archive:
-                if member.isreg() and member.size > MAX_BATCH:
-                    raise UserError(f"{path}: {member.name} has {member.size} bytes, too many for a batch")
-                if member.isreg() and (file := archive.extractfile(member)):
-                    yield member.name.rpartition("/")[2], (f"{path}: {member.name}", file.read())
-    except UserError:
-        raise
-    except Exception as error:  # tarfile, gzip and zlib raise several types for a broken archive
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise UserError(f"{path}: broken archive ({reason}); move it away and fetch it again") from error
+def _members(path: Path) -> Iterator[tuple[str, tuple[str, bytes]]]:
+    """The files in an archive: name -> where it is, its bytes."""
+    for name, _, read in archives.members(path):
+        yield name.rpartition("/")[2], (f"{path}: {name}", read())
 
 
 def _unpickled(raw: bytes, name: str, where: str) -> tuple[np.ndarray, np.ndarray]:

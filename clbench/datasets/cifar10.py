@@ -8,8 +8,9 @@ from clbench.registry import datasets
 
 @datasets.register("cifar10")
 class CIFAR10(Cifar):
-    """things and animals, 32x32 colour, 10 classes; published with 50,000 train and 10,000 test images"""
+    """things and animals, 32x32 colour, 10 classes"""
 
+    published = (50000, 10000)
     number = "10"
     python_folder, binary_folder = "cifar-10-batches-py", "cifar-10-batches-bin"
     train = tuple(f"data_batch_{n}" for n in range(1, 6))

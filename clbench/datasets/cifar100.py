@@ -18,8 +18,9 @@ tractor train trout tulip turtle wardrobe whale willow_tree wolf woman worm
 
 @datasets.register("cifar100")
 class CIFAR100(Cifar):
-    """things and animals, 32x32 colour, 100 classes; published with 50,000 train and 10,000 test images"""
+    """things and animals, 32x32 colour, 100 classes"""
 
+    published = (50000, 10000)
     number = "100"
     python_folder, binary_folder = "cifar-100-python", "cifar-100-binary"
     train = ("train",)

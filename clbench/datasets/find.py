@@ -67,6 +67,12 @@ def locate(one: DataSet, data_root: Path | None = None) -> dict[str, Path] | Non
     return None
 
 
+def part_of(one: DataSet, data_root: Path | None = None) -> dict[str, Path | None] | None:
+    """What there is of a copy that is not whole, from the first root that has something; None: nothing."""
+    copies = [files_in(root, one) for root in roots(data_root)]
+    return next((copy for copy in copies if any(copy.values())), None)
+
+
 def stand_in(one: DataSet, data_root: Path | None = None) -> Path | None:
     """NAME.npz in a root: a copy in the form of a user's own file, read where the published files are nowhere."""
     there = [root / f"{one.name}.npz" for root in roots(data_root)] if one.parts else []
@@ -103,8 +109,17 @@ def read_bytes(path: Path) -> bytes:
 
 def sha256_of(path: Path) -> str:
     """Of a file of any size, which is never held whole; a UserError as in read_bytes."""
+    return digests_of(path, "sha256")["sha256"]
+
+
+def digests_of(path: Path, *algorithms: str) -> dict[str, str]:
+    """The same by several algorithms, in one reading."""
+    hashes = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
     with _readable(path), path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while chunk := file.read(2**20):
+            for each in hashes.values():
+                each.update(chunk)
+    return {name: each.hexdigest() for name, each in hashes.items()}
 
 
 @contextmanager

@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from clbench.datasets.base import DataSet
 from clbench.datasets.find import sha256_of
@@ -20,6 +19,9 @@ from clbench.datasets.members import chunks, header_of, mapped, whole
 from clbench.datasets.source import Mapped, Source
 from clbench.errors import UserError
 from clbench.results import NOT_PUBLISHED
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 AS_FEATURES = 'x.astype("float32")'
@@ -33,6 +35,8 @@ def read(path: Path) -> Images:
     float32, whatever they were. What is stored uncompressed (np.savez) and large is not read but memory mapped:
     the file must stay as it is meanwhile.
     """
+    import torch
+
     digest = sha256_of(path)
     arrays = _arrays(path)
     x_train, x_test = (_inputs(arrays[name], name, path) for name in ("x_train", "x_test"))
@@ -125,6 +129,8 @@ def _refuse_infinite(x: np.ndarray, name: str, path: Path) -> None:
 
 
 def _source(x: np.ndarray) -> Tensor | Source:
+    import torch
+
     if isinstance(x, np.memmap):
         return Mapped(x)
     kept = np.float32 if x.dtype.kind == "f" else np.uint8

@@ -23,8 +23,9 @@ SHAPE = (32, 32, 3)  # of an image; the file has the images along its last axis
 
 @datasets.register("svhn")
 class SVHN(DataSet):
-    """digits of house numbers, 32x32 colour, 10 classes; published with 73,257 train and 26,032 test images"""
+    """digits of house numbers, 32x32 colour, 10 classes"""
 
+    published = (73257, 26032)
     licence = "non-commercial use only"
     source = "http://ufldl.stanford.edu/housenumbers"
     elsewhere = ("SVHN", "")

@@ -51,6 +51,7 @@ class Common:
     ] = ()
     size: Annotated[Count | None, "images as size x size pixels", Absent(None)] = None
     channels: Annotated[Channels | None, "images in grey or rgb", Absent(None)] = None
+    skip_broken: Annotated[bool, "leave out image files that cannot be decoded", Absent(False)] = False
 
 
 def common_of(function: Callable[..., Any]) -> type[Common]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
+from clbench.datasets.paths import is_path
 from clbench.errors import UserError
 from clbench.options import did_you_mean
 from clbench.registry import datasets, streams
@@ -55,8 +55,11 @@ def find(name: str) -> tuple[Callable[..., Any], str | None]:
         if form not in streams or not is_form(streams[form]):
             forms = [f for f in streams if is_form(streams[f])]
             raise UserError(f"no stream form called {form!r}; there are: {', '.join(f + ':FILE' for f in forms)}")
-        if not Path(file).suffix == ".npz":
-            raise UserError(f"{name}: a file of your own is an .npz with x_train, y_train, x_test, y_test")
+        if not is_path(file):
+            raise UserError(
+                f"{name}: a file of your own is an .npz with x_train, y_train, x_test, y_test, "
+                "or images in a folder a class: FOLDER/ (with the slash), FILE.zip, FILE.tar.gz"
+            )
         return streams[form], file
     if name in streams and is_list(streams[name]):
         raise UserError(f"{name} takes the data sets in its name, as {name}:mnist,svhn,my.npz")
@@ -65,16 +68,18 @@ def find(name: str) -> tuple[Callable[..., Any], str | None]:
     for form in (f for f in streams if is_form(streams[f]) and name.startswith(f"{f}-")):
         if (data := name.removeprefix(f"{form}-")) in datasets:
             return streams[form], data
-    raise UserError(
-        f"no stream called {name!r}; {did_you_mean(name, names())}; or split:FILE.npz, permuted:FILE.npz"
-    )
+    hint = did_you_mean(name, names())
+    if not hint.startswith("did"):  # a name like no other: all would be too many to read
+        named = ", ".join(f"{form}-NAME" for form in streams if is_form(streams[form]))
+        hint = f"there are {named} of a data set, and more (clbench list streams)"
+    raise UserError(f"no stream called {name!r}; {hint}; or split:FILE.npz, permuted:FILE.npz")
 
 
 def listed(name: str, several: str) -> list[str]:
     """The data sets of `sequence:A,B,FILE.npz`; UserError where one is unknown."""
     found = [one.strip() for one in several.split(",")]
     for one in found:
-        if one not in datasets and Path(one).suffix != ".npz":
+        if one not in datasets and not is_path(one):
             raise UserError(
                 f"{name}: no data set called {one!r}; {did_you_mean(one, datasets)}, or a path ending in .npz"
             )

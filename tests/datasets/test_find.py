@@ -76,11 +76,14 @@ def test_the_catalogue_counts_the_images_that_are_there(tmp_path, write_set):
         "notmnist": None,
     }
     assert (by_name["notmnist"].status, by_name["fashion-mnist"].status) == ("broken", "found")
-    assert "published with 60,000 train and 10,000 test images" in by_name["mnist"].description
+    assert by_name["mnist"].note == "10 of 60,000 training images and 5 of 10,000 test images"
+    assert "60,000" not in by_name["mnist"].description
 
 
 def test_each_set_states_its_licence(tmp_path):
     assert {info.name: info.licence for info in catalogue(tmp_path)} == {
+        "caltech101": "CC BY 4.0",
+        "stl10": "none stated",
         "cifar10": "none stated",
         "cifar100": "none stated",
         "svhn": "non-commercial use only",
@@ -168,3 +171,11 @@ def test_a_file_too_large_for_memory_is_refused(tmp_path, write_set, monkeypatch
     monkeypatch.setattr("clbench.datasets.find.MAX_FILE_BYTES", 10)
     with pytest.raises(UserError, match="too large"):
         load("notmnist", tmp_path)
+
+
+def test_the_catalogue_tells_a_copy_that_is_not_whole(tmp_path, write_set):
+    write_set(tmp_path, "MNIST")
+    (tmp_path / "MNIST/raw/t10k-labels-idx1-ubyte.gz").unlink()
+    info = next(info for info in catalogue(tmp_path) if info.name == "mnist")
+    assert (info.status, info.counts, info.path) == ("partial", None, tmp_path / "MNIST/raw")
+    assert info.note == "lacks t10k-labels-idx1-ubyte"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from clbench.datasets import load, verify
-from clbench.errors import UserError
+from clbench.errors import NotHere, UserError
 
 ROOT = os.environ.get("CLBENCH_DATA")
 DATA = Path(ROOT or "absent")
@@ -76,3 +76,18 @@ def test_a_stand_in_has_every_class_in_colour(name, train, test):
     assert tuple(images.x_test.shape) == (test, 32, 32, 3)
     assert images.y_train.unique().tolist() == list(range(10)) == images.y_test.unique().tolist()
     assert list(images.checksums) == [f"{name}.npz (not the published file)"]
+
+
+def test_caltech_101_has_its_classes_in_torchvision_s_order():
+    import torch
+
+    try:
+        images = load("caltech101", DATA, download=False, size=16)
+    except NotHere:
+        pytest.skip("CLBENCH_DATA has no caltech101")
+    assert len(images.classes) == 101
+    assert images.classes[:5] == ("Faces", "Faces_easy", "Leopards", "Motorbikes", "accordion")
+    train, test = images.y_train.bincount(), images.y_test.bincount()
+    assert (train + test)[:5].tolist() == [435, 435, 200, 798, 55]
+    assert test.tolist() == [3 * n // 10 for n in (train + test).tolist()]
+    assert images.x_test.take(torch.arange(3)).shape == (3, 16, 16, 3)
