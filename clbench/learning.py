@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 
+from clbench import room
 from clbench.config import Config
 from clbench.datasets import Images, load
 from clbench.errors import UserError
@@ -141,7 +143,20 @@ class Group(SeedGroup):
     def plugins(self) -> dict[str, str]:
         return plugins_of(self.config)
 
+    def smaller(self) -> str:
+        seeds, batch = len(self.seeds), self.config.train.batch_size
+        fewer = f"--set train.seeds_at_once={(seeds + 1) // 2}, or auto, which changes no number"
+        images = f"--set train.batch_size={batch // 2}"
+        tries = [words for words, more in ((fewer, seeds > 1), (images, batch > 1)) if more]
+        programs = f"{seeds} seeds at once and batches" if seeds > 1 else "one seed and batches"
+        return (
+            f" with {programs} of {batch}; try {', or '.join(tries) or 'a smaller network'}; what is finished is "
+            "kept, and the same command goes on from there"
+        )
+
     def build(self, machine: Machine, device: torch.device) -> Trainer:
+        if self.config.train.seeds_at_once:
+            gc.collect()  # the model of the group before, which holds itself in circles
         return build_trainer(self.config, build_stream(self.config, machine, device), self.seeds, device)
 
     def plan(self, trainer: Trainer) -> list[int]:
@@ -228,12 +243,18 @@ def require_same(checksums: dict[str, str], data: dict[str, str]) -> None:
 class Learning:
     """`clbench train` of one configuration, as the runner sees it.
 
-    search: how its hyper-parameters were chosen, for the result file. alone: every seed is a group of its own.
+    search: how its hyper-parameters were chosen, for the result file.
     """
 
     config: Config
     search: dict[str, Any] | None = None
-    alone: ClassVar[bool] = False
+
+    def at_once(self, machine: Machine, device: torch.device) -> int:
+        if self.config.train.seeds_at_once != "auto":
+            return self.config.train.seeds_at_once
+        stream = build_stream(self.config, machine, device)
+        trainer = build_trainer(self.config, stream, self.config.seeds[:1], device)
+        return room.seeds_that_fit(trainer, device)
 
     @property
     def name(self) -> str:

@@ -24,7 +24,7 @@ ROWS = [
     ["models"],
     ["learn", "strategies"],
     ["config", "checkpoint", "makers"],
-    ["groups"],
+    ["groups", "room"],
     ["learning"],
     ["workers", "listing", "progress", "merging"],
     ["runner"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import torch
 from torch import Tensor
@@ -12,7 +13,11 @@ from torch import Tensor
 from clbench.learn.budget import Budget
 from clbench.learn.params import Params
 from clbench.learn.task import Split, Stream, Task
+from clbench.options import Absent, Natural
 
+PerClass = Annotated[
+    Natural, "images kept of each class, chosen when its task ends (0: memory_size in all)", Absent(0)
+]
 Share = Callable[[Tensor, Tensor, int], Tensor]  # kept [C], offered [N], size -> [C + N]
 
 
@@ -101,13 +106,12 @@ class Balanced:
     share: how the images kept of each class so far and those offered of new ones become what is kept of each.
     """
 
-    def __init__(
-        self, seeds: int, size: int, stream: Stream, device: torch.device, share: Share | None = None
-    ) -> None:
+    def __init__(self, seeds: int, size: int, stream: Stream, device: torch.device, share: Share) -> None:
         self.quotas = [torch.zeros(0, dtype=torch.int64)]  # after 0, 1, .. tasks: images a class, in order met
         for task in stream.tasks:
-            self.quotas.append((share or quotas)(self.quotas[-1], offered(task), size))
-        self.tensors = places(seeds, size, stream.input_shape, device)
+            self.quotas.append(share(self.quotas[-1], offered(task), size))
+        room = max(size, int(self.quotas[-1].sum()))
+        self.tensors = places(seeds, room, stream.input_shape, device)
         self.tensors["filled"] = torch.zeros(seeds, dtype=torch.int64, device=device)
 
     def wanted(self, task: Task) -> Tensor:
@@ -162,6 +166,11 @@ def random_of_each(task: Task, quota: Tensor, active: Tensor, generators: list[t
 def equal(kept: Tensor, offered: Tensor, size: int) -> Tensor:
     """The same number of images of every class, size / classes rounded down, or what there is: as in `quotas`."""
     return torch.cat([kept, offered]).clamp(max=size // (len(kept) + len(offered)))
+
+
+def up_to(kept: Tensor, offered: Tensor, size: int) -> Tensor:
+    """`size` images of every class, or what there is: as in `quotas`."""
+    return torch.cat([kept, offered]).clamp(max=size)
 
 
 def herding(features: Tensor, count: int) -> Tensor:

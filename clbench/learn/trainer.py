@@ -17,9 +17,9 @@ from clbench.errors import UserError
 from clbench.learn.budget import Budget
 from clbench.learn.optimizers import KeptOptimizer, NewOptimizer
 from clbench.learn.params import Params, generator
-from clbench.learn.task import Batch, Split, Stream, Task
+from clbench.learn.task import Augment, Batch, Split, Stream, Task
 from clbench.models.base import Model, Player
-from clbench.options import Absent, Count, Fraction, Natural, NonNegative, Positive, did_you_mean
+from clbench.options import Absent, Count, Execution, Fraction, Natural, NonNegative, Positive, did_you_mean
 from clbench.strategies.base import Strategy
 
 SCORED_AT_ONCE = 2000  # images a forward pass in evaluation, at most
@@ -60,6 +60,9 @@ class Training:
     channels_last: Annotated[
         bool, "show images to the network with the channels of a pixel side by side in memory", Absent(False)
     ] = False
+    seeds_at_once: Annotated[
+        Natural | Literal["auto"], "seeds trained as one program, at most (0: all; auto: what fits)", Execution
+    ] = 0
 
     def lengths(
         self, images: int, epochs: int | None = None, tasks: int = 1, joined: bool = False
@@ -283,13 +286,24 @@ class Trainer:
         functions = [t.augment for t in self.stream.tasks]
         if not any(functions):
             return x
-        shown, draws = x.clone(), self.generators(purpose)
+        draws = self.generators(purpose)
+        if owner is None:
+            return self.augmented_alike(x, functions[task.index], draws)
+        shown = x.clone()
         for seed in self.model.active.nonzero().flatten().tolist():
             for index, function in enumerate(functions):
-                if function is not None and (owner is not None or index == task.index):
-                    mine = slice(None) if owner is None else (owner[seed] == index).nonzero().flatten()
+                if function is not None:
+                    mine = (owner[seed] == index).nonzero().flatten()
                     shown[seed, mine] = function(x[seed, mine], draws[seed])
         return shown
+
+    def augmented_alike(self, x: Tensor, function: Augment | None, draws: list[torch.Generator]) -> Tensor:
+        """The same where all images are of one task."""
+        if function is None:
+            return x
+        active = self.model.active.tolist()
+        each = [function(x[s], draws[s]) if learns else x[s] for s, learns in enumerate(active)]
+        return torch.stack(each) if len(each) > 1 else each[0].unsqueeze(0)
 
     def count(self, losses: Tensor) -> None:
         """Once an epoch: its steps, and the first at which a seed's loss was not finite. losses: [steps, S]."""

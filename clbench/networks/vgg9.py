@@ -9,13 +9,11 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clbench.errors import UserError
-from clbench.networks.lenet import channels_last
+from clbench.networks.images import channels_last, images_of_at_least, maps_of
 from clbench.registry import networks
 
 MAPS = (64, 64, 128, 128, 256, 256, 256, 512, 512)
 POOLED = (1, 3, 6)  # blocks after which a map is halved
-SMALLEST = 8  # pixels
 
 
 @networks.register("vgg9")
@@ -34,13 +32,9 @@ class VGG9(nn.Module):
         width: Annotated[float, Field(gt=0, le=8), "factor of the maps of every convolution"] = 1.0,
     ) -> None:
         super().__init__()
-        if len(input_shape) != 3 or min(input_shape[1:]) < SMALLEST:
-            shape = "x".join(map(str, input_shape))
-            raise UserError(
-                f"vgg9 takes images of {SMALLEST}x{SMALLEST} pixels or more, and this stream shows {shape} numbers"
-            )
-        self.widths = tuple(max(1, round(width * maps)) for maps in MAPS)
-        inputs = (input_shape[0], *self.widths)
+        channels = images_of_at_least(8, input_shape, "vgg9")
+        self.widths = tuple(maps_of(maps, width) for maps in MAPS)
+        inputs = (channels, *self.widths)
         self.blocks = nn.ModuleList(convolution(a, b) for a, b in zip(inputs, self.widths, strict=False))
         self.features = self.widths[-1]
 

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from clbench.costs import Cost
 from clbench.errors import UserError
-from clbench.learn.memory import Balanced, equal, herding, with_memory
+from clbench.learn.memory import Balanced, PerClass, equal, herding, up_to, with_memory
 from clbench.learn.task import Batch, Stream, Task
 from clbench.models.base import Model
 from clbench.options import Count
@@ -31,6 +31,7 @@ class Exemplars(Strategy):
     """
 
     memory_size: Annotated[Count, "images kept in all, divided by the classes so far"] = 200
+    memory_per_class: PerClass = 0
 
     stores = (Cost(4, "pixel of a stored image"), Cost(16, "stored image"), Cost(8, "run"))
     scenarios = ("class", "task")
@@ -40,12 +41,13 @@ class Exemplars(Strategy):
         return ("labels", "heads", "features")
 
     def start(self, model: Model, stream: Stream) -> None:
-        if self.memory_size < stream.outputs:
+        if not self.memory_per_class and self.memory_size < stream.outputs:
             raise UserError(
                 f"strategy.memory_size={self.memory_size} leaves a class of {stream.outputs} without an image; "
                 f"take at least {stream.outputs}"
             )
-        self.memory = Balanced(len(model.seeds), self.memory_size, stream, model.device, equal)
+        size, share = (self.memory_per_class, up_to) if self.memory_per_class else (self.memory_size, equal)
+        self.memory = Balanced(len(model.seeds), size, stream, model.device, share)
         self.stored = self.memory.tensors
         self.recorded: Tensor | None = None
 
