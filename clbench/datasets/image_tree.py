@@ -119,5 +119,5 @@ def images(
     for what in PARTS:
         if what not in sources:
             raise UserError(f"{shelves[0][0].path}: has no {what} image that can be read")
-    checksums = {tree.name: tree.digest() for tree, *_ in shelves}
+    checksums = {tree.name: tree.digest for tree, *_ in shelves}
     return Images(name, sources["train"], labels["train"], sources["test"], labels["test"], classes, checksums)
