@@ -85,7 +85,9 @@ class Model(Stacked, ABC):
     @property
     def gateable(self) -> bool:
         """Whether the network takes gates: one factor a unit of each of its `blocks`, `widths` many."""
-        return hasattr(self.network, "widths") and hasattr(self.network, "blocks")
+        return hasattr(self.network, "widths") and (
+            hasattr(self.network, "blocks") or hasattr(self.network, "wires")
+        )
 
     @property
     def offers(self) -> frozenset[str]:

@@ -8,7 +8,7 @@ from typing import Annotated
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clbench.errors import UserError
+from clbench.networks.images import channels_last, images_of_at_least
 from clbench.options import Count
 from clbench.registry import networks
 
@@ -29,10 +29,8 @@ class LeNet(nn.Module):
         hidden: Annotated[tuple[Count, Count], "units of each fully connected layer"] = (512, 256),
     ) -> None:
         super().__init__()
-        if len(input_shape) != 3 or min(input_shape[1:]) < 4:
-            shape = "x".join(map(str, input_shape))
-            raise UserError(f"lenet takes images of at least 4x4 pixels, and this stream shows {shape} numbers")
-        channels, height, width = input_shape
+        channels = images_of_at_least(4, input_shape, "lenet")
+        _, height, width = input_shape
         inputs = maps[1] * (height // 4) * (width // 4)
         self.blocks = nn.ModuleList(
             [
@@ -55,8 +53,3 @@ class LeNet(nn.Module):
             x = block(x).relu()
             x = x if gate is None else x * gate
         return x
-
-
-def channels_last(x: Tensor) -> Tensor:
-    """The same images, the channels of a pixel side by side in memory: a CPU convolves and pools them faster."""
-    return x.movedim(1, -1).contiguous().movedim(-1, 1)

@@ -66,9 +66,9 @@ class HAT(Strategy):
 
     def protectable(self, model: Model, name: str) -> bool:
         """Whether a parameter [S, units of its block, (a multiple of) the units of the block before, ...]."""
-        block, shape = model.slots[name].block or 0, model.params[name].shape
-        from_units = len(shape) < 3 or not block or shape[2] % model.units[block - 1] == 0
-        return shape[1] == model.units[block] and from_units
+        slot, shape = model.slots[name], model.params[name].shape
+        from_units = len(shape) < 3 or slot.source is None or shape[2] % model.units[slot.source] == 0
+        return shape[1] == model.units[slot.block or 0] and from_units
 
     def untrainable(self, stream: Stream, train: Training) -> str | None:
         short = [t for t in stream.tasks if next(train.lengths(len(t.train))) == 1]
@@ -109,11 +109,11 @@ class HAT(Strategy):
         """min(a_out, a_in) of the units earlier tasks use: what a step of each shared weight loses, [S, ...]."""
         found: Params = {}
         for name, p in model.shared.items():
-            layer = model.slots[name].block or 0
-            share = self.taken[str(layer)]
+            slot = model.slots[name]
+            share = self.taken[str(slot.block)]
             share = share.view(*share.shape, *[1] * (p.dim() - 2))
-            if p.dim() > 2 and layer > 0:
-                inputs = self.taken[str(layer - 1)]  # flattened maps: several inputs a unit
+            if p.dim() > 2 and slot.source is not None:
+                inputs = self.taken[str(slot.source)]  # flattened maps: several inputs a unit
                 inputs = inputs.repeat_interleave(p.shape[2] // inputs.shape[1], dim=1).unsqueeze(1)
                 share = torch.minimum(share, inputs.view(*inputs.shape, *[1] * (p.dim() - 3)))
             found[name] = share.expand_as(p)

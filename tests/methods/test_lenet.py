@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from clbench.config import Config
 from clbench.errors import UserError
 from clbench.groups import Machine
-from clbench.learn import importance, per_sample
+from clbench.learn import importance
 from clbench.learn.params import Params
 from clbench.learn.task import Task
 from clbench.learn.trainer import Trainer
@@ -40,7 +40,7 @@ class Strided(nn.Module):
 
 
 class Grouped(Strided):
-    """A convolution in groups, which the fast form does not know."""
+    """A convolution in groups."""
 
     def __init__(self, input_shape: tuple[int, ...]) -> None:
         super().__init__(input_shape)
@@ -86,16 +86,6 @@ def test_fisher_and_sensitivity_of_convolutions_are_those_of_single_samples(netw
             norms = tiny.one_sample_gradients(trainer, task, seed, lambda logits, label: logits.square().sum())
         assert tiny.close({n: t[seed] for n, t in fisher.items()}, mean(likelihoods, torch.square), 1e-4, 1e-9)
         assert tiny.close({n: t[seed] for n, t in sensitivity.items()}, mean(norms, torch.abs), 1e-4, 1e-8)
-
-
-def test_the_fast_form_is_taken_where_it_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(*_: object) -> None:
-        raise AssertionError("the general form was taken")
-
-    monkeypatch.setattr(per_sample, "general", refused)
-    importance.sensitivity(*learned("lenet"))
-    with pytest.raises(AssertionError):
-        importance.sensitivity(*learned("grouped"))
 
 
 def test_saliency_is_that_of_the_batches_entropy() -> None:
