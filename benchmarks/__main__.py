@@ -126,6 +126,25 @@ def seeds(
 
 
 @app.command()
+def per_sample(
+    network: Annotated[str, typer.Option(help="A network of a classifier, of images of three colours.")] = "vgg9",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="OPTION=VALUE of the network.", show_default=False)
+    ] = None,
+    images: Annotated[int, typer.Option(min=2)] = 40,
+    size: Annotated[int, typer.Option(min=8, help="Their height and width.")] = 32,
+    repeats: Annotated[int, typer.Option(min=1, help="Medians are taken over these.")] = 3,
+    as_json: AsJson = False,
+) -> None:
+    """Ways to the sums of per-sample gradients of convolutions: images per second of each, on a CPU."""
+    from benchmarks.per_sample import measured, table
+
+    say = None if as_json else lambda text: typer.echo(text, err=True)
+    found = measured(network, tuple(set_ or ()), images, size, repeats, say)
+    typer.echo(json.dumps(found, indent=1) if as_json else table(found))
+
+
+@app.command()
 def sweeps(
     stream: Annotated[str, typer.Option()] = "split-mnist",
     method: Annotated[str, typer.Option(help="One with a strength lam.")] = "ewc",

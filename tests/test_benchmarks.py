@@ -26,6 +26,21 @@ def test_speed_prints_a_ratio_for_every_method_and_importance():
     assert [row["target"] for row in shown["training"]] == [None, 0.9, 0.8, 0.8, 0.8, 0.8]
 
 
+def test_per_sample_prints_a_speed_of_every_form_and_they_agree():
+    words = ("--network", "lenet", "--set", "maps=3,4", "--set", "hidden=6,5", "--images", "6", "--size", "8")
+    found = json.loads(benchmark("per-sample", *words, "--repeats", "1", "--json"))
+
+    assert [row["form"] for row in found["forms"]] == [
+        "a plain pass",
+        "one at a time",
+        "unfold",
+        "expanded weights",
+        "vmap of grad",
+        "sample by sample",
+    ]
+    assert min(row["images/s"] for row in found["forms"]) > 0
+
+
 def test_speed_of_images_prints_a_ratio_for_every_pipeline():
     found = json.loads(benchmark("speed", "--images", "--limit", "200", "--repeats", "1", "--json"))
 
