@@ -22,7 +22,7 @@ from clbench.runner import Experiment
 
 ORDER = (
     *("table1", "table2", "fig3", "fig7a", "fig7b", "fig7c", "fig8a", "fig8b", "fig8c"),
-    *("fig9", "fig10", "table4"),
+    *("fig9", "fig10", "fig11", "table4"),
 )
 KEYS = ("title", "show", "also", "seeds", "checkpoints", "runs", "study", "claims", "quick", "paper")
 
