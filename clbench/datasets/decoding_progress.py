@@ -4,21 +4,36 @@ from __future__ import annotations
 
 import time
 from types import TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 QUIET = False  # set by commands that are to print nothing
 EVERY = 60.0  # seconds between lines
 AT_LEAST = 200  # images; fewer are decoded before anyone wonders
 
 
+def say(text: str) -> None:
+    """A line on stderr, unless quiet."""
+    if not QUIET:
+        _console().print(text)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+
+
 class Decoding:
     """A bar, or lines, on stderr."""
 
     def __init__(self, title: str, total: int) -> None:
-        from rich.console import Console
         from rich.progress import Progress
 
         self.title, self.total, self.done, self.spoke = title, total, 0, time.monotonic()
-        self.console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+        self.console = _console()
         self.silent = QUIET or total < AT_LEAST
         self.bar = Progress(console=self.console) if self.console.is_terminal and not self.silent else None
 

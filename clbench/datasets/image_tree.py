@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from clbench.datasets.base import DataSet
 from clbench.datasets.decode import decoded
+from clbench.datasets.decoding_progress import say
 from clbench.datasets.images import Images
 from clbench.datasets.tree import Tree
 from clbench.errors import UserError
 
 PARTS = {"train": ("train", "training"), "test": ("test", "testing", "val", "valid", "validation")}
 TEST_SHARE = (3, 10)  # of the images of a class, where a tree has no parts
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,7 @@ def images(
         names = [one.name for part in parts for one in part]
         array, broken = decoded(tree, sorted(names), size, grey, skip_broken, known)
         if broken:
-            log.warning("%s: left out as broken: %s", tree.path, ", ".join(sorted(broken)))
+            say(f"{tree.path}: left out as broken: {', '.join(sorted(broken))}")
         rows = {file: row for row, file in enumerate(sorted(names))}
         for what, part in zip(PARTS, parts, strict=True):
             whole = [one for one in part if one.name not in broken]

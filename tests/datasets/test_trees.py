@@ -475,6 +475,9 @@ def test_a_stream_is_made_of_a_tree_by_its_path(tmp_path, form):
     (result,) = (tmp_path / "runs").rglob("*.json")
     found = json.loads(result.read_text())
     assert found["tasks"] == ["a/b", "c/d"]
+    assert (
+        "left out as broken: a/09.png" in clbench("train", *words[:-1], "--force", "--out", tmp_path / "runs").err
+    )
     assert list(found["data"]) == [f"{path.name}/" if form == "folder" else path.name]
     assert (found["config"]["stream"]["size"], found["config"]["stream"]["skip_broken"]) == (6, True)
 
