@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 CAPABILITIES = {  # what a method may need, and how its refusal ends
     "labels": "is about classes, and this model gives none",
     "heads": "gives every task a head, and this model has none",
-    "gates": "gates hidden units, and this network takes no gates (it has no blocks and widths)",
+    "gates": "gates hidden units, and this network takes no gates (no widths, or neither blocks nor wiring)",
     "likelihood": "needs the likelihood of a sample, and this model has none",
     "uncertainty": "needs the uncertainty of an output, and this model has none",
     "sampling": "needs samples of earlier tasks, and this model cannot draw any",
@@ -83,8 +83,8 @@ class Model(Stacked, ABC):
 
     @property
     def gateable(self) -> bool:
-        """Whether the network takes gates: one factor a unit of each of its `blocks`, `widths` many."""
-        return hasattr(self.network, "widths") and hasattr(self.network, "blocks")
+        """Whether the network takes gates: one factor a unit of each of its blocks, `widths` many."""
+        return hasattr(self.network, "widths") and any(hasattr(self.network, n) for n in ("blocks", "wiring"))
 
     @property
     def offers(self) -> frozenset[str]:

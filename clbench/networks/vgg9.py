@@ -19,9 +19,9 @@ STAGES = ((64, 64), (128, 128), (256, 256, 256), (512, 512))  # maps of each con
 class VGG9(nn.Module):
     """Nine 3x3 convolutions with batch norm (64, 64, 128, 128, 256, 256, 256, 512, 512 maps); gateable.
 
-    forward(x [B, channels, height, width], gates): features [B, maps of the last]; gates[k] (or None) multiplies the
-    maps of convolution k after batch norm and ReLU. Maps are halved by maximum pooling after the second, the fourth
-    and the seventh convolution, and averaged over their places at the end, so that images of any size from 8x8 fit.
+    forward(x [B, channels, height, width], gates): features [B, maps of the last]; gates[k] (or None) multiplies
+    the maps of convolution k after batch norm and ReLU. Maps are halved by maximum pooling after the second, the
+    fourth and the seventh convolution, and averaged over their places at the end: images of any size from 8x8 fit.
     After Simonyan & Zisserman 2015; the paper does not print the numbers of maps of its VGG-9.
     """
 

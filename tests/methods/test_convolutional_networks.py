@@ -6,14 +6,28 @@ from pathlib import Path
 
 import pytest
 import tiny
+import torch
+import torchvision
 from test_every_method import finished, kill_after
-from test_plugin_networks import everything
+from test_plugin_networks import answers, everything, stages
 from tiny import METHODS
+from torch import Tensor, nn
 
 from clbench.config import Config
+from clbench.errors import UserError
+from clbench.learn.params import copies
 from clbench.learn.trainer import Trainer
+from clbench.learning import Group
+from clbench.metrics import backward_transfer
+from clbench.models.slots import slots_of
+from clbench.registry import networks
 
-TINY = {"vgg9": ("network.width=0.0625",)}
+TINY = {
+    "vgg9": ("network.width=0.0625",),
+    "resnet18-small": ("network.width=0.0625",),
+    "resnet18": ("network.width=0.0625", "network.hidden=15"),
+    "resnet32": ("network.width=0.25",),
+}
 EVERY = [(network, method) for network in TINY for method in METHODS]
 SEEDS = (0, 3)
 
@@ -50,3 +64,152 @@ def test_a_resumed_run_ends_with_the_bits_of_an_uninterrupted_one(
     resumed, found = finished(chosen, tmp_path / "killed")
     assert [run.matrix for run in resumed] == [run.matrix for run in runs]
     assert tiny.same(found, tensors), [n for n in tensors if not tensors[n].equal(found.get(n, tensors[n] + 1))]
+
+
+# -- what the networks are ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("network", ["vgg9", "resnet18", "resnet18-small", "resnet32", "lenet", "linear"])
+def test_networks_take_images_of_any_channels_and_gates_of_ones_change_nothing(
+    network: str, channels: int
+) -> None:
+    options = {name.partition(".")[2].split("=")[0]: 0.0625 for name in TINY.get(network, ())}
+    options |= {"hidden": 15} if network == "resnet18" else {}
+    built = networks[network]((channels, 32, 32), **options).train(False)
+    x = torch.randn(2, channels, 32, 32)
+    widths = getattr(built, "widths", ())
+    found = built(x, [None] * len(widths))
+    assert found.shape == (2, built.features)
+    assert found.equal(built(x, [torch.ones(1, width) for width in widths]))
+
+
+def test_resnet18_is_torchvision_s() -> None:
+    theirs = torchvision.models.resnet18().train(False)
+    mine = networks["resnet18"]((3, 64, 64), hidden=0).train(False)
+    fits = {name: t for name, t in theirs.state_dict().items() if not name.startswith("fc.")}
+    mine.load_state_dict(fits)
+    theirs.fc = nn.Identity()
+    x = torch.randn(2, 3, 64, 64)
+    assert torch.allclose(mine(x, [None] * len(mine.widths)), theirs(x), 1e-4, 1e-5)
+    assert networks["resnet18"]((3, 64, 64)).features == 2048
+
+
+def test_sizes_are_those_of_the_papers() -> None:
+    def numbers(network: str, **options: object) -> int:
+        return sum(p.numel() for p in networks[network]((3, 32, 32), **options).parameters())
+
+    assert numbers("resnet32") == 464_154 - 650  # He et al.'s 0.46 M; 650 are of the head over 10 classes
+    assert numbers("resnet18-small") == 11_173_962 - 5_130  # Mammoth's resnet18 over 10 classes
+    assert networks["resnet18-small"]((3, 32, 32), width=0.3125).widths[::3] == (20, 40, 80, 160)
+    assert len(networks["vgg9"]((3, 32, 32)).widths) == 9
+
+
+@pytest.mark.parametrize("network", TINY)
+def test_vectors_and_tiny_images_are_refused(network: str) -> None:
+    for shape in ((64,), (3, 7, 8)):
+        with pytest.raises(UserError, match=f"{network} takes images of at least 8x8 pixels"):
+            networks[network](shape)
+
+
+# -- gates and masks ----------------------------------------------------------------------------------------------
+
+ROUNDING = 1e-5  # of gates that a sigmoid shuts to 2e-9 and not to 0
+
+
+@pytest.mark.parametrize("network", TINY)
+def test_a_shut_unit_of_a_sum_has_no_part_in_the_answer_and_is_not_gated_twice(network: str) -> None:
+    built = seeded(network)
+    x = torch.rand(3, 1, 8, 8)
+    half = [torch.full((1, width), 0.5) for width in built.widths]
+    for k, width in enumerate(built.widths):
+        gates = [torch.ones(1, w) for w in built.widths]
+        gates[k][0, 0] = 0
+        before = built(x, gates)
+        into = {
+            name: p
+            for name, p in built.named_parameters()
+            if slots_of({"network": built}, ())[f"network.{name}"].block == k
+        }
+        assert into
+        with torch.no_grad():
+            for p in into.values():
+                p[0] += 1
+        assert built(x, gates).equal(before)
+        assert width > 1
+    if network != "vgg9":  # stage 1: x0 and the branches of its blocks are halved, and the identity between is not
+        first = built.layer1[0]
+        h = gates_of(
+            built.bn1(built.conv1(x)).relu() if network != "resnet18" else torch.rand(3, 4, 4, 4), half[0]
+        )
+        branch = first.bn2(first.conv2(gates_of(first.bn1(first.conv1(h)).relu(), half[1])))
+        assert first(h, half[1], half[0]).allclose((h + branch / 2).relu())
+
+
+def seeded(network: str) -> nn.Module:
+    return tiny.started(settings(network, "finetuning", seeds=(0,))).model.network.train(False)
+
+
+def gates_of(x: Tensor, gate: Tensor) -> Tensor:
+    return x * gate[..., None, None]
+
+
+@pytest.mark.parametrize("network", TINY)
+def test_packnet_never_changes_an_earlier_answer(network: str) -> None:
+    _, said, buffers = stages(settings(network, "packnet", "stream.tasks=4", "strategy.prune=60"))
+    name = next(n for n in buffers[0] if n.endswith("running_mean"))
+    assert not buffers[0][name].equal(buffers[3][name])
+    for stage in range(1, 4):
+        for task in range(stage):
+            assert said[stage][task].equal(said[task][task])
+
+
+@pytest.mark.parametrize("network", TINY)
+def test_hat_with_gates_that_are_shut_or_open_never_changes_an_earlier_answer(network: str) -> None:
+    chosen = settings(network, "hat", "stream.tasks=3", "train.epochs=2", "strategy.s_max=50")
+    trainer = tiny.started(chosen)
+    with torch.no_grad():  # embeddings so far from 0 that no training shuts or opens a gate by half
+        for e in trainer.strategy.embeddings.values():
+            e.copy_(6 * e.sign())
+            e[:, 0] = 6  # no layer is shut as a whole
+    group = Group(chosen, chosen.seeds, Path("unused"))
+    kept: list[Tensor] = []
+    moved = copies(trainer.model.params)
+    for task in trainer.stream.tasks:
+        group.one_task(trainer, task, [])
+        for earlier, before in zip(trainer.stream.tasks, kept, strict=False):
+            assert (answers(trainer, earlier) - before).abs().max() <= ROUNDING
+        kept.append(answers(trainer, task))
+        assert all(not p.equal(moved[name]) for name, p in trainer.model.params.items() if "head" not in name)
+        moved = copies(trainer.model.params)
+
+
+@pytest.mark.parametrize("method", ["hat", "packnet"])
+@pytest.mark.parametrize("network", ["vgg9", "resnet18-small"])
+def test_backward_transfer_under_masks_is_zero(network: str, method: str, tmp_path: Path) -> None:
+    sets = ("stream.tasks=3", "train.epochs=3", "strategy.s_max=400")
+    chosen = settings(network, method, *(sets if method == "hat" else sets[:2]))
+    runs, _ = finished(chosen, tmp_path)
+    for run in runs:
+        assert backward_transfer(torch.tensor(run.matrix, dtype=torch.float64).numpy()) == pytest.approx(
+            0, abs=5e-3
+        )
+
+
+@pytest.mark.parametrize("network", TINY)
+def test_what_a_weight_into_a_stream_keeps_is_the_smaller_of_its_units_masks(network: str) -> None:
+    trainer = tiny.started(settings(network, "hat"))
+    model, strategy = trainer.model, trainer.strategy
+    for taken in strategy.taken.values():
+        taken.uniform_()
+    kept = strategy.protected(model)
+    assert kept.keys() == model.shared.keys()
+    for name, share in kept.items():
+        slot = model.slots[name]
+        out, into = strategy.taken[str(slot.block)], strategy.taken.get(str(slot.reads))
+        for i in range(share.shape[1]):
+            if slot.kind != "weight" or into is None:
+                assert share[:, i].flatten(1).eq(out[:, i, None]).all()
+            else:
+                smaller = torch.minimum(out[:, i, None], into)
+                assert share[:, i].flatten(2).mT.eq(smaller[:, None]).all() if share.dim() > 3 else True
