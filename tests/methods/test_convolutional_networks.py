@@ -18,7 +18,6 @@ from clbench.errors import UserError
 from clbench.learn.params import copies
 from clbench.learn.trainer import Trainer
 from clbench.learning import Group
-from clbench.metrics import backward_transfer
 from clbench.models.slots import slots_of
 from clbench.registry import networks
 
@@ -180,20 +179,24 @@ def test_hat_with_gates_that_are_shut_or_open_never_changes_an_earlier_answer(ne
         for earlier, before in zip(trainer.stream.tasks, kept, strict=False):
             assert (answers(trainer, earlier) - before).abs().max() <= ROUNDING
         kept.append(answers(trainer, task))
-        assert all(not p.equal(moved[name]) for name, p in trainer.model.params.items() if "head" not in name)
+        assert any(not p.equal(moved[name]) for name, p in trainer.model.shared.items())
         moved = copies(trainer.model.params)
+
+
+LEARNING = ("stream.tasks=3", "stream.limit=80", "train.epochs=8", "train.batch_size=8", "train.lr=0.02")
 
 
 @pytest.mark.parametrize("method", ["hat", "packnet"])
 @pytest.mark.parametrize("network", ["vgg9", "resnet18-small"])
-def test_backward_transfer_under_masks_is_zero(network: str, method: str, tmp_path: Path) -> None:
-    sets = ("stream.tasks=3", "train.epochs=3", "strategy.s_max=400")
-    chosen = settings(network, method, *(sets if method == "hat" else sets[:2]))
-    runs, _ = finished(chosen, tmp_path)
-    for run in runs:
-        assert backward_transfer(torch.tensor(run.matrix, dtype=torch.float64).numpy()) == pytest.approx(
-            0, abs=5e-3
-        )
+def test_under_masks_earlier_answers_stay_to_the_bit(network: str, method: str) -> None:
+    """HAT with a slope at which no gate stays half open, so that nothing leaks."""
+    sets = (*LEARNING, "strategy.s_max=20000", "strategy.sparsity=0.1") if method == "hat" else LEARNING
+    trainer, said, _ = stages(settings(network, method, *sets))
+    for stage in (1, 2):
+        for task in range(stage):
+            assert said[stage][task].equal(said[task][task])
+    right = [trainer.score(task, task.test) for task in trainer.stream.tasks]
+    assert torch.tensor(right).mean() > 0.7  # chance is 0.5
 
 
 @pytest.mark.parametrize("network", TINY)
@@ -206,10 +209,20 @@ def test_what_a_weight_into_a_stream_keeps_is_the_smaller_of_its_units_masks(net
     assert kept.keys() == model.shared.keys()
     for name, share in kept.items():
         slot = model.slots[name]
-        out, into = strategy.taken[str(slot.block)], strategy.taken.get(str(slot.reads))
-        for i in range(share.shape[1]):
-            if slot.kind != "weight" or into is None:
-                assert share[:, i].flatten(1).eq(out[:, i, None]).all()
-            else:
-                smaller = torch.minimum(out[:, i, None], into)
-                assert share[:, i].flatten(2).mT.eq(smaller[:, None]).all() if share.dim() > 3 else True
+        out = strategy.taken[str(slot.block)]
+        expected = out.view(*out.shape, *[1] * (share.dim() - 2))
+        if slot.kind == "weight" and slot.reads is not None:
+            into = strategy.taken[str(slot.reads)].unsqueeze(1)
+            expected = torch.minimum(expected, into.view(*into.shape, *[1] * (share.dim() - 3)))
+        assert share.equal(expected.expand_as(share)), name
+    if network != "vgg9":
+        slots = {name: (slot.block, slot.reads) for name, slot in model.slots.items()}
+        depth = model.network.depth
+        assert slots["network.conv1.weight"] == (0, None)
+        assert slots["network.layer1.1.conv1.weight"] == (2, 0)  # from the sums to what is within block 2
+        assert slots["network.layer1.1.conv2.weight"] == (0, 2)  # and back into the sums
+        assert slots["network.layer1.1.bn2.weight"] == (0, 2)
+        assert slots["network.layer2.0.conv1.weight"] == (depth + 2, 0)
+        assert slots["network.layer2.0.conv2.weight"] == (depth + 1, depth + 2)
+        if network != "resnet32":
+            assert slots["network.layer2.0.downsample.0.weight"] == (depth + 1, 0)
