@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from torch import Tensor, nn
 
@@ -25,6 +25,8 @@ class ResNet18(Residual):
     """
 
     imagenet = "ResNet18_Weights.IMAGENET1K_V1"
+    fresh = ("hidden",)  # what published weights do not have
+    bare: ClassVar = {"hidden": 0}  # the options of a network without that
 
     def __init__(
         self,
