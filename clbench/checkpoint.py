@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,17 @@ def write(path: Path, tensors: Params, record: dict[str, Any]) -> None:
     """Atomically: temporary file, flush, rename. UserError if the disk refuses."""
     words = json.dumps(record)
     meta = {"format": FORMAT, "record": words, "sha256": fingerprint(tensors, words)}
-    write_whole(path, to_bytes(tensors, meta))
+    write_whole(path, in_bytes(tensors, meta))
+
+
+def in_bytes(tensors: Params, meta: dict[str, str]) -> bytes:
+    """MemoryError where there is no room for them."""
+    try:
+        return to_bytes(tensors, meta)
+    except BaseException as error:
+        if type(error).__name__ == "PanicException":  # safetensors', which is no Exception
+            raise MemoryError("no room to write a checkpoint") from None
+        raise
 
 
 def read(path: Path) -> Checkpoint:
@@ -114,6 +125,19 @@ def restore(trainer: Trainer, checkpoint: Checkpoint, path: Path) -> None:
     trainer.first_bad = tensors["trainer/first_bad"].to(model.device)
     trainer.steps = tensors["trainer/steps"].to(model.device)
     model.active = trainer.first_bad < 0
+
+
+def part_seeds(folder: Path, seeds: tuple[int, ...], parts: Sequence[tuple[int, ...]]) -> list[Path]:
+    """Write what is kept of a group once more, as of groups of some of its seeds each; the files of the group."""
+    kept = stages(folder, seeds)
+    for stage, path in kept.items():
+        whole = read(path)
+        for mine in parts:
+            rows = torch.tensor([seeds.index(seed) for seed in mine])
+            runs = [{**run, "together": list(mine)} for run in whole.record["runs"] if run["seed"] in mine]
+            record = {**whole.record, "seeds": list(mine), "runs": runs}
+            write(path_of(folder, stage, mine), {n: t[rows] for n, t in whole.tensors.items()}, record)
+    return list(kept.values())
 
 
 def part(tensors: Params, prefix: str) -> Params:

@@ -27,7 +27,7 @@ from clbench.options import (
 )
 from clbench.registry import networks, strategies
 from clbench.results import digest, place_of
-from clbench.streams.assemble import Common
+from clbench.streams.assemble import common_of
 from clbench.streams.find import find
 
 SCORES = ("test", "validation")
@@ -188,7 +188,7 @@ def factories(method: str, stream: str, network: str) -> dict[str, tuple[Callabl
     """What takes the options of each section."""
     return {
         "strategy": (strategies[method],),
-        "stream": (Common, find(stream)[0]),
+        "stream": (common_of(find(stream)[0]), find(stream)[0]),
         "network": (Start, networks[network]),
         "train": (Training,),
     }

@@ -65,17 +65,21 @@ def sections(file: Layer, kind: Kind) -> Iterator[Layer]:
     known_sections(file)
     own = tables(file.inner("stream")).inner(kind.stream)
     alone = {key: value for key, value in own.values.items() if key not in SECTIONS}
-    yield of_method(file, kind.method, {})
-    yield of_method(own, kind.method, {"stream": alone}, {("stream", *path): n for path, n in own.lines.items()})
-    yield of_method(tuned(file, kind), kind.method, {})
+    yield of_method(file, kind, {})
+    yield of_method(own, kind, {"stream": alone}, {("stream", *path): n for path, n in own.lines.items()})
+    yield of_method(tuned(file, kind), kind, {})
 
 
-def of_method(layer: Layer, method: str, more: dict, lines: dict | None = None) -> Layer:
-    """Its [train], [network] and, of [strategy], the method's own table."""
-    strategy = tables(layer.inner("strategy")).inner(method)
+def of_method(layer: Layer, kind: Kind, more: dict, lines: dict | None = None) -> Layer:
+    """Its [train], [network] with, of [network.NETWORK], the network's own, and the method's own of [strategy]."""
+    strategy, network = tables(layer.inner("strategy")).inner(kind.method), layer.inner("network")
     moved = {("strategy", *path): line for path, line in strategy.lines.items()}
-    general = {section: layer.inner(section).values for section in ("train", "network")}
-    values = {**general, "strategy": strategy.values, **more}
+    general = {name: value for name, value in network.values.items() if not isinstance(value, dict)}
+    if isinstance(network.values.get(kind.network), dict):
+        own = network.inner(kind.network)
+        general |= own.values
+        moved |= {("network", *path): line for path, line in own.lines.items()}
+    values = {"train": layer.inner("train").values, "network": general, "strategy": strategy.values, **more}
     return replace(layer, values=values, lines={**layer.lines, **moved, **(lines or {})})
 
 

@@ -45,7 +45,7 @@ class Written:
 
 def bare(network: str) -> tuple[str, ...]:
     """Options, as --set has them, without the layers that published weights do not have."""
-    return tuple(f"network.{n}={value}" for n, value in getattr(networks[network], "bare", {}).items())
+    return tuple(f"network.{n}={json.dumps(value)}" for n, value in getattr(networks[network], "bare", {}).items())
 
 
 def write(config: Config, machine: Machine, output: Path, dtype: str) -> Written:
@@ -70,7 +70,7 @@ def write(config: Config, machine: Machine, output: Path, dtype: str) -> Written
     made = {"network": config.as_dict()["network"], "stream": config.as_dict()["stream"]}
     made["sha256"] = stream.checksums | weights_read(config, machine)
     buffer = io.BytesIO()
-    np.savez(buffer, **arrays, made_of=np.array(json.dumps(made, sort_keys=True)))
+    np.savez(buffer, allow_pickle=False, **arrays, made_of=np.array(json.dumps(made, sort_keys=True)))
     write_whole(output, buffer.getvalue())
     read(output)  # whether what will read it can
     train, test = len(arrays["y_train"]), len(arrays["y_test"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -12,7 +14,7 @@ import torch
 
 from clbench import checkpoint
 from clbench.digests import key_of
-from clbench.errors import UserError
+from clbench.errors import UserError, out_of_memory
 from clbench.learn.trainer import Trainer
 from clbench.makers import Maker, made_here
 from clbench.peak import Peak
@@ -117,8 +119,22 @@ class SeedGroup(ABC):
     def name_of(self, stage: int) -> str:
         """The stage in a message: 'task 3'."""
 
+    def smaller(self) -> str:
+        """What to try where memory ran out, as the end of a sentence that begins with `out of memory`."""
+        return "; use fewer --workers or a smaller network"
+
     def learn(self, machine: Machine, tell: Callable[[News], None]) -> list[Any]:
-        """Train to the end, from the last checkpoint if there is one."""
+        """Train to the end, from the last checkpoint if there is one. UserError where memory runs out."""
+        try:
+            return self.learned(machine, tell)
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
+            traceback.clear_frames(error.__traceback__)  # they hold what filled the memory, and others go on
+            gc.collect()
+            raise UserError(f"out of memory{self.smaller()}") from error
+
+    def learned(self, machine: Machine, tell: Callable[[News], None]) -> list[Any]:
         device = machine.prepare()
         self.peak = Peak(device)
         self.made_by(made_here(machine.threads, device, self.plugins))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 
+from clbench import room
 from clbench.config import Config
 from clbench.datasets import Images, load
 from clbench.errors import UserError
@@ -21,7 +23,8 @@ from clbench.networks import pretrained
 from clbench.registry import datasets, model_kind, models, networks, plugins_behind, strategies
 from clbench.results import Result, Run
 from clbench.streams.assemble import Common, assemble
-from clbench.streams.find import find, own_file, registered_as
+from clbench.streams.find import data_sets_of, find, is_list, own_file, registered_as
+from clbench.streams.shown import shown_as
 
 
 class Streams:
@@ -52,12 +55,17 @@ class Streams:
         assert self.last[1] is not None
         return self.last[1]
 
-    def read(self, name: str, machine: Machine) -> Images:
-        found = self.images.get(name) or load(
-            name, machine.data_root, download=machine.download, allow_modified=machine.allow_modified
+    def read(self, name: str, machine: Machine, size: int | None = None, skip_broken: bool = False) -> Images:
+        found = self.images.get((name, size, skip_broken)) or load(
+            name,
+            machine.data_root,
+            download=machine.download,
+            allow_modified=machine.allow_modified,
+            size=size,
+            skip_broken=skip_broken,
         )
         if self.keeping:
-            self.images[name] = found
+            self.images[name, size, skip_broken] = found
         return found
 
 
@@ -87,10 +95,14 @@ def stream_of(config: Config, machine: Machine, device: torch.device, scenario: 
     options = dict(config.stream_options)
     common = Common(**{name: options.pop(name) for name in Common.__dataclass_fields__})
 
-    def images(name: str):
-        return streams.read(name, machine)
+    def images(name: str) -> Images:
+        found = streams.read(name, machine, common.size, common.skip_broken)
+        return shown_as(found, common.size, common.channels)
 
-    parts = function(images if data is None else images(data), common.seed, **options)
+    what = (
+        images if data is None else [images(one) for one in data.split(",")] if is_list(function) else images(data)
+    )
+    parts = function(what, common.seed, **options)
     return assemble(config.stream, parts, common, scenario, device, tested)
 
 
@@ -125,10 +137,11 @@ def plugins_of(config: Config) -> dict[str, str]:
     """File name -> sha256 of every plugin that the configuration uses."""
     model, stream = model_kind(networks[config.network]), registered_as(config.stream)
     names = {"method": config.method, "network": config.network, "model": model, "stream": stream}
-    _, data = find(config.stream)
-    if data and data in datasets:  # a file of the user's is no code
-        names["data set"] = data
-    return plugins_behind(**names)
+    found = plugins_behind(**names)
+    for data in data_sets_of(config.stream, config.stream_options):
+        if data in datasets:  # a file of the user's is no code
+            found |= plugins_behind(**{"data set": data})
+    return found
 
 
 @dataclass
@@ -144,7 +157,20 @@ class Group(SeedGroup):
     def plugins(self) -> dict[str, str]:
         return plugins_of(self.config)
 
+    def smaller(self) -> str:
+        seeds, batch = len(self.seeds), self.config.train.batch_size
+        fewer = f"--set train.seeds_at_once={(seeds + 1) // 2}, or auto, which changes no number"
+        images = f"--set train.batch_size={batch // 2}"
+        tries = [words for words, more in ((fewer, seeds > 1), (images, batch > 1)) if more]
+        programs = f"{seeds} seeds at once and batches" if seeds > 1 else "one seed and batches"
+        return (
+            f" with {programs} of {batch}; try {', or '.join(tries) or 'a smaller network'}; what is finished is "
+            "kept, and the same command goes on from there"
+        )
+
     def build(self, machine: Machine, device: torch.device) -> Trainer:
+        if self.config.train.seeds_at_once:
+            gc.collect()  # the model of the group before, which holds itself in circles
         stream = build_stream(self.config, machine, device)
         return build_trainer(self.config, stream, self.seeds, device, machine.download)
 
@@ -232,12 +258,18 @@ def require_same(checksums: dict[str, str], data: dict[str, str]) -> None:
 class Learning:
     """`clbench train` of one configuration, as the runner sees it.
 
-    search: how its hyper-parameters were chosen, for the result file. alone: every seed is a group of its own.
+    search: how its hyper-parameters were chosen, for the result file.
     """
 
     config: Config
     search: dict[str, Any] | None = None
-    alone: ClassVar[bool] = False
+
+    def at_once(self, machine: Machine, device: torch.device) -> int:
+        if self.config.train.seeds_at_once != "auto":
+            return self.config.train.seeds_at_once
+        stream = build_stream(self.config, machine, device)
+        trainer = build_trainer(self.config, stream, self.config.seeds[:1], device)
+        return room.seeds_that_fit(trainer, device)
 
     @property
     def name(self) -> str:

@@ -11,8 +11,8 @@ from clbench.metrics import METRICS
 from clbench.networks.pretrained import Start
 from clbench.options import Option, options_of
 from clbench.registry import first_line, model_kind, models, networks, strategies, streams
-from clbench.streams.assemble import Common
-from clbench.streams.find import find, is_form, names
+from clbench.streams.assemble import common_of
+from clbench.streams.find import find, is_form, is_list, names
 
 KINDS = ("methods", "streams", "networks", "models", "metrics")
 Entry = dict[str, Any]
@@ -25,8 +25,8 @@ def listing(kind: str, long: bool = False) -> list[Entry]:
     if kind == "streams":
         entries = [(name, find(name)[0]) for name in names()]
         entries += [(f"{form}:FILE.npz", streams[form]) for form in streams if is_form(streams[form])]
-        common = options_of(Common)
-        return [entry(name, f, {**options_of(f), **common}) for name, f in entries]
+        entries += [(f"{name}:A,B,FILE.npz", streams[name]) for name in streams if is_list(streams[name])]
+        return [entry(name, f, {**options_of(f), **options_of(common_of(f))}) for name, f in entries]
     if kind == "models":
         return [{**entry(name, models[name], {}), "score": asdict(models[name].score)} for name in models]
     registry = strategies if kind == "methods" else networks

@@ -42,6 +42,10 @@ class Absent:
     value: Any
 
 
+class Execution:
+    """A mark in Annotated: how a run is executed, which moves no number of it; no part of a configuration."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Option:
     """One hyper-parameter: its name, annotation, default and (from a string in Annotated) what it means."""
@@ -58,6 +62,11 @@ class Option:
     def absent(self) -> tuple[Any, ...]:
         """The value at which it is left out of a configuration, if there is one."""
         return tuple(m.value for m in get_args(self.annotation) if isinstance(m, Absent))
+
+    @property
+    def unsaid(self) -> bool:
+        """Whether no configuration says it, whatever its value."""
+        return Execution in get_args(self.annotation)
 
     @property
     def adjustable(self) -> bool:
@@ -91,10 +100,17 @@ def absent_of(*factories: Callable[..., Any]) -> dict[str, Any]:
     }
 
 
+@functools.cache
+def unsaid_of(*factories: Callable[..., Any]) -> frozenset[str]:
+    """Options that are of no configuration."""
+    return frozenset(name for each in factories for name, option in options_of(each).items() if option.unsaid)
+
+
 def without_absent(values: dict[str, Any], *factories: Callable[..., Any]) -> dict[str, Any]:
-    """The options of these factories, but for those that say what was so before they came."""
-    absent = absent_of(*factories)
-    return {name: value for name, value in values.items() if name not in absent or value != absent[name]}
+    """The options of these factories, but for what was so before they came, and for how a run is executed."""
+    absent, unsaid = absent_of(*factories), unsaid_of(*factories)
+    said = {name: value for name, value in values.items() if name not in unsaid}
+    return {name: value for name, value in said.items() if name not in absent or value != absent[name]}
 
 
 def complete(factory: Callable[..., Any], given: dict[str, Any], where: str) -> dict[str, Any]:

@@ -32,6 +32,7 @@ __all__ = [
     "settle",
 ]
 SCHEMA_VERSION = 2
+NOT_PUBLISHED = "(not the published file)"  # ends the name of a file, in `data`, that was read in its place
 Raw = dict[str, Any]
 
 

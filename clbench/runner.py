@@ -9,11 +9,13 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from math import ceil
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import torch
 
+from clbench import checkpoint
 from clbench import workers as processes
 from clbench.atomic import forget_temporaries
 from clbench.config import Config
@@ -63,7 +65,9 @@ class Experiment(Protocol):
     @property
     def plugins(self) -> dict[str, str]: ...  # file name -> sha256 of those that its configuration uses
 
-    alone: ClassVar[bool]  # whether every seed is a group of its own
+    def at_once(self, machine: Machine, device: torch.device) -> int:
+        """Of how many seeds a group may be, at most; 0: of all. To find it out may take a while."""
+        ...
 
     def checksums(self, machine: Machine, device: torch.device) -> dict[str, str]: ...
     def result(self, machine: Machine, device: torch.device) -> AnyResult:
@@ -168,7 +172,7 @@ def conduct(
             if of_seeds(result, one.config.seeds).status in FINISHED:
                 watch.say(f"{one.name}: finished before, in {path} (--force runs it afresh)")
             else:
-                jobs += begun(one, path, result)
+                jobs += begun(one, path, result, machine, device)
         problem = execute(jobs, machine, workers, watch, spread)
     if problem is not None:
         raise problem
@@ -212,7 +216,7 @@ def pursue(
                     agenda.ended(experiment, mine, None)
                     lock.close()
                     continue
-                todo = begun(experiment, path, result)
+                todo = begun(experiment, path, result, machine, device)
                 save(result, path)
             except OtherCode:
                 lock.close()
@@ -249,10 +253,30 @@ def asked_of(job: Job) -> AnyResult:
     return of_seeds(job.result, job.experiment.config.seeds)
 
 
-def begun(experiment: Experiment, path: Path, result: AnyResult) -> list[Job]:
+def begun(
+    experiment: Experiment, path: Path, result: AnyResult, machine: Machine, device: torch.device
+) -> list[Job]:
     """What is left to do of a result, on a cleared folder."""
     clear(path, everything=not any(run.seconds for run in result.runs))
+    large = [group for group in unfinished(experiment, result) if len(group) > 1]
+    if large and (most := experiment.at_once(machine, device)):
+        divide(result, path, [group for group in large if len(group) > most], most)
     return jobs_of(experiment, path, result)
+
+
+def divide(result: AnyResult, path: Path, groups: list[tuple[int, ...]], most: int) -> None:
+    """Make of each group several of at most so many seeds, which go on from the checkpoint that they shared."""
+    folder, parted = checkpoints_of(path), []
+    for group in groups:
+        parts = dealt(group, ceil(len(group) / most))
+        parted += checkpoint.part_seeds(folder, group, parts)
+        for run in result.runs:
+            if tuple(run.together) == group:
+                run.together = list(next(part for part in parts if run.seed in part))
+    if parted:
+        save(result, path)  # before what it named so far is gone
+    for file in parted:
+        file.unlink()
 
 
 def opened(
@@ -273,7 +297,7 @@ def opened(
     if earlier is not None:
         require_same_data(earlier, result.data, path)
         result = reopened(earlier, seeds)
-    groups = dealt(missing, len(missing) if experiment.alone else workers)
+    groups = dealt(missing, workers)
     result.runs += [experiment.new_run(seed, group) for group in groups for seed in group]
     result.runs.sort(key=lambda run: run.seed)
     result.started, result.finished = result.started or now(), None
@@ -329,10 +353,7 @@ def dealt(seeds: tuple[int, ...], groups: int) -> list[tuple[int, ...]]:
 
 
 def jobs_of(experiment: Experiment, path: Path, result: AnyResult) -> list[Job]:
-    """The groups that seeds asked for are unfinished in: those of their first start, whatever `workers` is now."""
-    asked = set(experiment.config.seeds)
-    going = [run for run in result.runs if run.status == "running" and run.seed in asked]
-    open_groups = dict.fromkeys(tuple(run.together) for run in going)
+    """A job for each of the groups that are unfinished."""
     return [
         Job(
             f"{result.digest}/{group[0]}",
@@ -342,8 +363,15 @@ def jobs_of(experiment: Experiment, path: Path, result: AnyResult) -> list[Job]:
             path,
             experiment,
         )
-        for group in open_groups
+        for group in unfinished(experiment, result)
     ]
+
+
+def unfinished(experiment: Experiment, result: AnyResult) -> list[tuple[int, ...]]:
+    """The groups that seeds asked for are unfinished in: those of their first start, whatever `workers` is now."""
+    asked = set(experiment.config.seeds)
+    going = [run for run in result.runs if run.status == "running" and run.seed in asked]
+    return list(dict.fromkeys(tuple(run.together) for run in going))
 
 
 def checkpoints_of(path: Path) -> Path:

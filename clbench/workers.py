@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Protocol, TypeVar
 
-from clbench.errors import UserError
+from clbench.errors import UserError, out_of_memory
 from clbench.groups import Machine, News, SeedGroup, Stopped
 from clbench.learning import streams
 from clbench.registry import PluginWarning
@@ -186,7 +186,7 @@ def reason(error: Exception) -> str:
     words = " ".join(str(error).split())[:500]
     if isinstance(error, UserError):
         return words
-    if isinstance(error, MemoryError) or "allocate memory" in words or "out of memory" in words:
+    if out_of_memory(error):
         return "out of memory; use fewer seeds at once, fewer --workers or a smaller network"
     return f"{type(error).__name__}: {words} (--debug shows where)"
 

@@ -12,12 +12,14 @@ from command_line import clbench, train
 from results_by_hand import JOINT3, R3, result, run, shifted
 from scipy import linalg, stats
 
-from clbench import checkpoint
+from clbench import checkpoint, metrics
 from clbench.analysis import (
     Lacking,
     analyze,
     importance_distribution,
+    over_stages,
     over_tasks,
+    over_values,
     over_width,
     parameter_growth,
     parameter_space,
@@ -322,7 +324,7 @@ def test_without_what_all_that_the_runs_allow(kept, tmp_path):
     listed = re.findall(r"^- (.*\.(?:png|svg))$", ran.out, flags=re.MULTILINE)
     assert sorted(listed) == sorted(map(str, (tmp_path / "plots").iterdir()))
     kinds = {name.split("plots/")[1].split("-")[0] for name in listed}
-    assert kinds == {"importance", "parameters", "growth", "tasks", "pruning"}
+    assert kinds == {"importance", "parameters", "growth", "tasks", "stages", "pruning"}
     for path in (tmp_path / "plots").glob("*.svg"):
         width = float(ET.parse(path).getroot().attrib["width"].removesuffix("pt")) / 72
         assert 2.5 < width < 3.6, path  # one column
@@ -385,3 +387,55 @@ def test_a_mistake_is_one_line(tmp_path, words, message):
 
 def test_no_results_is_one_line(tmp_path):
     assert "no results" in clbench("analyze", tmp_path).line
+
+
+# -- metrics after every task, and over the values of an option --------------------------------------------------
+
+
+def numbers_of(grid, label):
+    return next(line[1:] for line in grid.body if line[0] == label)
+
+
+def test_metrics_after_every_task_are_those_of_a_stream_that_ends_there(tmp_path):
+    found = over_stages(put(tmp_path, result("ewc"), result("joint", [JOINT3])))
+    acc, bwt, fwt, smt = found.grids
+    assert numbers_of(acc, "ewc") == ["90.00", "75.00", "75.00", "1"]  # 90; 70 80; 60 70 95
+    assert numbers_of(acc, "joint") == ["95.00", "92.50", "94.00", "1"]
+    assert numbers_of(bwt, "ewc") == ["–", "-20.00", "-20.00", "1"]  # 70-90; 60-90 70-80
+    whole = [metrics.METRICS[name].of(np.array(R3), np.array(JOINT3)[-1]) for name in ("BWT", "FWT", "SMT")]
+    last = [float(numbers_of(grid, "ewc")[2]) for grid in (bwt, fwt, smt)]
+    assert last == [round(value, 2) for value in whole]
+    assert numbers_of(bwt, "joint") == ["–", "–", "–", "1"]
+    assert [line["BWT"] for line in found.rows if line["method"] == "ewc"] == [
+        None,
+        pytest.approx(-20),
+        pytest.approx(-20),
+    ]
+
+
+def test_curves_over_the_values_of_an_option(tmp_path):
+    strengths = {0.1: R3, 1: shifted(R3, 0.01), 10: shifted(R3, 0.02)}
+    runs = [result("anpyc", [R], strategy={"lam": lam, "beta": 5}) for lam, R in strengths.items()]
+    found = over_values(put(tmp_path, *runs, result("joint", [JOINT3]), result("ewc", strategy={"lam": 7})))
+    acc, *_ = found.grids
+    assert acc.header == ["method", "0.1", "1", "10"]
+    assert acc.body == [["anpyc", "75.00", "76.00", "77.00"]]
+    assert column(found, "strategy.lam")[:3] == [0.1, 1, 10]
+    assert [grid.heading.split(" by ")[0] for grid in found.grids] == ["ACC (%)", "BWT (points)", "FWT (points)"]
+
+
+def test_two_options_that_vary_make_two_figures_of_what_else_is_equal(tmp_path):
+    values = [(1, 5), (2, 5), (1, 9), (2, 9)]
+    runs = [result("anpyc", strategy={"lam": lam, "beta": beta}) for lam, beta in values]
+    found = over_values(put(tmp_path, *runs))
+    assert [grid.header[1:] for grid in found.grids[::3]] == [["5", "9"], ["1", "2"]]
+    assert [line[0] for line in found.grids[0].body] == ["anpyc (lam=1)", "anpyc (lam=2)"]
+    drawn = found.draw(tmp_path / "plots")
+    assert len(drawn) == 4
+    assert all(path.stat().st_size for path in drawn)
+
+
+def test_an_option_that_does_not_vary_alone_gives_no_curve(tmp_path):
+    runs = [result("anpyc", strategy={"lam": 1, "beta": 5}), result("anpyc", strategy={"lam": 2, "beta": 9})]
+    with pytest.raises(Lacking, match=r"strategy\.lam"):
+        over_values(put(tmp_path, *runs))

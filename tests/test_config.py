@@ -202,6 +202,21 @@ def test_what_i_write_holds_in_every_scenario_and_what_i_state_as_tuned_in_its_o
     assert lam == {"task": 5, "domain": 5, "class": 6}
 
 
+def test_network_options_under_a_name_hold_for_that_network_alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("clbench.toml").write_text(
+        "[network.mlp]\nhidden = [7]\n[stream.split-digits.network.lenet]\nmaps = [3, 4]\n"
+    )
+    assert resolve("ewc", "split-digits").network_options["hidden"] == (7,)
+    assert resolve("ewc", "split-digits", network="lenet").network_options["maps"] == (3, 4)
+    assert resolve("ewc", "permuted-digits", network="lenet").network_options["maps"] == (32, 64)
+    for network in ("vgg9", "lenet", "resnet32"):
+        assert resolve("ewc", "split-mnist", network=network, preset="paper").network == network
+    Path("clbench.toml").write_text("[network]\nhidden = [7]\n")
+    with pytest.raises(UserError, match=r"clbench\.toml:2: no option network\.hidden"):
+        resolve("ewc", "split-digits", network="vgg9")
+
+
 def test_presets_hold_in_every_scenario():
     for scenario in SCENARIOS:
         assert resolve("anpyc", "split-mnist", scenario=scenario, preset="paper").strategy_options["lam"] == 4

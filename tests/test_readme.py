@@ -85,6 +85,24 @@ def test_commands_run(command, folder, monkeypatch):
     assert done.exit_code == 0, (words, done.output, done.exception)
 
 
+PAGES_OF_FOLDERS = sorted((ROOT / "clbench").rglob("README.md"))
+
+
+def commands_of(page: Path) -> list[str]:
+    """The clbench commands in the blocks of a folder's README."""
+    found = re.findall(r"^```sh\n(.*?)^```", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    return [line for block in found for line in block.splitlines() if line.startswith("clbench train")]
+
+
+@pytest.mark.parametrize("command", [line for page in PAGES_OF_FOLDERS for line in commands_of(page)])
+def test_commands_of_folders_run(command, tmp_path, monkeypatch):
+    """As printed but for a pass over few images."""
+    monkeypatch.chdir(tmp_path)
+    words = but_for(shlex.split(command)[1:], ["--set", "train.epochs=1", "--set", "stream.limit=60"])
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, (words, done.output, done.exception)
+
+
 def test_the_method_example_fits_on_thirty_lines():
     assert len(blocks("python")[0].splitlines()) <= 30
 

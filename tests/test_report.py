@@ -106,6 +106,15 @@ def test_other_training_and_presets_are_told(folder):
     assert alone.notes == ["Preset: quick in all rows."]
 
 
+def test_rows_whose_importance_is_measured_on_some_images_are_named(folder):
+    drawn = [result(m, strategy={"importance_samples": n}) for m, n in (("ewc", 50), ("mas", 50), ("anpyc", 7))]
+    (table,) = put(folder, result("sgd"), *drawn)
+    assert table.notes == [
+        "Importance is measured on 50 images drawn of a task's (on all where it has fewer): ewc, mas.",
+        "Importance is measured on 7 images drawn of a task's (on all where it has fewer): anpyc.",
+    ]
+
+
 def test_forward_transfer_is_paired_with_the_joint_run_by_seed(folder):
     joint = result("joint", [JOINT3, shifted(JOINT3, -0.1)])
     (table,) = put(folder, result("ewc", [R3, R3]), joint)

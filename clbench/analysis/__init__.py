@@ -1,4 +1,4 @@
-"""What runs say beyond their accuracy: importance, parameter space, growth, ablations (Figs. 7 to 10).
+"""What runs say beyond their accuracy: importance, parameter space, growth, ablations (Figs. 3, 7 to 11).
 
 `read` the result files, give them to an analysis, and have its grids, its numbers and `draw(folder)`:
 
@@ -13,10 +13,12 @@ from pathlib import Path
 
 from ..errors import UserError
 from .ablation import over_tasks, over_width, pruning_strategies
+from .course import over_stages
 from .density import importance_distribution
 from .found import Analysis, Lacking, Loaded, read
 from .growth import parameter_growth
 from .space import parameter_space
+from .strength import over_values
 from .text import FORMATS, text
 
 __all__ = [
@@ -27,7 +29,9 @@ __all__ = [
     "Loaded",
     "analyze",
     "importance_distribution",
+    "over_stages",
     "over_tasks",
+    "over_values",
     "over_width",
     "parameter_growth",
     "parameter_space",
@@ -36,7 +40,7 @@ __all__ = [
     "text",
 ]
 
-ANALYSES = ("importance", "parameters", "growth", "tasks", "width", "pruning")
+ANALYSES = ("importance", "parameters", "growth", "tasks", "stages", "width", "pruning", "values")
 
 
 def analyze(
@@ -65,8 +69,10 @@ def analyze(
         "parameters": lambda: parameter_space(loaded, stage, frechet, weights),
         "growth": lambda: parameter_growth(loaded),
         "tasks": lambda: over_tasks(loaded),
+        "stages": lambda: over_stages(loaded),
         "width": lambda: over_width(loaded),
         "pruning": lambda: pruning_strategies(loaded),
+        "values": lambda: over_values(loaded),
     }
     found, without = [], []
     for name in dict.fromkeys(what or ANALYSES):

@@ -112,6 +112,34 @@ def over_tasks(rows: Sequence[Row], each: Sequence[list[Cell]], words: str) -> F
     return figure
 
 
+def over_stages(rows: Sequence[Row], each: dict[str, list[list[Cell]]]) -> Figure:
+    """A panel a metric, after 1 .. T tasks; rows without a value there are left out of it."""
+    figure, panels = column(1.55 * len(each) + entries(names(rows))[2], len(each))
+    for axes, (words, found) in zip(panels, each.items(), strict=True):
+        for n, (row, label, cells) in enumerate(zip(rows, names(rows), found, strict=True)):
+            if any(cell.values for cell in cells):
+                band(axes, np.arange(1.0, len(cells) + 1), cells, label, **look(n, row.joint))
+        axes.set_ylabel(words)
+        stages(axes)
+    legend(figure, panels[0])
+    return figure
+
+
+def over_values(
+    labels: Sequence[str], option: str, values: Sequence[str], each: dict[str, list[list[Cell]]]
+) -> Figure:
+    """A panel a metric over the values of an option, which stand at equal distances."""
+    figure, panels = column(1.55 * len(each) + entries(labels)[2], len(each))
+    for axes, (words, found) in zip(panels, each.items(), strict=True):
+        for n, (label, cells) in enumerate(zip(labels, found, strict=True)):
+            band(axes, np.arange(float(len(values))), cells, label, **look(n))
+        axes.set_xticks(range(len(values)), values)
+        axes.set_ylabel(words)
+    panels[-1].set_xlabel(option)
+    legend(figure, panels[0])
+    return figure
+
+
 def over_width(rows: Sequence[Row], widths: Sequence[str], each: Sequence[list[Cell]], words: str) -> Figure:
     """The mean of every row at each width; they stand at equal distances."""
     figure, (axes,) = column(2.2 + entries(names(rows))[2])

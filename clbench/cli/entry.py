@@ -22,7 +22,7 @@ from clbench.cli.results import analyze, evaluate, report
 from clbench.cli.show import show
 from clbench.cli.sweep import sweep
 from clbench.cli.train import train
-from clbench.errors import UserError
+from clbench.errors import UserError, out_of_memory
 
 
 class Stopped(Exception):
@@ -120,8 +120,12 @@ def explained(error: BaseException) -> tuple[str, int]:
         return str(error), 2
     if isinstance(error, KeyboardInterrupt):
         return "interrupted; what was finished is kept, the same command goes on from there", 130
-    if isinstance(error, MemoryError) or "allocate memory" in str(error):
-        return "out of memory; use fewer seeds at once, fewer --workers or a smaller network", 2
+    if out_of_memory(error):
+        return (
+            "out of memory; use a smaller network or train.batch_size, fewer seeds at once "
+            "(--set train.seeds_at_once=1) or fewer --workers",
+            2,
+        )
     if isinstance(error, OSError):
         return f"{error.filename or 'system'}: {error.strerror or error}", 2
     if hasattr(

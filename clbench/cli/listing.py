@@ -58,10 +58,16 @@ def data_list(data_root: DataRoot = None, plugin: Plugins = None, as_json: AsJso
             "where": str(i.path or "-"),
             "source": i.source,
             "what": i.description,
+            "note": i.note,
         }
         for i in catalogue(data_root)
     ]
-    typer.echo(json.dumps(rows, indent=1) if as_json else tabulate(rows, headers="keys"))
+    if as_json:
+        typer.echo(json.dumps(rows, indent=1))
+        return
+    notes = [f"{row['name']}: {row.pop('note')}" for row in rows if row["note"]]
+    bare = [{name: value for name, value in row.items() if name != "note"} for row in rows]
+    typer.echo("\n".join([tabulate(bare, headers="keys"), *notes]))
 
 
 def data_fetch(

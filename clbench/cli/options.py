@@ -75,11 +75,16 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text
 @contextlib.contextmanager
 def watching(silent: bool) -> Iterator[Any]:
     """Who hears how a run gets on: the terminal, or nobody."""
+    from clbench.datasets import decoding_progress
     from clbench.progress import watcher
     from clbench.runner import Silent
 
-    with contextlib.nullcontext(Silent()) if silent else watcher() as watch:
-        yield watch
+    decoding_progress.QUIET = silent
+    try:
+        with contextlib.nullcontext(Silent()) if silent else watcher() as watch:
+            yield watch
+    finally:
+        decoding_progress.QUIET = False
 
 
 def machine_of(

@@ -34,7 +34,7 @@ def reproduce(
     what: Annotated[
         list[str] | None,
         typer.Argument(
-            help="table1, table2, fig7a, fig7b, fig7c, fig8a, fig9, fig10, table4, all; or such a YAML file.",
+            help="table1, table2, fig3, fig7a-c, fig8a-c, fig9 to fig11, table4, all; or such a YAML file.",
             show_default=False,
         ),
     ] = None,

@@ -26,18 +26,32 @@ class DataSet:
 
     gives the streams split-mine and permuted-mine. One that names `parts` has them looked for in <root>/<folder>;
     one without makes its images from nothing.
+
+    `load(name, ..., size=64, skip_broken=True)` sets the attributes `size` and `skip_broken` before it calls
+    `read`. Sets of image files of many sizes decode them at `size` (the shorter side is resized to it, the middle
+    cut out; None: the set's own `natural`); sets that are published at one size ignore it and stay as published.
     """
 
     licence: ClassVar[str] = "none stated"
     source: ClassVar[str] = "-"  # where it is published: a URL
     classes: ClassVar[tuple[str, ...]] = ()
     folder: ClassVar[str] = ""  # of its files, under a root; its name if empty
-    parts: ClassVar[tuple[str, ...]] = ()  # its files
+    elsewhere: ClassVar[tuple[str, ...]] = ()  # other folders under a root that are looked into; "" is the root
+    parts: ClassVar[tuple[str, ...]] = ()  # its files; one that ends in / is a folder
+    other_parts: ClassVar[tuple[tuple[str, ...], ...]] = ()  # other forms in which it is published, each whole
     known: ClassVar[Mapping[str, str]] = {}  # file -> "algorithm:digest"; empty: unpublished
     downloadable: ClassVar[bool] = False
+    published: ClassVar[tuple[int, int] | None] = None  # training and test images, where it is known
+    natural: ClassVar[int] = 64  # pixels a side of a set whose images have many sizes, where none are asked for
+    size: int | None = None  # pixels a side that are asked for, of sets whose images have many sizes
+    skip_broken: bool = False  # leave out images that cannot be decoded
 
     def __init__(self, name: str) -> None:
         self.name = name
+
+    def places(self) -> tuple[str, ...]:
+        """The folders under a root where its files may lie, the preferred one first."""
+        return (self.folder or self.name, *self.elsewhere)
 
     @property
     def description(self) -> str:
@@ -70,5 +84,5 @@ def data_set(name: str) -> DataSet:
     if name in datasets.entries or name in datasets.broken:
         return datasets[name](name)
     near = difflib.get_close_matches(name.lower(), datasets.entries, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    raise UserError(f"no data set called {name!r}{hint} There are {', '.join(datasets)}, or a path ending in .npz")
+    hint = f"did you mean {near[0]}? There" if near else "there"
+    raise UserError(f"no data set called {name!r}; {hint} are {', '.join(datasets)}, or a path ending in .npz")

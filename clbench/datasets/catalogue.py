@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from clbench.datasets import npz
 from clbench.datasets.base import DataSet, data_set
 from clbench.datasets.download import fetch
-from clbench.datasets.find import folder_of, locate, missing
+from clbench.datasets.find import folder_of, locate, missing, part_of, stand_in
+from clbench.datasets.image_tree import of_path
 from clbench.datasets.images import Images
+from clbench.datasets.paths import is_path, own_path
 from clbench.errors import UserError
 from clbench.registry import datasets, home
+
+Counts = tuple[int, int] | None
 
 
 @dataclass(frozen=True)
@@ -25,48 +27,90 @@ class DatasetInfo:
     path: Path | None  # where it was found: a folder, or digits' file
     source: str  # URL, or "scikit-learn"
     licence: str
-    status: str  # embedded | found | absent | broken
-    counts: tuple[int, int] | None  # training and test images that the files found say they hold
+    status: str  # embedded | found | npz (as NAME.npz, not the published files) | partial | broken | absent
+    counts: Counts  # training and test images that the files found say they hold
+    note: str = ""  # what is broken, what is lacking
 
 
 def load(
-    name: str, data_root: Path | None = None, *, download: bool = True, allow_modified: bool = False
+    name: str,
+    data_root: Path | None = None,
+    *,
+    download: bool = True,
+    allow_modified: bool = False,
+    size: int | None = None,
+    skip_broken: bool = False,
 ) -> Images:
-    """Read a registered data set (digits, mnist, ...) or a user's .npz file; see `roots` for where is looked.
+    """Read a registered data set (digits, mnist, ...), or a user's .npz file or tree of images by its path.
 
-    A UserError when it is nowhere and cannot be fetched, when it is malformed, and, unless `allow_modified`,
-    when a file's checksum is not the published one.
+    See `roots` for where registered ones are looked for, and `paths` for what is a path.
+    Where its published files are nowhere, NAME.npz in one of the roots is read in their place, and is not held to
+    any checksum. `size` and `skip_broken` are for sets of image files: see DataSet. A UserError when it is nowhere
+    and cannot be fetched, when it is malformed, and, unless `allow_modified`, when a file's checksum is not the
+    published one.
     """
-    if name.endswith(".npz"):
-        return npz.read(Path(name).expanduser())
+    if is_path(name):
+        own = own_path(name)
+        return npz.read(own) if name.endswith(".npz") else of_path(own, size, skip_broken)
     one = data_set(name)
-    if locate(one, data_root) is None and download:
-        fetch(name, data_root)
+    one.size, one.skip_broken = size, skip_broken
     files = locate(one, data_root)
+    if files is None and (path := stand_in(one, data_root)):
+        return npz.read_as(one, path)
+    if files is None and download:
+        fetch(name, data_root)
+        files = locate(one, data_root)
     if files is None:
         raise missing(one, data_root)
     return _checked(one.read(files, allow_modified), one)
 
 
 def catalogue(data_root: Path | None = None) -> list[DatasetInfo]:
-    """Every named data set and where it was found. Of large files no more than the header is read."""
+    """Every named data set and where it was found, without torch. Of plain files no more than the header is read;
+    the files in an archive are counted by going through it."""
     return [_info(data_set(name), data_root) for name in datasets]
 
 
 def _info(one: DataSet, data_root: Path | None) -> DatasetInfo:
-    files, counts, status = None, None, "absent"
+    def of(status: str, path: Path | None = None, counts: Counts = None, note: str = "") -> DatasetInfo:
+        return DatasetInfo(one.name, one.description, path, one.source, one.licence, status, counts, note)
+
+    path = None
     try:
         files = locate(one, data_root)
-        status = "absent" if files is None else "found" if one.parts else "embedded"
-        counts = one.counts(files) if files is not None else None
-    except UserError:
-        status = "absent" if files is None else "broken"
-    path = folder_of(files or {}) if one.parts else next(iter((files or {}).values()), None)
-    return DatasetInfo(one.name, one.description, path, one.source, one.licence, status, counts)
+        if files is not None:
+            path = folder_of(files) if one.parts else next(iter(files.values()), None)
+            counts = one.counts(files)
+            return of("found" if one.parts else "embedded", path, counts, _fewer(one, counts))
+        if path := stand_in(one, data_root):
+            counts = npz.counts(path)
+            return of(
+                "npz", path, counts, "; ".join(filter(None, ["not the published files", _fewer(one, counts)]))
+            )
+    except UserError as error:
+        return of("broken" if path else "absent", path, None, str(error))
+    if part := part_of(one, data_root):
+        there = {name: where for name, where in part.items() if where}
+        return of(
+            "partial", folder_of(there), None, f"lacks {', '.join(name for name in part if name not in there)}"
+        )
+    return of("absent")
+
+
+def _fewer(one: DataSet, counts: Counts) -> str:
+    """What a copy has that does not have the images of the published one."""
+    if counts is None or one.published is None or counts == one.published:
+        return ""
+    return " and ".join(
+        f"{found:,} of {published:,} {what} images"
+        for found, published, what in zip(counts, one.published, ("training", "test"), strict=True)
+    )
 
 
 def _checked(images: Images, one: DataSet) -> Images:
     """What a plugin made, held to what every stream takes for granted; a UserError names the data set."""
+    import torch
+
     place = f"data set {one.name} ({home(type(one))})"
     if not isinstance(images, Images):
         raise UserError(f"{place}: read must return clbench.datasets.Images, not {type(images).__name__}")

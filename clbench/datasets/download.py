@@ -7,7 +7,7 @@ from http.client import HTTPException
 from pathlib import Path
 
 from clbench.datasets.base import data_set
-from clbench.datasets.checksums import refuse_modified, verify
+from clbench.datasets.checksums import refuse_modified, verify_published
 from clbench.datasets.find import folder_of, locate, missing, writable_root
 from clbench.errors import UserError
 
@@ -20,7 +20,7 @@ def fetch(name: str, data_root: Path | None = None) -> Path | None:
     one = data_set(name)
     if (packaged := one.packaged()) or not one.parts:
         return next(iter(packaged.values()), None)
-    checks = verify(name, data_root)
+    checks = verify_published(one, data_root)
     if checks[0].path and all(check.ok is not False for check in checks):
         return folder_of(locate(one, data_root) or {})
     downloaded = {one.spellings(part)[0] for part in one.parts}

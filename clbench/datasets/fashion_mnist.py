@@ -6,8 +6,9 @@ from clbench.registry import datasets
 
 @datasets.register("fashion-mnist")
 class FashionMNIST(IdxSet):
-    """articles of clothing, 28x28 grey, 10 classes; published with 60,000 train and 10,000 test images"""
+    """articles of clothing, 28x28 grey, 10 classes"""
 
+    published = (60000, 10000)
     licence = "MIT"
     source = "https://github.com/zalandoresearch/fashion-mnist"
     archive = "FashionMNIST"

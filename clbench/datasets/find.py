@@ -38,11 +38,21 @@ def writable_root(data_root: Path | None = None) -> Path:
 
 
 def files_in(root: Path, one: DataSet) -> dict[str, Path | None]:
-    """Each part's file under `root`, in its preferred spelling; None where there is none."""
+    """Each part's file under `root`, in its preferred spelling; None where there is none.
+
+    Of several forms or folders the first that has every part, else the one that has most.
+    """
+    forms = (one.parts, *one.other_parts)
+    copies = [_copy(root / place, parts, one) for parts in forms for place in one.places()]
+    whole = next((copy for copy in copies if all(copy.values())), None)
+    return whole or max(copies, key=lambda copy: sum(path is not None for path in copy.values()))
+
+
+def _copy(folder: Path, parts: tuple[str, ...], one: DataSet) -> dict[str, Path | None]:
     found: dict[str, Path | None] = {}
-    for part in one.parts:
-        there = [root / (one.folder or one.name) / name for name in one.spellings(part)]
-        found[part] = next((path for path in there if os.path.isfile(path)), None)
+    for part in parts:
+        there = os.path.isdir if part.endswith("/") else os.path.isfile
+        found[part] = next((folder / name for name in one.spellings(part) if there(folder / name)), None)
     return found
 
 
@@ -51,10 +61,22 @@ def locate(one: DataSet, data_root: Path | None = None) -> dict[str, Path] | Non
     if (packaged := one.packaged()) or not one.parts:
         return packaged
     for root in roots(data_root):
-        found = {part: path for part, path in files_in(root, one).items() if path}
-        if len(found) == len(one.parts):
-            return found
+        found = files_in(root, one)
+        if all(found.values()):
+            return {part: path for part, path in found.items() if path}
     return None
+
+
+def part_of(one: DataSet, data_root: Path | None = None) -> dict[str, Path | None] | None:
+    """What there is of a copy that is not whole, from the first root that has something; None: nothing."""
+    copies = [files_in(root, one) for root in roots(data_root)]
+    return next((copy for copy in copies if any(copy.values())), None)
+
+
+def stand_in(one: DataSet, data_root: Path | None = None) -> Path | None:
+    """NAME.npz in a root: a copy in the form of a user's own file, read where the published files are nowhere."""
+    there = [root / f"{one.name}.npz" for root in roots(data_root)] if one.parts else []
+    return next((path for path in there if os.path.isfile(path)), None)
 
 
 def folder_of(files: Mapping[str, Path]) -> Path | None:
@@ -65,13 +87,14 @@ def folder_of(files: Mapping[str, Path]) -> Path | None:
 def missing(one: DataSet, data_root: Path | None = None, why: str = "") -> NotHere:
     """The error for files that are nowhere: which, looked for where, put them where, what to do meanwhile."""
     searched = roots(data_root)
-    folders = [root / (one.folder or one.name) for root in searched]
+    folders = [root / one.places()[0] for root in searched]
     absent = [part for part, path in files_in(searched[0], one).items() if path is None]
     wanted = ", ".join(one.spellings(part)[0] for part in absent)
     also = "; plain or gzipped" if any(len(one.spellings(part)) > 1 for part in absent) else ""
     return NotHere(
         f"{one.name} is not here, or not whole{why}: looked in {_listed(folders)}; "
         f"put {wanted} (from {one.source}{also}) into {folders[0]}, "
+        f"or a copy of your own at {searched[0] / one.name}.npz, "
         "or try the digits, which need no download (--stream split-digits; prune-lenet: --dataset digits)"
     )
 
@@ -86,8 +109,17 @@ def read_bytes(path: Path) -> bytes:
 
 def sha256_of(path: Path) -> str:
     """Of a file of any size, which is never held whole; a UserError as in read_bytes."""
+    return digests_of(path, "sha256")["sha256"]
+
+
+def digests_of(path: Path, *algorithms: str) -> dict[str, str]:
+    """The same by several algorithms, in one reading."""
+    hashes = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
     with _readable(path), path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while chunk := file.read(2**20):
+            for each in hashes.values():
+                each.update(chunk)
+    return {name: each.hexdigest() for name, each in hashes.items()}
 
 
 @contextmanager

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-import torch
 
 from clbench.datasets import idx
 from clbench.datasets.base import DataSet
 from clbench.datasets.checksums import check, refuse_modified
 from clbench.datasets.find import read_bytes
-from clbench.datasets.images import Images
+from clbench.datasets.images import Images, of_arrays
 from clbench.datasets.torchvision_files import into
 from clbench.errors import UserError
 
@@ -56,16 +55,9 @@ class IdxSet(DataSet):
             refuse_modified(checks)
         arrays = [idx.decode(raws[part], files[part], ndim) for part, ndim in PARTS.items()]
         _check(self, arrays, [files[part] for part in PARTS])
-        x_train, y_train, x_test, y_test = (torch.from_numpy(array) for array in arrays)
-        return Images(
-            name=self.name,
-            x_train=x_train[..., None],
-            y_train=y_train.long(),
-            x_test=x_test[..., None],
-            y_test=y_test.long(),
-            classes=self.classes,
-            checksums={one.file: str(one.sha256) for one in checks},
-        )
+        x_train, y_train, x_test, y_test = arrays
+        checksums = {one.file: str(one.sha256) for one in checks}
+        return of_arrays(self, x_train[..., None], y_train, x_test[..., None], y_test, checksums)
 
 
 def _check(one: DataSet, arrays: list[np.ndarray], paths: list[Path]) -> None:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from torch import Tensor
+import numpy as np
 
-from clbench.datasets.source import Source
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from clbench.datasets.base import DataSet
+    from clbench.datasets.source import Source
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,3 +25,20 @@ class Images:
     y_test: Tensor
     classes: tuple[str, ...]
     checksums: dict[str, str]  # file name -> sha256 of the bytes of the file that was read
+
+
+def of_arrays(
+    one: DataSet,
+    x_train: np.ndarray,
+    y_train: np.ndarray,
+    x_test: np.ndarray,
+    y_test: np.ndarray,
+    checksums: dict[str, str],
+) -> Images:
+    """The images of a data set, with its name and classes: x uint8 [N, H, W, C], y whole numbers [N]."""
+    import torch
+
+    x_train, x_test = (x if x.flags.writeable else x.copy() for x in (x_train, x_test))
+    labels = [torch.from_numpy(y.astype(np.int64)) for y in (y_train, y_test)]
+    pixels = [torch.from_numpy(x) for x in (x_train, x_test)]
+    return Images(one.name, pixels[0], labels[0], pixels[1], labels[1], one.classes, checksums)

@@ -6,8 +6,9 @@ from clbench.registry import datasets
 
 @datasets.register("mnist")
 class MNIST(IdxSet):
-    """handwritten digits, 28x28 grey, 10 classes; published with 60,000 train and 10,000 test images"""
+    """handwritten digits, 28x28 grey, 10 classes"""
 
+    published = (60000, 10000)
     licence = "CC BY-SA 3.0"
     source = "https://ossci-datasets.s3.amazonaws.com/mnist/"
     archive = "MNIST"

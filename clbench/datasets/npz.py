@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
+from clbench.datasets.base import DataSet
 from clbench.datasets.find import sha256_of
 from clbench.datasets.images import Images
-from clbench.datasets.members import chunks, mapped, whole
+from clbench.datasets.members import chunks, header_of, mapped, whole
 from clbench.datasets.source import Mapped, Source
 from clbench.errors import UserError
+from clbench.results import NOT_PUBLISHED
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 AS_FEATURES = 'x.astype("float32")'
@@ -27,6 +35,8 @@ def read(path: Path) -> Images:
     float32, whatever they were. What is stored uncompressed (np.savez) and large is not read but memory mapped:
     the file must stay as it is meanwhile.
     """
+    import torch
+
     digest = sha256_of(path)
     arrays = _arrays(path)
     x_train, x_test = (_inputs(arrays[name], name, path) for name in ("x_train", "x_test"))
@@ -43,13 +53,37 @@ def read(path: Path) -> Images:
     )
 
 
+def read_as(one: DataSet, path: Path) -> Images:
+    """A file in that form in the place of a data set's published ones, with the names of the set's classes."""
+    images = read(path)
+    found, known = len(images.classes), len(one.classes) or len(images.classes)
+    if found > known:
+        raise UserError(f"{path}: y_train has the label {found - 1}; {one.name} has 0..{known - 1}")
+    checksums = {f"{file} {NOT_PUBLISHED}": digest for file, digest in images.checksums.items()}
+    return replace(images, name=one.name, classes=one.classes[:found] or images.classes, checksums=checksums)
+
+
+def counts(path: Path) -> tuple[int, int]:
+    """Training and test images that the headers of the arrays declare."""
+    with _opened(path) as archive:
+        train, test = (header_of(archive, name, path).shape for name in ("y_train", "y_test"))
+        return math.prod(train), math.prod(test)
+
+
 def _arrays(path: Path) -> dict[str, np.ndarray]:
+    with _opened(path) as archive:
+        return {name: _array(archive, name, path) for name in ARRAYS}
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """The archive, which has the four arrays; a UserError for whatever is wrong with it."""
     try:
         with zipfile.ZipFile(path) as archive:
             absent = [name for name in ARRAYS if f"{name}.npy" not in archive.namelist()]
             if absent:
                 raise UserError(f"{path}: has no array {', '.join(absent)}; wanted are {', '.join(ARRAYS)}")
-            return {name: _array(archive, name, path) for name in ARRAYS}
+            yield archive
     except UserError:
         raise
     except Exception as error:  # zipfile, zlib and numpy raise a dozen types for a broken file
@@ -95,6 +129,8 @@ def _refuse_infinite(x: np.ndarray, name: str, path: Path) -> None:
 
 
 def _source(x: np.ndarray) -> Tensor | Source:
+    import torch
+
     if isinstance(x, np.memmap):
         return Mapped(x)
     kept = np.float32 if x.dtype.kind == "f" else np.uint8

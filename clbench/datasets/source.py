@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import torch
-from torch import Tensor
+
+if TYPE_CHECKING:  # what lists data sets does without torch
+    import torch
+    from torch import Tensor
 
 
 class Source(Protocol):
@@ -56,9 +58,13 @@ class Mapped:
 
     @property
     def dtype(self) -> torch.dtype:
+        import torch
+
         return torch.float32 if self.array.dtype.kind == "f" else torch.from_numpy(self.array[:0].copy()).dtype
 
     def take(self, rows: Tensor) -> Tensor:
+        import torch
+
         wanted = rows.cpu().numpy()
         order = np.argsort(wanted, kind="stable")  # a disk is read forwards
         kept = np.dtype(np.float32) if self.array.dtype.kind == "f" else self.array.dtype
@@ -67,6 +73,27 @@ class Mapped:
         return torch.from_numpy(found).to(rows.device)
 
 
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """Some rows of a source, in an order of their own."""
+
+    source: Source
+    rows: Tensor  # int64 [N]
+
+    @property
+    def shape(self) -> Sequence[int]:
+        return (len(self.rows), *self.source.shape[1:])
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.source.dtype
+
+    def take(self, rows: Tensor) -> Tensor:
+        return self.source.take(self.rows[rows.cpu()]).to(rows.device)
+
+
 def source_of(images: Tensor | Source) -> Source:
     """A tensor as a source; a source as it is."""
+    from torch import Tensor
+
     return InMemory(images) if isinstance(images, Tensor) else images

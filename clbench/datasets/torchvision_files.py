@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,3 +37,16 @@ def _timeout(seconds: float) -> Iterator[None]:
         yield
     finally:
         socket.setdefaulttimeout(before)
+
+
+def one_by_one(target: Path, files: Sequence[str], url: str, known: Mapping[str, str]) -> Path:
+    """`target` with each of `files` from below `url`, all or none, by torchvision's downloader and md5s."""
+    from torchvision.datasets.utils import download_url
+
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".clbench-download-", dir=target) as temporary, _timeout(TIMEOUT):
+        for file in files:
+            download_url(f"{url}/{file}", temporary, file, known[file].removeprefix("md5:"))
+        for file in files:
+            os.replace(Path(temporary) / file, target / file)
+    return target

@@ -1,32 +1,80 @@
 """What a weight is worth to a task: Fisher information, sensitivity, saliency of the entropy, magnitude.
 
-All run in evaluation mode over the task's training images in their order, change nothing, and (but for
-sampled Fisher labels, which have a generator of their own) draw nothing. Results are [S, ...] a shared parameter.
+All run in evaluation mode over the task's training images in their order, or over those that `sampled` drew of
+them, change nothing, and (but for sampled Fisher labels, which have a generator of their own) draw nothing.
+Results are [S, ...] a shared parameter.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from weakref import WeakKeyDictionary
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from clbench.learn.budget import ACTIVATIONS
 from clbench.learn.params import Params, zeros
 from clbench.learn.per_sample import batch_gradients, per_sample_sums
-from clbench.learn.task import Task
+from clbench.learn.task import Drawn, Task
 from clbench.models.base import Model
+from clbench.options import Absent, Count
 
 if TYPE_CHECKING:
     from clbench.learn.trainer import Trainer
 
 Labels = Literal["true", "empirical", "exact", "batch"]
+Samples = Annotated[Count | None, "images of a task that importance is measured on, drawn (all)", Absent(None)]
 AT_ONCE = 500  # images a pass through the network, at most
 
 
 def at_once(trainer: Trainer, task: Task) -> int:
-    """Images a pass through the network."""
-    return trainer.budget.images_at_once(task.train.numbers, AT_ONCE)
+    """Images a pass through the network, which keeps what the layers of a seed give until it goes back."""
+    kept = max(task.train.numbers * ACTIVATIONS, 2 * activations(trainer, task))  # twice: functions give too
+    return trainer.budget.at_once(kept, AT_ONCE)
+
+
+GIVEN: WeakKeyDictionary[Model, int] = WeakKeyDictionary()
+
+
+@torch.no_grad()
+def activations(trainer: Trainer, task: Task) -> int:
+    """Numbers that the layers of a network give for one image."""
+    model = trainer.model
+    if model not in GIVEN:
+        given = [0]
+
+        def hook(layer: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> None:
+            given[0] += output.numel() if isinstance(output, Tensor) else 0
+
+        layers = [layer for module in model.modules.values() for layer in module.modules()]
+        hooks = [layer.register_forward_hook(hook) for layer in layers if not list(layer.children())]
+        try:
+            with model.evaluation(), model.as_seed(0, {}):
+                x, _ = task.train.shown(slice(0, 1), 1)
+                trainer.strategy.outputs(model, x[:1], task)
+        finally:
+            for one in hooks:
+                one.remove()
+        GIVEN[model] = given[0]
+    return GIVEN[model]
+
+
+def sampled(trainer: Trainer, task: Task, images: int | None) -> Task:
+    """`task` with so many of its training images, each seed its own; None, or as many as there are: all of them.
+
+    They are drawn anew for every measurement, in the order in which they stand.
+    """
+    found, device = len(task.train), trainer.model.device
+    if images is None or images >= found:
+        return task
+    index = torch.arange(images, device=device).repeat(len(trainer.model.seeds), 1)
+    for row, g in zip(index, learning_ones(trainer, "importance samples"), strict=True):
+        if g is not None:
+            row.copy_(torch.randperm(found, generator=g, device=device)[:images].sort().values)
+    return replace(task, train=Drawn.of(trainer.at_hand(task.train), index))
 
 
 def measured(how: str, trainer: Trainer, task: Task, size: int, reduction: str, sign: float) -> Params:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import torch
 from torch import Tensor
@@ -11,6 +13,12 @@ from torch import Tensor
 from clbench.learn.budget import Budget
 from clbench.learn.params import Params
 from clbench.learn.task import Split, Stream, Task
+from clbench.options import Absent, Natural
+
+PerClass = Annotated[
+    Natural, "images kept of each class, chosen when its task ends (0: memory_size in all)", Absent(0)
+]
+Share = Callable[[Tensor, Tensor, int], Tensor]  # kept [C], offered [N], size -> [C + N]
 
 
 def places(seeds: int, size: int, shape: tuple[int, ...], device: torch.device) -> Params:
@@ -95,29 +103,32 @@ class Balanced:
     The greedy balancing sampler's outcome, a task at once: it takes an image of a class that holds less than its
     share and removes one of the largest class (of several, the one met first). A class's images stand in random
     order, so removing random ones is keeping the first. `tensors`: x, y, owner as in `places`, filled int64 [S].
+    share: how the images kept of each class so far and those offered of new ones become what is kept of each.
     """
 
-    def __init__(self, seeds: int, size: int, stream: Stream, device: torch.device) -> None:
-        self.tensors = places(seeds, size, stream.input_shape, device)
-        self.tensors["filled"] = torch.zeros(seeds, dtype=torch.int64, device=device)
+    def __init__(self, seeds: int, size: int, stream: Stream, device: torch.device, share: Share) -> None:
         self.quotas = [torch.zeros(0, dtype=torch.int64)]  # after 0, 1, .. tasks: images a class, in order met
         for task in stream.tasks:
-            width = task.columns[1] - task.columns[0]
-            offered = torch.bincount(task.train.labels - task.columns[0], minlength=width).cpu()
-            self.quotas.append(quotas(self.quotas[-1], offered, size))
+            self.quotas.append(share(self.quotas[-1], offered(task), size))
+        room = max(size, int(self.quotas[-1].sum()))
+        self.tensors = places(seeds, room, stream.input_shape, device)
+        self.tensors["filled"] = torch.zeros(seeds, dtype=torch.int64, device=device)
+
+    def wanted(self, task: Task) -> Tensor:
+        """How many images of each class of `task` are kept when it has been learned, int64 [classes]."""
+        before, after = self.quotas[task.index : task.index + 2]
+        return after[len(before) :]
 
     def add(self, task: Task, active: Tensor, generators: list[torch.Generator]) -> None:
         """Sample the training images of `task` into the memories of the seeds in `active`, bool [S]."""
+        self.put(task, active, random_of_each(task, self.wanted(task), active, generators))
+
+    def put(self, task: Task, active: Tensor, rows: Tensor) -> None:
+        """Take these training images of `task`, int64 [seeds in active, n]: class by class, the dearest first."""
         before, after = self.quotas[task.index : task.index + 2]
-        labels, device = task.train.labels, active.device
-        learning = active.nonzero().flatten().tolist()
-        orders = [torch.randperm(len(labels), generator=generators[s], device=device) for s in learning]
-        grouped = torch.stack([order[labels[order].argsort(stable=True)] for order in orders])
         old = torch.arange(len(before)).repeat_interleave(before)
-        stays = first_of_each(old, after).nonzero().flatten().to(device)
-        new = (labels.sort().values - task.columns[0]).cpu()
-        rows = grouped[:, first_of_each(new, after[len(before) :]).to(device)]
-        y = labels[rows]
+        stays = first_of_each(old, after).nonzero().flatten().to(active.device)
+        y = task.train.labels[rows]
         images = {"x": task.train.take(rows), "y": y, "owner": torch.full_like(y, task.index)}
         count = len(stays) + rows.shape[1]
         for name, added in images.items():
@@ -125,10 +136,56 @@ class Balanced:
             stored[active, :count] = torch.cat([stored[active].index_select(1, stays), added], 1)
         self.tensors["filled"][active] = count
 
+    def of(self, tasks: int) -> Params:
+        """What is kept after so many tasks: x, y, owner, each [S, m, ...]."""
+        kept = int(self.quotas[tasks].sum())
+        return {name: t[:, :kept] for name, t in self.tensors.items() if name != "filled"}
+
     def split(self, tasks: int) -> MemorySplit:
         """What is kept after so many tasks, as training images."""
-        x, y, owner = (self.tensors[name] for name in ("x", "y", "owner"))
-        return MemorySplit(x, torch.arange(int(self.quotas[tasks].sum()), device=x.device), y, owner=owner)
+        x, y, owner = (self.of(tasks)[name] for name in ("x", "y", "owner"))
+        return MemorySplit(x, torch.arange(x.shape[1], device=x.device), y, owner=owner)
+
+
+def offered(task: Task) -> Tensor:
+    """Training images of each class of `task`, int64 [classes]."""
+    first, stop = task.columns
+    return torch.bincount(task.train.labels - first, minlength=stop - first).cpu()
+
+
+def random_of_each(task: Task, quota: Tensor, active: Tensor, generators: list[torch.Generator]) -> Tensor:
+    """Random training images of `task`, quota[c] of class c: rows int64 [seeds in active, n], class by class."""
+    labels, device = task.train.labels, active.device
+    learning = active.nonzero().flatten().tolist()
+    orders = [torch.randperm(len(labels), generator=generators[s], device=device) for s in learning]
+    grouped = torch.stack([order[labels[order].argsort(stable=True)] for order in orders])
+    classes = (labels.sort().values - task.columns[0]).cpu()
+    return grouped[:, first_of_each(classes, quota).to(device)]
+
+
+def equal(kept: Tensor, offered: Tensor, size: int) -> Tensor:
+    """The same number of images of every class, size / classes rounded down, or what there is: as in `quotas`."""
+    return torch.cat([kept, offered]).clamp(max=size // (len(kept) + len(offered)))
+
+
+def up_to(kept: Tensor, offered: Tensor, size: int) -> Tensor:
+    """`size` images of every class, or what there is: as in `quotas`."""
+    return torch.cat([kept, offered]).clamp(max=size)
+
+
+def herding(features: Tensor, count: int) -> Tensor:
+    """Rows int64 [count] of features [n, D], each the one that brings their mean nearest to the mean of all.
+
+    Rebuffi et al. 2017, algorithm 4; no row twice.
+    """
+    mean, total = features.mean(0), torch.zeros_like(features[0])
+    chosen: list[int] = []
+    for k in range(1, count + 1):
+        distance = (mean - (total + features) / k).square().sum(1)
+        distance[chosen] = torch.inf
+        chosen.append(int(distance.argmin()))
+        total = total + features[chosen[-1]]
+    return torch.tensor(chosen, dtype=torch.int64, device=features.device)
 
 
 def quotas(kept: Tensor, offered: Tensor, size: int) -> Tensor:
@@ -167,6 +224,41 @@ class MemorySplit(Split):
 
     def dense(self, budget: Budget) -> Split:
         return self
+
+
+@dataclass(frozen=True)
+class WithMemory(Split):
+    """The training images of a task, and after them those of a memory: labels and owner [S, N + M].
+
+    images, rows: of the task alone, but that there are N + M rows; new: its N images; kept: [S, M, ...].
+    """
+
+    new: Split | None = None
+    kept: Tensor | None = None
+
+    def __getitem__(self, index: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        assert self.new is not None
+        assert self.kept is not None
+        assert self.owner is not None
+        place = index - len(self.new)
+        x, kept = self.new.take(index.clamp(max=len(self.new) - 1)), picked(self.kept, place.clamp(min=0))
+        remembered = (place >= 0).view(*place.shape, *[1] * (x.dim() - 2))
+        return torch.where(remembered, kept, x), picked(self.labels, index), picked(self.owner, index)
+
+    def dense(self, budget: Budget) -> Split:
+        assert self.new is not None
+        return replace(self, new=self.new.dense(budget))
+
+
+def with_memory(task: Task, kept: Params) -> WithMemory:
+    """kept: x, y, owner of a memory, each [S, M, ...]."""
+    new, (seeds, count) = task.train, kept["y"].shape
+    rows = torch.arange(len(new) + count, device=new.rows.device)
+    owner = torch.full_like(new.labels, task.index)
+    y, owner = (
+        torch.cat([t.expand(seeds, -1), more], 1) for t, more in ((new.labels, kept["y"]), (owner, kept["owner"]))
+    )
+    return WithMemory(new.images, rows, y, owner=owner, new=new, kept=kept["x"])
 
 
 def of_all_so_far(task: Task) -> Task:

@@ -1,23 +1,31 @@
 """Sums over samples of a function (square, abs) of per-sample gradients, of every shared parameter.
 
 A batch's gradient squared is not the sum of its samples' squares: it is smaller by up to the batch size.
-For linear layers the exact sums cost one product: with δ the gradient at a layer's output and a its input,
-the gradient of a sample is the outer product δ aᵀ, so Σ f(δ aᵀ) = f(δ)ᵀ f(a) for every multiplicative f.
+For linear layers on vectors the exact sums cost one product: with δ the gradient at a layer's output and a its
+input, the gradient of a sample is the outer product δ aᵀ, so Σ f(δ aᵀ) = f(δ)ᵀ f(a) for every multiplicative f.
 For a convolution the gradient of a sample is a product too, of δ with the patches of a: what its backward pass
-computes, one sample at a time. Networks with other layers take `torch.func`: vmap of grad, in chunks.
+computes, one sample at a time. That was the fastest of four forms on a CPU (`python -m benchmarks per-sample`); a
+GPU, where so many small calls are slow, takes products of chunks with unfolded patches. A layer of batch
+normalisation in evaluation mode scales each map: a sample's gradient is a sum over its places. The gradients of a
+layer that is used several times are added before f. Networks with other layers take `torch.func`: vmap of grad, in
+chunks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 from torch.func import grad, vmap
 from torch.nn import functional
+from torch.nn.modules.batchnorm import _BatchNorm
 
+from clbench.learn.budget import Budget
 from clbench.learn.params import Params, count
 from clbench.learn.task import Task
 from clbench.models.base import Model
@@ -25,10 +33,30 @@ from clbench.models.base import Model
 if TYPE_CHECKING:
     from clbench.learn.trainer import Trainer
 
-Tap = tuple[Tensor, Tensor]  # two tensors [B, ...] of one layer and seed, such as its input and output
-Layer = nn.Linear | nn.Conv2d
+Layer = nn.Linear | nn.Conv2d | _BatchNorm
+Function = Callable[[Tensor], Tensor]  # elementwise and multiplicative: square, abs
 SAMPLES_A_CHUNK = 50  # of the general form, whose memory grows with samples times parameters; at most
-IMAGES_A_CHUNK = 20  # of a convolution: what stays in the cache of a core; at most
+IMAGES_A_CHUNK = 20  # of unfolded patches; at most
+
+
+@dataclass(frozen=True)
+class Tap:
+    """One use of a layer by one seed: its input and output, [B, ...]; the input of a normalisation, normalised."""
+
+    input: Tensor
+    output: Tensor
+
+
+@dataclass(frozen=True)
+class Use:
+    """The gradient at a use's output, and its input, [B, ...]."""
+
+    delta: Tensor
+    input: Tensor
+
+
+Taps = dict[str, list[list[Tap]]]  # layer -> seed -> its uses
+Uses = dict[str, list[list[Use]]]
 
 
 def per_sample_sums(
@@ -37,19 +65,33 @@ def per_sample_sums(
     x: Tensor,
     choose: Callable[[Tensor], Tensor],
     value: Callable[[Tensor, Tensor], Tensor],
-    f: Callable[[Tensor], Tensor],
+    f: Function,
 ) -> Params:
-    """Σ over the batch of f(gradient of value(outputs, choose(outputs))), [S, ...]; x: [S, B, ...]."""
-    model = trainer.model
+    """Σ over the batch of f(gradient of value(outputs, choose(outputs))), [S, ...]; x: [S, B, ...].
+
+    Memory is that of one seed: several go one after the other.
+    """
+    model, strategy = trainer.model, trainer.strategy
     if not model.shared:
         return {}  # a network that is all head
     layers = known_layers(model)
-    seen = outputs_and_taps(trainer, task, x, layers)
-    if seen is None:
+    if not trusted(trainer, task, x, layers, value):
         return general(trainer, task, x, choose, value, f)
-    outputs, taps = seen
-    pairs = deltas_and_inputs(value(outputs, choose(outputs.detach())), taps)
-    return in_layers(model, {n: [sums_of(layers[n], d, a, f) for d, a in each] for n, each in pairs.items()})
+    if len(x) == 1:
+        outputs, taps = outputs_and_taps(trainer, task, x, layers)
+        uses = uses_of(value(outputs, choose(outputs.detach())), taps)
+        return in_layers(model, {n: [sums_of(layers[n], each[0], f, trainer.budget)] for n, each in uses.items()})
+    with torch.no_grad():
+        chosen = choose(strategy.outputs(model, x, task))
+    sums: dict[str, list[Sums]] = {name: [] for name in layers}
+    for seed in range(len(x)):
+        alone = {name: p[seed].detach().requires_grad_() for name, p in model.shared.items()}
+        with model.as_seed(seed, alone):
+            outputs, taps = outputs_and_taps(trainer, task, x[seed : seed + 1], layers)
+            uses = uses_of(value(outputs, chosen[seed : seed + 1]), taps)
+        for name, each in uses.items():
+            sums[name].append(sums_of(layers[name], each[0], f, trainer.budget))
+    return in_layers(model, sums)
 
 
 def batch_gradients(
@@ -61,9 +103,8 @@ def batch_gradients(
     """
     model = trainer.model
     layers = known_layers(model)
-    linear = all(type(layer) is nn.Linear for layer in layers.values())
-    seen = outputs_and_taps(trainer, task, x, layers) if linear else None
-    if seen is None:
+    vectors = all(type(layer) is nn.Linear for layer in layers.values())
+    if not (vectors and trusted(trainer, task, x, layers, value)):
         for images, labels in zip(x.split(size, 1), y.split(size, 1), strict=True):
             total = value(trainer.strategy.outputs(model, images, task), labels).sum()
             found = torch.autograd.grad(
@@ -71,58 +112,168 @@ def batch_gradients(
             )
             yield dict(zip(model.shared, found, strict=True))
         return
-    outputs, taps = seen
-    pairs = deltas_and_inputs(value(outputs, y), taps)
+    outputs, taps = outputs_and_taps(trainer, task, x, layers)
+    uses = uses_of(value(outputs, y), taps)
     for start in range(0, x.shape[1], size):
         part = slice(start, start + size)
-        yield in_layers(
-            model, {n: [(d[part].T @ a[part], d[part].sum(0)) for d, a in e] for n, e in pairs.items()}
-        )
+        yield in_layers(model, {name: [of_batch(each, part) for each in seeds] for name, seeds in uses.items()})
 
 
-def outputs_and_taps(
-    trainer: Trainer, task: Task, x: Tensor, layers: dict[str, Layer]
-) -> tuple[Tensor, dict[str, list[Tap]]] | None:
-    """Outputs, and what went through each layer, once; None where the network is more than `layers` on vectors."""
+def of_batch(uses: list[Use], part: slice) -> Sums:
+    """The gradients of a linear layer, summed over some of the samples of one seed."""
+    pairs = [(use.delta[part].flatten(0, -2), use.input[part].flatten(0, -2)) for use in uses]
+    return sum_of([d.T @ a for d, a in pairs]), sum_of([d.sum(0) for d, _ in pairs])
+
+
+WELL_KNOWN: WeakKeyDictionary[Model, bool] = WeakKeyDictionary()  # whose layers tell all that there is to know
+PROBED = 4  # images that are looked at to find out
+NEAR = {"float32": 1e-3, "bf16": 5e-2}  # of the largest sum: rounding is below, a use that was missed above
+
+
+def trusted(trainer: Trainer, task: Task, x: Tensor, layers: dict[str, Layer], value: Callable) -> bool:
+    """Whether the gradients of a few images as `layers` give them are those of autograd: asked once of a model.
+
+    They are not where the network uses a weight without its layer, or in two layers.
+    """
     model = trainer.model
-    covered = {f"{n}.{p}" for n, m in layers.items() for p, _ in m.named_parameters()}
-    if covered != set(model.shared):
-        return None
-    with model.one_seed_at_a_time(), tapped(layers) as taps:
-        outputs = trainer.strategy.outputs(model, x, task)
-    if not isinstance(outputs, Tensor):
-        return None
-    dimensions = {name: 2 if type(layer) is nn.Linear else 4 for name, layer in layers.items()}
-    once = all(len(each) == len(x) and each[0][0].dim() == dimensions[name] for name, each in taps.items())
-    return (outputs, taps) if once else None
+    if model not in WELL_KNOWN:
+        WELL_KNOWN[model] = covered(model, layers) and agree(trainer, task, x[:, :PROBED], layers, value)
+    return WELL_KNOWN[model]
 
 
-def deltas_and_inputs(value: Tensor, taps: dict[str, list[Tap]]) -> dict[str, list[Tap]]:
-    """(δ, a) of each layer and seed: the gradient of `value` at the layer's output, and its input."""
-    deltas = iter(torch.autograd.grad(value.sum(), [output for each in taps.values() for _, output in each]))
-    return {name: [(next(deltas), a.detach()) for a, _ in each] for name, each in taps.items()}
+def covered(model: Model, layers: dict[str, Layer]) -> bool:
+    return not model.aliases and set(model.shared) <= {
+        f"{n}.{p}" for n, m in layers.items() for p, _ in m.named_parameters()
+    }
 
 
-def sums_of(layer: Layer, d: Tensor, a: Tensor, f: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
-    """Σ f over the samples of one seed, of the gradients of a layer's weight and of its bias."""
+def agree(trainer: Trainer, task: Task, x: Tensor, layers: dict[str, Layer], value: Callable) -> bool:
+    model = trainer.model
+    outputs, taps = outputs_and_taps(trainer, task, x, layers)
+    one_each = [len(uses) for seeds in taps.values() for uses in seeds]
+    if not isinstance(outputs, Tensor) or not all(one_each):
+        return False
+    labels = torch.full(x.shape[:2], model.columns(task).start or 0, dtype=torch.int64, device=x.device)
+    total = value(outputs, labels)
+    expected = torch.autograd.grad(total.sum(), list(model.shared.values()), retain_graph=True, allow_unused=True)
+    uses = uses_of(total, taps)
+
+    def sums(f: Function) -> Params:
+        each = {n: [sums_of(layers[n], one, f, trainer.budget) for one in seeds] for n, seeds in uses.items()}
+        return in_layers(model, each)
+
+    found, largest, near = sums(lambda t: t), sums(torch.abs), NEAR[model.precision]
+    return not any(  # so asked that a seed whose numbers are not finite settles nothing
+        g is None or bool((found[name] - g).abs().max() > near * largest[name].max())
+        for name, g in zip(model.shared, expected, strict=True)
+    )
+
+
+def outputs_and_taps(trainer: Trainer, task: Task, x: Tensor, layers: dict[str, Layer]) -> tuple[Tensor, Taps]:
+    """Outputs of all seeds in place, and what went through each layer."""
+    model = trainer.model
+    with model.one_seed_at_a_time(), tapped(model, layers, len(x)) as taps:
+        return trainer.strategy.outputs(model, x, task), taps
+
+
+def uses_of(value: Tensor, taps: Taps) -> Uses:
+    """The gradient of `value` at every layer's output, each time it was used."""
+    every = [tap.output for seeds in taps.values() for uses in seeds for tap in uses]
+    deltas = iter(torch.autograd.grad(value.sum(), every))
+    return {
+        name: [[Use(next(deltas).float(), tap.input.detach().float()) for tap in uses] for uses in seeds]
+        for name, seeds in taps.items()
+    }
+
+
+Sums = tuple[Tensor, Tensor]  # of a layer's weight and its bias
+
+
+def sums_of(layer: Layer, uses: list[Use], f: Function, budget: Budget) -> Sums:
+    """Σ f over the samples of one seed, of the gradients of a layer's weight and bias."""
     if isinstance(layer, nn.Linear):
+        return linear_sums(uses, f, budget)
+    if isinstance(layer, nn.Conv2d):
+        return convolution_sums(layer, uses, f, budget)
+    scaled = sum_of([places(use.delta * use.input) for use in uses])
+    return f(scaled).sum(0), f(sum_of([places(use.delta) for use in uses])).sum(0)
+
+
+def linear_sums(uses: list[Use], f: Function, budget: Budget) -> Sums:
+    """On vectors, once: two products. Else a sample's gradient is the product of what went in and out."""
+    if len(uses) == 1 and uses[0].delta.dim() == 2:
+        d, a = uses[0].delta, uses[0].input
         return f(d).T @ f(a), f(d).sum(0)
-    assert not isinstance(layer.padding, str)  # is_known() leaves those out
-    weight = torch.zeros(layer.weight.numel(), device=d.device)
-    d = d.flatten(2)  # [B, maps, places]
-    for deltas, images in zip(d.split(IMAGES_A_CHUNK), a.split(IMAGES_A_CHUNK), strict=True):
-        patches = functional.unfold(images, layer.kernel_size, layer.dilation, layer.padding, layer.stride)
-        weight += f(deltas @ patches.mT).sum(0).flatten()
-    return weight.view_as(layer.weight), f(d.sum(2)).sum(0)
+    d = torch.cat([use.delta.flatten(1, -2) if use.delta.dim() > 2 else use.delta[:, None] for use in uses], 1)
+    a = torch.cat([use.input.flatten(1, -2) if use.input.dim() > 2 else use.input[:, None] for use in uses], 1)
+    chunk = budget.at_once(d.shape[2] * a.shape[2], len(d))
+    weight = sum_of([f(e.mT @ b).sum(0) for e, b in zip(d.split(chunk), a.split(chunk), strict=True)])
+    return weight, f(d.sum(1)).sum(0)
 
 
-def in_layers(model: Model, sums: dict[str, list[tuple[Tensor, Tensor]]]) -> Params:
-    """(weight, bias) of each layer and seed as tensors [S, ...] of the layers' parameters."""
+def convolution_sums(layer: nn.Conv2d, uses: list[Use], f: Function, budget: Budget) -> Sums:
+    pairs = [(use.delta, *bordered(layer, use.input)) for use in uses]
+    form = one_by_one if uses[0].delta.device.type == "cpu" else unfolded
+    bias = f(sum_of([places(use.delta) for use in uses])).sum(0)
+    return form(layer, pairs, f, budget), bias
+
+
+Pair = tuple[Tensor, Tensor, tuple[int, ...]]  # δ, the input, and the zeros to add around it
+
+
+def bordered(layer: nn.Conv2d, a: Tensor) -> tuple[Tensor, tuple[int, ...]]:
+    """The input, with its border unless that is of zeros and even, and the zeros that are still to be added."""
+    if layer.padding_mode == "zeros" and not isinstance(layer.padding, str):
+        return a, tuple(layer.padding)
+    mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
+    return functional.pad(a, layer._reversed_padding_repeated_twice, mode), (0, 0)
+
+
+def one_by_one(layer: nn.Conv2d, pairs: list[Pair], f: Function, budget: Budget) -> Tensor:
+    """Σ f of a convolution's gradients, each by a backward pass of its own."""
+    total, like = torch.zeros(layer.weight.shape), torch.empty(layer.weight.shape)
+    for n in range(len(pairs[0][0])):
+        total += f(sum_of([weight_gradient(layer, d[n : n + 1], a[n : n + 1], p, like) for d, a, p in pairs]))
+    return total
+
+
+def weight_gradient(layer: nn.Conv2d, d: Tensor, a: Tensor, padding: tuple[int, ...], like: Tensor) -> Tensor:
+    return torch.ops.aten.convolution_backward(
+        d, a, like, None, layer.stride, padding, layer.dilation, False, (0, 0), layer.groups, (False, True, False)
+    )[1]
+
+
+def unfolded(layer: nn.Conv2d, pairs: list[Pair], f: Function, budget: Budget) -> Tensor:
+    """The same by products of chunks of samples: δ times the patches of the input."""
+    groups, total = layer.groups, torch.zeros(layer.weight.numel(), device=pairs[0][0].device)
+    numbers = layer.weight.numel() + sum(
+        a[0].numel() * layer.kernel_size[0] * layer.kernel_size[1] for _, a, _ in pairs
+    )
+    for rows in torch.arange(len(pairs[0][0])).split(budget.at_once(numbers, IMAGES_A_CHUNK)):
+        part, each = slice(int(rows[0]), int(rows[-1]) + 1), []
+        for d, a, padding in pairs:
+            patches = functional.unfold(a[part], layer.kernel_size, layer.dilation, padding, layer.stride)
+            each.append(d[part].flatten(2).unflatten(1, (groups, -1)) @ patches.unflatten(1, (groups, -1)).mT)
+        total += f(sum_of(each)).sum(0).flatten()
+    return total.view(layer.weight.shape)
+
+
+def places(t: Tensor) -> Tensor:
+    """[B, maps, ...] -> [B, maps], summed over all places of a map."""
+    return t.flatten(2).sum(2) if t.dim() > 2 else t
+
+
+def sum_of(each: list[Tensor]) -> Tensor:
+    return sum(each[1:], each[0])
+
+
+def in_layers(model: Model, sums: dict[str, list[Sums]]) -> Params:
+    """(weight, bias) of each layer and seed as tensors [S, ...] of the layers' parameters that are shared."""
     found: Params = {}
     for name, each in sums.items():
-        found[f"{name}.weight"] = stacked([weight for weight, _ in each])
-        if f"{name}.bias" in model.shared:
-            found[f"{name}.bias"] = stacked([bias for _, bias in each])
+        for parameter, tensors in zip(("weight", "bias"), zip(*each, strict=True), strict=True):
+            if f"{name}.{parameter}" in model.shared:
+                found[f"{name}.{parameter}"] = stacked(list(tensors))
     return found
 
 
@@ -131,30 +282,51 @@ def stacked(seeds: list[Tensor]) -> Tensor:
 
 
 def known_layers(model: Model) -> dict[str, Layer]:
-    """The layers below the heads, by name, whose per-sample gradients `sums_of` knows."""
+    """The layers below the heads, by name, whose per-sample gradients `sums_of` knows and some method asks for."""
     below = [item for item in model.modules.items() if item[0] not in model.heads]
-    return {name: m for prefix, module in below for name, m in module.named_modules(prefix=prefix) if is_known(m)}
+    every = {name: m for prefix, module in below for name, m in module.named_modules(prefix=prefix) if is_known(m)}
+    return {
+        name: m
+        for name, m in every.items()
+        if any(f"{name}.{p}" in model.shared for p, _ in m.named_parameters(recurse=False))
+    }
 
 
 def is_known(layer: nn.Module) -> bool:
-    if type(layer) is nn.Conv2d:
-        return layer.groups == 1 and layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
-    return type(layer) is nn.Linear
+    if isinstance(layer, _BatchNorm):
+        return type(layer) in (nn.BatchNorm1d, nn.BatchNorm2d) and layer.track_running_stats
+    return type(layer) in (nn.Linear, nn.Conv2d)
 
 
 @contextmanager
-def tapped(layers: Mapping[str, nn.Module]) -> Iterator[dict[str, list[Tap]]]:
-    """Collect what goes into and comes out of each layer, once a seed."""
-    taps: dict[str, list[Tap]] = {name: [] for name in layers}
+def tapped(model: Model, layers: dict[str, Layer], seeds: int) -> Iterator[Taps]:
+    """Collect what goes into and comes out of each layer, a list a seed in place."""
+    taps: Taps = {name: [[] for _ in range(seeds)] for name in layers}
+
+    def hook(name: str, layer: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> None:
+        place = (model.noise.place or 0) - (model.only or 0)
+        a = normalised(layer, given[0]) if isinstance(layer, _BatchNorm) else given[0]
+        taps[name][place].append(Tap(a, output))
+
     hooks = [
-        layer.register_forward_hook(lambda _, args, out, name=name: taps[name].append((args[0], out)))
+        layer.register_forward_hook(lambda m, given, out, name=name: hook(name, m, given, out))
         for name, layer in layers.items()
     ]
     try:
         yield taps
     finally:
-        for hook in hooks:
-            hook.remove()
+        for one in hooks:
+            one.remove()
+
+
+@torch.no_grad()
+def normalised(layer: _BatchNorm, x: Tensor) -> Tensor:
+    """By the running statistics of the seed whose turn it is; [B, maps, ...]."""
+    assert layer.running_mean is not None  # is_known() leaves others out
+    assert layer.running_var is not None
+    shape = (1, -1, *[1] * (x.dim() - 2))
+    scale = (layer.running_var + layer.eps).rsqrt()
+    return (x - layer.running_mean.view(shape)) * scale.view(shape)
 
 
 def general(

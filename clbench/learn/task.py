@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from math import prod
 from typing import Literal
 
@@ -18,6 +18,7 @@ AT_ONCE = 2000  # images that are turned to floats together, at most
 Augment = Callable[
     [Tensor, torch.Generator], Tensor
 ]  # images of one seed [B, ...] as shown -> others in their place
+Index = Tensor | slice | tuple[slice, slice]
 Scenario = Literal["task", "domain", "class"]
 
 
@@ -51,7 +52,12 @@ class Split:
         """Of one image."""
         return prod(self.images.shape[1:])
 
-    def take(self, index: Tensor | slice) -> Tensor:
+    def shown(self, part: slice, seeds: int) -> tuple[Tensor, Tensor]:
+        """Images [S, B, ...] and labels [S, B] of a part of it, to all seeds the same."""
+        x, y = self.take(part), self.labels[part]
+        return x.expand(seeds, *x.shape), y.expand(seeds, -1)
+
+    def take(self, index: Index) -> Tensor:
         """Images [*index, pixels...] as float32, scaled and permuted."""
         x = self.stored(index)
         if self.whole:
@@ -62,7 +68,7 @@ class Split:
             x = x.gather(-1, self.permutations[self.owner[index]])
         return x.to(torch.float32, copy=True).mul_(self.scale).sub_(self.shift)
 
-    def stored(self, index: Tensor | slice) -> Tensor:
+    def stored(self, index: Index) -> Tensor:
         """Images [*index, pixels...] as they are stored; index_select gathers faster than an index does."""
         if self.whole and isinstance(index, slice) and isinstance(self.images, Tensor):
             return self.images[index]
@@ -78,6 +84,25 @@ class Split:
         for part in rows.split(budget.images_at_once(self.numbers, AT_ONCE)):
             images[part[0] : part[-1] + 1] = self.take(part)
         return replace(self, images=images, rows=rows, permutations=None, whole=True)
+
+
+@dataclass(frozen=True)
+class Drawn(Split):
+    """Of another split's images some, each seed its own: rows, labels and owner are [S, N]."""
+
+    @classmethod
+    def of(cls, split: Split, index: Tensor) -> Drawn:
+        """index: int64 [S, N]."""
+        own = {"rows": split.rows[index], "labels": split.labels[index]}
+        own |= {} if split.owner is None else {"owner": split.owner[index]}
+        return cls(**{f.name: getattr(split, f.name) for f in fields(split)} | own)
+
+    def __len__(self) -> int:
+        return self.rows.shape[1]
+
+    def shown(self, part: slice, seeds: int) -> tuple[Tensor, Tensor]:
+        mine = (slice(None), part)
+        return self.take(mine), self.labels[mine]
 
 
 @dataclass(frozen=True)

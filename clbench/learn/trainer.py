@@ -17,9 +17,9 @@ from clbench.errors import UserError
 from clbench.learn.budget import Budget
 from clbench.learn.optimizers import KeptOptimizer, NewOptimizer
 from clbench.learn.params import Params, generator
-from clbench.learn.task import Batch, Split, Stream, Task
+from clbench.learn.task import Augment, Batch, Split, Stream, Task
 from clbench.models.base import Model, Player
-from clbench.options import Absent, Count, Fraction, Natural, NonNegative, Positive, did_you_mean
+from clbench.options import Absent, Count, Execution, Fraction, Natural, NonNegative, Positive, did_you_mean
 from clbench.strategies.base import Strategy
 
 SCORED_AT_ONCE = 2000  # images a forward pass in evaluation, at most
@@ -51,6 +51,17 @@ class Training:
     ] = False
     iterations: Annotated[
         Natural, "steps a task instead of epochs (0: epochs); joint: times the tasks", Absent(0)
+    ] = 0
+    precision: Annotated[
+        Literal["float32", "bf16"],
+        "bf16: products and convolutions in bfloat16, weights and losses in float32",
+        Absent("float32"),
+    ] = "float32"
+    channels_last: Annotated[
+        bool, "show images to the network with the channels of a pixel side by side in memory", Absent(False)
+    ] = False
+    seeds_at_once: Annotated[
+        Natural | Literal["auto"], "seeds trained as one program, at most (0: all; auto: what fits)", Execution
     ] = 0
 
     def lengths(
@@ -141,6 +152,7 @@ class Trainer:
         self.first_bad = torch.full((seeds,), -1, device=device)  # step at which the loss was not finite
         self.steps = torch.zeros(seeds, dtype=torch.int64, device=device)  # of each seed, whole stream
         self.draws_of["dropout"] = self.model.noise.generators
+        self.model.precision, self.model.channels_last = self.options.precision, self.options.channels_last
 
     def generators(self, purpose: str) -> list[torch.Generator]:
         """One generator a seed for one purpose; their states are part of a checkpoint."""
@@ -274,13 +286,24 @@ class Trainer:
         functions = [t.augment for t in self.stream.tasks]
         if not any(functions):
             return x
-        shown, draws = x.clone(), self.generators(purpose)
+        draws = self.generators(purpose)
+        if owner is None:
+            return self.augmented_alike(x, functions[task.index], draws)
+        shown = x.clone()
         for seed in self.model.active.nonzero().flatten().tolist():
             for index, function in enumerate(functions):
-                if function is not None and (owner is not None or index == task.index):
-                    mine = slice(None) if owner is None else (owner[seed] == index).nonzero().flatten()
+                if function is not None:
+                    mine = (owner[seed] == index).nonzero().flatten()
                     shown[seed, mine] = function(x[seed, mine], draws[seed])
         return shown
+
+    def augmented_alike(self, x: Tensor, function: Augment | None, draws: list[torch.Generator]) -> Tensor:
+        """The same where all images are of one task."""
+        if function is None:
+            return x
+        active = self.model.active.tolist()
+        each = [function(x[s], draws[s]) if learns else x[s] for s, learns in enumerate(active)]
+        return torch.stack(each) if len(each) > 1 else each[0].unsqueeze(0)
 
     def count(self, losses: Tensor) -> None:
         """Once an epoch: its steps, and the first at which a seed's loss was not finite. losses: [steps, S]."""
@@ -347,19 +370,21 @@ class Trainer:
             self.kept = (split, split.dense(self.budget))
         return self.kept[1]
 
+    def at_hand(self, split: Split) -> Split:
+        """Its dense copy if that is the one that is kept."""
+        return self.kept[1] if self.kept is not None and self.kept[0] is split else split
+
     def sweep(self, task: Task, split: Split, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """A split of `task` once in its own order: x [S, B, ...], y [S, B].
 
         In evaluation mode, with the running statistics that the task keeps, if it keeps any, and with gradients of
         every parameter; at the end all is put back as it was.
         """
-        split = self.kept[1] if self.kept is not None and self.kept[0] is split else split
+        split = self.at_hand(split)
         seeds = len(self.model.seeds)
         with self.model.evaluation(), self.model.statistics_of(task.index):
             for start in range(0, len(split), size):
-                index = slice(start, start + size)
-                x, y = split.take(index), split.labels[index]
-                yield x.expand(seeds, *x.shape), y.expand(seeds, -1)
+                yield split.shown(slice(start, start + size), seeds)
 
     def scored_at_once(self, split: Split) -> int:
         """Images a forward pass in evaluation."""

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 CAPABILITIES = {  # what a method may need, and how its refusal ends
     "labels": "is about classes, and this model gives none",
     "heads": "gives every task a head, and this model has none",
-    "gates": "gates hidden units, and this network takes no gates (no widths, or neither blocks nor wiring)",
+    "gates": "gates hidden units, and this network takes no gates (it has no blocks and widths)",
     "likelihood": "needs the likelihood of a sample, and this model has none",
     "uncertainty": "needs the uncertainty of an output, and this model has none",
+    "features": "needs the features of an image below the heads, and this model has none",
     "sampling": "needs samples of earlier tasks, and this model cannot draw any",
 }
 
@@ -83,8 +84,10 @@ class Model(Stacked, ABC):
 
     @property
     def gateable(self) -> bool:
-        """Whether the network takes gates: one factor a unit of each of its blocks, `widths` many."""
-        return hasattr(self.network, "widths") and any(hasattr(self.network, n) for n in ("blocks", "wiring"))
+        """Whether the network takes gates: one factor a unit of each of its `blocks`, `widths` many."""
+        return hasattr(self.network, "widths") and (
+            hasattr(self.network, "blocks") or hasattr(self.network, "wires")
+        )
 
     @property
     def offers(self) -> frozenset[str]:
@@ -136,6 +139,10 @@ class Model(Stacked, ABC):
     def uncertainty(self, outputs: Any) -> Tensor:
         """Entropy of each output, nats, [S, B] (`uncertainty`; paper, equation 7)."""
         raise UserError(f"{type(self).__name__} {CAPABILITIES['uncertainty']}")
+
+    def features(self, x: Tensor) -> Tensor:
+        """What the heads are given of each image, [S, B, D] (`features`)."""
+        raise UserError(f"{type(self).__name__} {CAPABILITIES['features']}")
 
     def examples(self, trainer: Trainer, task: Task, at_once: int) -> Iterator[tuple[Tensor, Tensor]]:
         """What importance is measured on, x [S, B, ...], y [S, B]: a task's training images."""

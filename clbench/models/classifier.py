@@ -33,7 +33,8 @@ class Classifier(Model):
 
     @property
     def offers(self) -> frozenset[str]:
-        return frozenset({"labels", "heads", "likelihood", "uncertainty", *(["gates"] if self.gateable else [])})
+        always = {"labels", "heads", "likelihood", "uncertainty", "features"}
+        return frozenset(always | ({"gates"} if self.gateable else set()))
 
     def columns(self, task: Task) -> slice:
         """The head's outputs that may answer for `task`: its own, or (class scenario) all seen so far."""
@@ -60,6 +61,10 @@ class Classifier(Model):
         )
         factors = [None if g is None else g.expand(*x.shape[:1], -1, -1) for g in wanted]
         return self.forward(logits, (x, *factors), {**(instead or {}), **head})
+
+    def features(self, x: Tensor) -> Tensor:
+        """x [S, B, ...] -> what the network makes of it, [S, B, features]."""
+        return self.forward(features, (x, *[None] * len(self.units)))
 
     def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
         """Mean cross-entropy of the batch, [S]. In joint training a row competes within its own task."""
@@ -102,6 +107,11 @@ class Classifier(Model):
         return sum(p[0].numel() for p in self.shared.values()) + last * sum(p[0, 0].numel() for p in heads)
 
 
+def features(seed: Seed, x: Tensor, *gates: Tensor | None) -> Tensor:
+    """One seed: x [B, ...] -> [B, features]."""
+    return seed("network", x, gates)
+
+
 def logits(seed: Seed, x: Tensor, *gates: Tensor | None) -> Tensor:
     """One seed: x [B, ...] -> [B, k]."""
-    return F.linear(seed("network", x, gates), seed.state["head.weight"], seed.state["head.bias"])
+    return F.linear(features(seed, x, *gates), seed.state["head.weight"], seed.state["head.bias"])

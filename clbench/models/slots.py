@@ -17,19 +17,16 @@ class Slot:
     """The place of one parameter in its model.
 
     role: `shared` by all tasks, or of a `head`, parts of which belong to one task. block: which gateable block of
-    the network it is in, counted from 0; None: in none. kind: `weight` has two axes or more, `bias` one number a
-    unit, `norm` is of a normalisation layer. layer: the name of the torch module that holds it. reads: the block
-    whose units are the inputs of its layer; None: the network's own input.
-
-    A network whose layers are a chain has them in `blocks`, a block a gate, and block k reads block k - 1. Any
-    other says of each layer by name which block it is of and which it reads: `wiring = {"conv2": (1, 0)}`.
+    the network it is in, counted from 0; None: in none. source: the block whose units it takes; None: of none, as
+    the first layer and what has one number a unit. kind: `weight` has two axes or more, `bias` one number a
+    unit, `norm` is of a normalisation layer. layer: the name of the torch module that holds it.
     """
 
     role: Literal["shared", "head"]
     block: int | None
     kind: Literal["weight", "bias", "norm"]
     layer: str
-    reads: int | None = None
+    source: int | None = None
 
 
 def slots_of(modules: Mapping[str, nn.Module], heads: tuple[str, ...]) -> dict[str, Slot]:
@@ -38,27 +35,27 @@ def slots_of(modules: Mapping[str, nn.Module], heads: tuple[str, ...]) -> dict[s
     for prefix, module in modules.items():
         role: Literal["shared", "head"] = "head" if prefix in heads else "shared"
         blocks = blocks_of(module)
-        wiring = getattr(module, "wiring", {})
         for path, layer in module.named_modules():
             for name, p in layer.named_parameters(recurse=False):
                 called = f"{prefix}.{path}".rstrip(".")
-                block, reads = wiring.get(path) or chained(blocks.get(id(p)))
-                slot = Slot(role, block, kind_of(layer, p.dim()), called, reads)
+                block, source = blocks.get(id(p), (None, None))
+                slot = Slot(role, block, kind_of(layer, p.dim()), called, source if p.dim() > 1 else None)
                 found.setdefault(f"{called}.{name}", slot)
     return found
 
 
-def blocks_of(module: nn.Module) -> dict[int, int]:
-    """Which of the network's `blocks` each parameter, by its id, is in."""
+def blocks_of(module: nn.Module) -> dict[int, tuple[int | None, int | None]]:
+    """The block that each parameter, by its id, is in, and the one before it.
+
+    Of a network's `blocks` one follows the other; where they do not, its `wires` name both of every layer.
+    """
+    if isinstance(wires := getattr(module, "wires", None), Mapping):
+        layers = dict(module.named_modules())
+        return {id(p): tuple(wires[name]) for name in wires for p in layers[name].parameters()}
     blocks = getattr(module, "blocks", None)
     if not isinstance(blocks, nn.ModuleList | nn.Sequential):
         return {}
-    return {id(p): k for k, block in enumerate(blocks) for p in block.parameters()}
-
-
-def chained(block: int | None) -> tuple[int | None, int | None]:
-    """A block, and the one before it."""
-    return block, block - 1 if block else None
+    return {id(p): (k, k - 1 if k else None) for k, block in enumerate(blocks) for p in block.parameters()}
 
 
 def kind_of(layer: nn.Module, axes: int) -> Literal["weight", "bias", "norm"]:

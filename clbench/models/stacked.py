@@ -47,6 +47,7 @@ class Stacked:
         self.normalises = normalises_over_the_batch(self.modules)
         self.run = lift(device)
         self.training, self.moving = False, True
+        self.precision, self.channels_last = "float32", False  # the trainer's to say
         self.only: int | None = None  # the one seed in place, within as_seed
         for p in self.params.values():
             p.requires_grad_(True)
@@ -70,7 +71,13 @@ class Stacked:
                 "the network normalises over the batch, and one image leaves nothing to normalise with; "
                 "use a train.batch_size (or, with replay, a memory batch) of at least 2"
             )
-        return self.run(function, self.modules, state, inputs, self.noise, self.only or 0)
+        if self.channels_last:
+            inputs = [channels_last(t) if t is not None and t.dim() == 5 else t for t in inputs]
+        if self.precision == "float32":
+            return self.run(function, self.modules, state, inputs, self.noise, self.only or 0)
+        with torch.autocast(self.device.type, torch.bfloat16, cache_enabled=False):
+            outputs = self.run(function, self.modules, state, inputs, self.noise, self.only or 0)
+        return outputs.float() if isinstance(outputs, Tensor) else tuple(t.float() for t in outputs)
 
     def here(self, t: Tensor) -> Tensor:
         """The part [s, ...] of a tensor [S, ...] (or [1, ...]) that belongs to the seeds now in place."""
@@ -175,6 +182,14 @@ class Stacked:
             if t.shape != state[name].shape or t.dtype != state[name].dtype:
                 raise UserError(f"{name} has shape {list(state[name].shape)}, expected {list(t.shape)}")
             t.copy_(state[name])
+
+
+def channels_last(x: Tensor) -> Tensor:
+    """The same images [S, B, C, H, W], the channels of a pixel side by side in memory.
+
+    Always a copy: what lies so already may have other strides where a size is 1, and kernels choose by strides.
+    """
+    return x.movedim(2, -1).clone(memory_format=torch.contiguous_format).movedim(-1, 2)
 
 
 def initialised(build: Callable[[], Modules], seed: int) -> Modules:

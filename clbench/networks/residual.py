@@ -1,101 +1,105 @@
-"""Residual networks of basic blocks, with one gate for all sums of a stage: what the resnets are made of."""
+"""What the residual networks share: basic blocks in stages (He et al. 2016), and gates for them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clbench.networks.images import channels_last
 
-Shortcut = Literal["identity", "projection"]
-
 
 class Basic(nn.Module):
-    """Two 3x3 convolutions and what goes past them (He et al. 2016a); names are torchvision's.
+    """Two 3x3 convolutions beside a shortcut: the identity, or where maps change a 1x1 convolution."""
 
-    Where the shape changes, a shortcut is a projection (a 1x1 convolution with batch norm) or an identity: every
-    other pixel, with maps of zeros for those that are new.
-    """
-
-    def __init__(self, inputs: int, maps: int, stride: int, shortcut: Shortcut) -> None:
+    def __init__(self, inputs: int, maps: int, stride: int) -> None:
         super().__init__()
-        self.conv1, self.bn1 = convolution(inputs, maps, 3, stride), nn.BatchNorm2d(maps)
-        self.conv2, self.bn2 = convolution(maps, maps, 3), nn.BatchNorm2d(maps)
-        self.stride, self.added = stride, maps - inputs
-        self.changes = stride > 1 or maps != inputs
-        self.downsample = (
-            nn.Sequential(convolution(inputs, maps, 1, stride), nn.BatchNorm2d(maps))
-            if self.changes and shortcut == "projection"
-            else None
-        )
+        self.conv1 = nn.Conv2d(inputs, maps, 3, stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(maps)
+        self.conv2 = nn.Conv2d(maps, maps, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(maps)
+        self.downsample = None
+        if stride != 1 or inputs != maps:
+            self.downsample = nn.Sequential(nn.Conv2d(inputs, maps, 1, stride, bias=False), nn.BatchNorm2d(maps))
 
     def forward(self, x: Tensor, inner: Tensor | None, stream: Tensor | None) -> Tensor:
-        """x [B, C, H, W], gated. inner: the gate between the convolutions; stream: of all sums of the stage."""
-        branch = self.bn2(self.conv2(gated(self.bn1(self.conv1(x)).relu(), inner)))
-        if not self.changes:
-            return (x + gated(branch, stream)).relu()
-        return gated((self.past(x) + branch).relu(), stream)
-
-    def past(self, x: Tensor) -> Tensor:
-        if self.downsample is not None:
-            return self.downsample(x)
-        return F.pad(x[..., :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.added))
+        beside = x if self.downsample is None else self.downsample(x)
+        x = gated(self.bn1(self.conv1(x)).relu(), inner)
+        return gated((self.bn2(self.conv2(x)) + beside).relu(), stream)
 
 
 class Residual(nn.Module):
-    """A stem and stages of basic blocks; gateable.
+    """Stem, stages of basic blocks, the mean of every map; gateable. Layers are named as torchvision names them.
 
-    forward(x [B, channels, height, width], gates): features [B, maps of the last stage], averaged over places.
-    Gates in the order of `widths`: of each stage one for its sums, then one for each of its blocks, between their
-    convolutions. All that a stage adds up is gated once, where it enters: the HAT docstring says why.
+    forward(x [B, channels, height, width], gates): features [B, maps of the last stage].
+
+    Gates and additions: a sum of two branches is shut only where both are shut alike, so all sums of a stage,
+    one after the other along its identity shortcuts, share one gate, that of its stream, put behind the ReLU of
+    every sum; the first convolution of a block has one of its own. Map c of the stream then is 0 for a task that
+    does not open it, in every block of the stage, whatever was added. It follows what a method that protects
+    units may not change: a weight into a stream's map o from a map i of a gated input (the block's inner
+    maps for its second convolution, the stream of this stage or the one before for its first and for a 1x1
+    shortcut) matters to a task only if that opened o and i both, so min(a_o, a_i) holds as between plain
+    layers (Serrà et al. 2018, equation 2), each branch for itself; an identity shortcut has no weight and leads
+    o to o, which is the same gate at both ends. `wires` says so of every layer: the gate of what it gives, the
+    gate of what it takes.
     """
 
-    def __init__(
-        self, channels: int, maps: Sequence[int], depth: int, shortcut: Shortcut, large: bool = False
-    ) -> None:
-        """maps: of each stage; depth: blocks a stage. large: ImageNet's stem, 7x7 and pooling."""
+    def __init__(self, maps: Sequence[int], blocks: Sequence[int], stem: nn.Conv2d) -> None:
         super().__init__()
-        self.conv1 = convolution(channels, maps[0], 7, 2) if large else convolution(channels, maps[0], 3)
-        self.bn1 = nn.BatchNorm2d(maps[0])
-        self.large, self.depth, self.stages = large, depth, len(maps)
-        self.wiring: dict[str, tuple[int, int | None]] = {"conv1": (0, None), "bn1": (0, None)}
-        for n, (before, own) in enumerate(zip((maps[0], *maps), maps, strict=False)):
-            blocks = [Basic(own if k else before, own, 2 if n and not k else 1, shortcut) for k in range(depth)]
-            setattr(self, f"layer{n + 1}", nn.Sequential(*blocks))
-            for k, block in enumerate(blocks):
-                self.wire(f"layer{n + 1}.{k}", block, n, k)
-        self.widths: tuple[int, ...] = tuple(own for own in maps for _ in range(depth + 1))
-        self.features = maps[-1]
+        self.conv1, self.bn1 = stem, nn.BatchNorm2d(stem.out_channels)
+        widths = [maps[0]]
+        self.wires: dict[str, tuple[int, int | None]] = {"conv1": (0, None), "bn1": (0, None)}
+        self.stages: list[tuple[str, int]] = []  # name of the stage, gate of its stream
+        inputs, source = maps[0], 0
+        for place, (units, count) in enumerate(zip(maps, blocks, strict=True)):
+            stage = f"layer{place + 1}"
+            if place:
+                widths.append(units)
+            stream = len(widths) - 1 if place else 0
+            layers = []
+            for number in range(count):
+                layers.append(Basic(inputs, units, stride=2 if place and not number else 1))
+                widths.append(units)
+                inner = len(widths) - 1
+                here = f"{stage}.{number}"
+                self.wires |= {f"{here}.conv1": (inner, source), f"{here}.bn1": (inner, None)}
+                self.wires |= {f"{here}.conv2": (stream, inner), f"{here}.bn2": (stream, None)}
+                if layers[-1].downsample is not None:
+                    self.wires |= {
+                        f"{here}.downsample.0": (stream, source),
+                        f"{here}.downsample.1": (stream, None),
+                    }
+                inputs, source = units, stream
+            self.add_module(stage, nn.ModuleList(layers))
+            self.stages.append((stage, stream))
+        self.widths, self.features = tuple(widths), maps[-1]
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d):  # as torchvision draws them (He et al. 2015)
+                nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
 
-    def wire(self, name: str, block: Basic, stage: int, place: int) -> None:
-        """Of each layer of a block: the gate of its outputs, and that of its inputs."""
-        sums = stage * (self.depth + 1)
-        inner, before = sums + 1 + place, sums if place or not stage else sums - self.depth - 1
-        self.wiring |= {f"{name}.{layer}": (inner, before) for layer in ("conv1", "bn1")}
-        self.wiring |= {f"{name}.{layer}": (sums, inner) for layer in ("conv2", "bn2")}
-        if block.downsample is not None:
-            self.wiring |= {f"{name}.downsample.{layer}": (sums, before) for layer in ("0", "1")}
+    def pooled(self, x: Tensor) -> Tensor:
+        """What follows the stem's ReLU: nothing in networks for small images."""
+        return x
 
     def forward(self, x: Tensor, gates: Sequence[Tensor | None]) -> Tensor:
-        x = self.bn1(self.conv1(channels_last(x) if x.device.type == "cpu" else x))
-        x = gated((F.max_pool2d(x, 3, 2, 1) if self.large else x).relu(), gates[0])
-        for n in range(self.stages):
-            sums = n * (self.depth + 1)
-            for k, block in enumerate(getattr(self, f"layer{n + 1}")):
-                x = block(x, gates[sums + 1 + k], gates[sums])
-        return x.mean((2, 3))
+        x = channels_last(x) if x.device.type == "cpu" else x
+        x = self.pooled(gated(self.bn1(self.conv1(x)).relu(), gates[0]))
+        for name, stream in self.stages:
+            for number, block in enumerate(getattr(self, name)):
+                inner = self.wires[f"{name}.{number}.conv1"][0]
+                x = block(x, gates[inner], gates[stream])
+        return x.mean((-2, -1))
 
 
 def gated(x: Tensor, gate: Tensor | None) -> Tensor:
-    """x [B, maps, H, W] times a gate [B or 1, maps]."""
-    return x if gate is None else x * gate[..., None, None]
+    """Maps [B, maps, height, width] or units [B, units], times a gate [B or 1, ..]."""
+    if gate is None:
+        return x
+    return x * (gate[..., None, None] if x.dim() == 4 else gate)
 
 
-def convolution(inputs: int, maps: int, size: int, stride: int = 1) -> nn.Conv2d:
-    """Without a bias, which batch norm has; initialised as torchvision does."""
-    layer = nn.Conv2d(inputs, maps, size, stride, padding=size // 2, bias=False)
-    nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
-    return layer
+def halved(x: Tensor) -> Tensor:
+    """The pooling behind the 7x7 stem of networks for large images."""
+    return F.max_pool2d(x, 3, stride=2, padding=1)

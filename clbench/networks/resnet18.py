@@ -1,4 +1,4 @@
-"""The residual network of the paper's Caltech-101 experiment (figure 11, appendix A)."""
+"""ResNet-18 for large images (He et al. 2016), with the fully connected layer of the paper's appendix A."""
 
 from __future__ import annotations
 
@@ -7,46 +7,44 @@ from typing import Annotated, ClassVar
 
 from torch import Tensor, nn
 
-from clbench.networks.images import images_of_at_least, maps_of
-from clbench.networks.residual import Residual
-from clbench.options import Fraction, Natural, Positive
+from clbench.networks.images import images_of_at_least
+from clbench.networks.residual import Residual, gated, halved
+from clbench.options import Count, Fraction
 from clbench.registry import networks
 
-MAPS = (64, 128, 256, 512)
+MAPS, BLOCKS = (64, 128, 256, 512), (2, 2, 2, 2)
 
 
 @networks.register("resnet18")
 class ResNet18(Residual):
-    """torchvision's ResNet-18 (He et al. 2016a) for large images, then a layer of 2048 units; gateable.
+    """torchvision's resnet18, then a layer of 2048 units with dropout (the paper's appendix A); gateable.
 
-    forward(x [B, channels, height, width], gates): features [B, hidden]: the mean of every map through a fully
-    connected layer, ReLU and dropout (appendix A). hidden=0 leaves the means themselves. All names but `hidden`
-    are torchvision's, so that its weights fit.
+    forward: features [B, hidden], dropped out. Without `hidden` (null) the 512 means of maps are the features.
     """
 
     imagenet = "ResNet18_Weights.IMAGENET1K_V1"
     fresh = ("hidden",)  # what published weights do not have
-    bare: ClassVar = {"hidden": 0}  # the options of a network without that
+    bare: ClassVar = {"hidden": None}  # the options of a network without that
 
     def __init__(
         self,
         input_shape: tuple[int, ...],
-        width: Annotated[Positive, "factor of the numbers of maps"] = 1.0,
-        hidden: Annotated[Natural, "units of the fully connected layer (0: none)"] = 2048,
-        dropout: Annotated[Fraction, "share of them dropped in training"] = 0.5,
+        hidden: Annotated[Count | None, "units of the fully connected layer; none: no such layer"] = 2048,
+        dropout: Annotated[Fraction, "behind that layer"] = 0.5,
     ) -> None:
         channels = images_of_at_least(8, input_shape, "resnet18")
-        super().__init__(channels, [maps_of(maps, width) for maps in MAPS], 2, "projection", large=True)
-        self.hidden = nn.Linear(self.features, hidden) if hidden else None
-        self.dropout = nn.Dropout(dropout)
-        if hidden:
-            last = len(self.widths)
-            self.wiring["hidden"] = (last, last - self.depth - 1)
+        stem = nn.Conv2d(channels, MAPS[0], 7, stride=2, padding=3, bias=False)
+        super().__init__(MAPS, BLOCKS, stem)
+        self.hidden = None
+        if hidden is not None:
+            self.hidden = nn.Linear(MAPS[-1], hidden)
+            self.wires["hidden"] = (len(self.widths), self.stages[-1][1])
             self.widths, self.features = (*self.widths, hidden), hidden
+        self.dropout = nn.Dropout(dropout)
+
+    def pooled(self, x: Tensor) -> Tensor:
+        return halved(x)
 
     def forward(self, x: Tensor, gates: Sequence[Tensor | None]) -> Tensor:
         x = super().forward(x, gates)
-        if self.hidden is None:
-            return self.dropout(x)
-        x = self.dropout(self.hidden(x).relu())
-        return x if gates[-1] is None else x * gates[-1]
+        return x if self.hidden is None else self.dropout(gated(self.hidden(x).relu(), gates[-1]))

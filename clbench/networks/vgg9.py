@@ -1,57 +1,52 @@
-"""The convolutional network of the paper's five data sets (figures 3 and 8): nine convolutions with batch norm."""
+"""VGG with nine convolutions and batch normalisation (after Simonyan & Zisserman 2015), for small images."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Annotated
 
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clbench.networks.images import channels_last, images_of_at_least, maps_of
-from clbench.options import Positive
 from clbench.registry import networks
 
-STAGES = ((64, 64), (128, 128), (256, 256, 256), (512, 512))  # maps of each convolution; pooled between stages
+MAPS = (64, 64, 128, 128, 256, 256, 256, 512, 512)
+POOLED = (1, 3, 6)  # blocks after which a map is halved
 
 
 @networks.register("vgg9")
 class VGG9(nn.Module):
-    """Nine 3x3 convolutions with batch norm (64, 64, 128, 128, 256, 256, 256, 512, 512 maps); gateable.
+    """Nine 3x3 convolutions with batch normalisation, three times halved, and the mean of every map; gateable.
 
-    forward(x [B, channels, height, width], gates): features [B, maps of the last]; gates[k] (or None) multiplies
-    the maps of convolution k after batch norm and ReLU. Maps are halved by maximum pooling after the second, the
-    fourth and the seventh convolution, and averaged over their places at the end: images of any size from 8x8 fit.
-    After Simonyan & Zisserman 2015; the paper does not print the numbers of maps of its VGG-9.
+    forward(x [B, channels, height, width], gates): features [B, maps of the last block]; gates[k] (or None)
+    multiplies the maps of block k. The paper counts nine convolutions and batch normalisation and prints no
+    widths: these are the first nine of VGG's with 64 to 512 maps, whose mean takes the place of its fully
+    connected layers, so that images of any size fit.
     """
 
     def __init__(
         self,
         input_shape: tuple[int, ...],
-        width: Annotated[Positive, "factor of the numbers of maps"] = 1.0,
+        width: Annotated[float, Field(gt=0, le=8), "factor of the maps of every convolution"] = 1.0,
     ) -> None:
         super().__init__()
-        inputs = images_of_at_least(8, input_shape, "vgg9")
-        stages = [[maps_of(maps, width) for maps in stage] for stage in STAGES]
-        self.widths = tuple(maps for stage in stages for maps in stage)
+        channels = images_of_at_least(8, input_shape, "vgg9")
+        self.widths = tuple(maps_of(maps, width) for maps in MAPS)
+        inputs = (channels, *self.widths)
+        self.blocks = nn.ModuleList(convolution(a, b) for a, b in zip(inputs, self.widths, strict=False))
         self.features = self.widths[-1]
-        self.blocks = nn.ModuleList(
-            normalised(a, b) for a, b in zip((inputs, *self.widths), self.widths, strict=False)
-        )
-        ends = [sum(map(len, stages[: n + 1])) - 1 for n in range(len(stages) - 1)]
-        self.pooled = frozenset(ends)  # convolutions whose maps are halved
 
     def forward(self, x: Tensor, gates: Sequence[Tensor | None]) -> Tensor:
         x = channels_last(x) if x.device.type == "cpu" else x
-        for k, (block, gate) in enumerate(zip(self.blocks, gates, strict=True)):
+        for place, (block, gate) in enumerate(zip(self.blocks, gates, strict=True)):
             x = block(x)
-            x = (F.max_pool2d(x, 2) if k in self.pooled else x).relu()  # the same as pooling after it, and cheaper
+            x = F.max_pool2d(x, 2).relu() if place in POOLED else x.relu()
             x = x if gate is None else x * gate[..., None, None]
-        return x.mean((2, 3))
+        return x.mean((-2, -1))
 
 
-def normalised(inputs: int, maps: int) -> nn.Sequential:
-    """A 3x3 convolution that keeps the size of its images, and batch norm in the place of its bias."""
-    convolution = nn.Conv2d(inputs, maps, 3, padding=1, bias=False)
-    nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
-    return nn.Sequential(convolution, nn.BatchNorm2d(maps))
+def convolution(inputs: int, maps: int) -> nn.Module:
+    """Without a bias: the normalisation has one."""
+    return nn.Sequential(nn.Conv2d(inputs, maps, 3, padding=1, bias=False), nn.BatchNorm2d(maps))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import ClassVar
 
 import torch
 from filelock import FileLock
@@ -218,7 +217,6 @@ class PruneLenet:
     """A study by one measure, as the runner sees it."""
 
     config: Settings
-    alone: ClassVar[bool] = False
 
     @property
     def name(self) -> str:
@@ -234,6 +232,9 @@ class PruneLenet:
 
     def checksums(self, machine: Machine, device: torch.device) -> dict[str, str]:
         return build_stream(self.config, machine, device).checksums
+
+    def at_once(self, machine: Machine, device: torch.device) -> int:
+        return 0
 
     def result(self, machine: Machine, device: torch.device) -> PruningResult:
         stream = build_stream(self.config, machine, device)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any
 
-from ..results import AnyResult
+from ..results import NOT_PUBLISHED, AnyResult
 from .differences import shown
 
 NOTED = {  # what is told where it differs, and how
@@ -22,7 +22,17 @@ MODIFIED = "changed outside clbench after it was written, and read with --accept
 def remarks(result: AnyResult) -> list[str]:
     """What a table has to say of a result beside its numbers."""
     changed = [f"the file was {MODIFIED}"] if result.modified else []
-    return [*changed, *made_of_several(result)]
+    return [*changed, *not_published(result), *made_of_several(result)]
+
+
+def not_published(result: AnyResult) -> list[str]:
+    """A line for each file that was read in the place of a data set's published ones."""
+    return [
+        f"{name.removesuffix(NOT_PUBLISHED).strip()} (sha256 {digest[:12]}) was read for its data set "
+        "and is not the published file: the scores are not comparable with published ones"
+        for name, digest in result.data.items()
+        if name.endswith(NOT_PUBLISHED)
+    ]
 
 
 def made_of_several(result: AnyResult) -> list[str]:

@@ -68,6 +68,19 @@ def training_notes(rows: list[Row]) -> list[str]:
     return notes
 
 
+def sample_notes(rows: list[Row]) -> list[str]:
+    """In which rows importance is not measured on all images."""
+    drawn: dict[int, list[str]] = {}
+    for row in rows:
+        if images := row.result.config.get("strategy", {}).get("importance_samples"):
+            drawn.setdefault(images, []).append(row.label)
+    return [
+        f"Importance is measured on {images} images drawn of a task's (on all where it has fewer): "
+        f"{', '.join(labels)}."
+        for images, labels in drawn.items()
+    ]
+
+
 def preset_notes(rows: list[Row]) -> list[str]:
     """Which rows a preset made, if any."""
     presets: dict[str, list[str]] = {}

@@ -14,7 +14,7 @@ from ..scores import Score, score_of
 from .cells import Cell, cell, columns, finished, left_out, matrix_of
 from .differences import described, differing, flatten, sortable
 from .makers import remarks
-from .notes import APART, default_notes, heading, preset_notes, score_notes, training_notes
+from .notes import APART, default_notes, heading, preset_notes, sample_notes, score_notes, training_notes
 from .scales import digits_of
 from .table import Row, Table
 
@@ -58,14 +58,15 @@ def _table(group: list[tuple[Path, Result]], names: list[str] | None, scores: It
     digits = digits_of(score, [mean for row in rows if (mean := _mean(row.result)) is not None])
     chosen = columns(names, score, scores, digits)
     for row in rows:
-        joint = _partner(row.result, joints)
-        row.cells = {column.name: cell(column, row.result, joint) for column in chosen}
+        row.ceiling = _partner(row.result, joints)
+        row.cells = {column.name: cell(column, row.result, row.ceiling) for column in chosen}
         missing = len(row.result.runs) - len(row.seeds)
         if row.seeds and missing:
             row.notes.append(f"{missing} of {len(row.result.runs)} seeds left out: {left_out(row.result)}")
         row.notes += remarks(row.result)
     defaults = default_notes([(row.method, row.result) for row in rows])
-    notes = [*score_notes(score, chosen), *training_notes(rows), *preset_notes(rows), *defaults, *notes]
+    words = [*score_notes(score, chosen), *training_notes(rows), *preset_notes(rows), *defaults]
+    notes = [*words, *sample_notes(rows), *notes]
     return Table(rows, chosen, notes=notes, digits=digits)
 
 

@@ -15,7 +15,7 @@ from .grid import Grid
 @dataclass
 class Row:
     """A result in its table. `notes` say which of its seeds are left out of every mean, and why; `more` are
-    further keys of its JSON object."""
+    further keys of its JSON object; `ceiling` is the joint run that it is compared with."""
 
     path: Path
     result: Result
@@ -23,6 +23,7 @@ class Row:
     cells: dict[str, Cell] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     more: dict[str, Any] = field(default_factory=dict)
+    ceiling: Result | None = None
 
     @property
     def method(self) -> str:

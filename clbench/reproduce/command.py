@@ -35,8 +35,10 @@ METRICS = ["mean", "BWT", "FWT"]  # what the tables of the paper print
 ANALYSES: dict[str, Callable[[analysis.Loaded], analysis.Analysis]] = {
     "growth": analysis.parameter_growth,
     "tasks": analysis.over_tasks,
+    "stages": analysis.over_stages,
     "width": analysis.over_width,
     "pruning": analysis.pruning_strategies,
+    "values": analysis.over_values,
     "importance": analysis.importance_distribution,
     "parameters": analysis.parameter_space,
 }
@@ -192,10 +194,11 @@ def add_analysis(found: Shown, name: str, how: How) -> None:
         found.lacking = str(why)
         return
     options = {result.digest: found.named(result) for _, result in found.results}
-    for table in tables(found.results, ["mean"]):
-        found.directions = {**found.directions, table.score.mean_name: table.score.better}
+    for table in tables(found.results, [*METRICS, "SMT"]):
+        found.directions = {**found.directions, **{c.name: c.better for c in table.columns if c.better}}
     found.grids += done.grids
-    found.lines += [{**options[line["digest"]], **line} for line in done.rows]
+    if not found.tables:  # beside a table of methods, claims are about its numbers
+        found.lines += [{**options[line["digest"]], **line} for line in done.rows]
     if how.plots or how.illustrated:
         with tempfile.TemporaryDirectory() as folder:
             drawn = {path.name: path.read_bytes() for path in done.draw(Path(folder))}

@@ -20,7 +20,10 @@ from clbench.prune_lenet.study import PruneLenet
 from clbench.reproduce.claims import Claim
 from clbench.runner import Experiment
 
-ORDER = ("table1", "table2", "fig7a", "fig7b", "fig7c", "fig8a", "fig9", "fig10", "table4")
+ORDER = (
+    *("table1", "table2", "fig3", "fig7a", "fig7b", "fig7c", "fig8a", "fig8b", "fig8c"),
+    *("fig9", "fig10", "fig11", "table4"),
+)
 KEYS = ("title", "show", "also", "seeds", "checkpoints", "runs", "study", "claims", "quick", "paper")
 
 

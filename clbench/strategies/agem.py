@@ -47,6 +47,7 @@ class AGEM(Replay):
             )
 
     def end_task(self, trainer: Trainer, task: Task) -> None:
+        super().end_task(trainer, task)
         for x, y in trainer.sweep(task, task.train, trainer.budget.images_at_once(task.train.numbers, AT_ONCE)):
             self.remember(trainer.model, x, y, task)
 

@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Tensor
 
 from clbench.costs import Cost
-from clbench.learn.importance import measured
+from clbench.learn.importance import Samples, measured, sampled
 from clbench.learn.params import Params
 from clbench.learn.pruning import lowest, quota, share_of_zeros
 from clbench.learn.task import Batch, Stream, Task
@@ -56,6 +56,7 @@ class ANPyC(Quadratic):
         "what importance measures (equation 7: entropy)",
     ] = "entropy"
     importance_batch: Annotated[Count, "images whose entropy is reduced before the gradient is taken"] = 100
+    importance_samples: Samples = None
     importance_reduction: Annotated[Literal["sum", "mean"], "over an importance batch"] = "sum"
     delta: Annotated[Literal["keep", "remove"], "δW = W or -W in equation 7"] = "keep"
     accumulate: Annotated[Literal["sum", "max"], "of importance over tasks (equation 8: sum)"] = "sum"
@@ -152,7 +153,8 @@ class ANPyC(Quadratic):
     def measure(self, trainer: Trainer, task: Task) -> Params:
         sign = 1.0 if self.delta == "keep" else -1.0
         batch, reduction = self.importance_batch, self.importance_reduction
-        return measured(self.importance, trainer, task, batch, reduction, sign)
+        images = sampled(trainer, task, self.importance_samples)
+        return measured(self.importance, trainer, images, batch, reduction, sign)
 
     def add_importance(self, new: Params) -> None:
         if self.accumulate == "sum":

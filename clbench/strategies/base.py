@@ -37,7 +37,12 @@ class Strategy:
     def unfit(self, scenario: Scenario, model: Model) -> str | None:
         """Why the method cannot work here, as the end of a sentence that begins with its name; else None."""
         if scenario not in self.scenarios:
-            return f"needs to know the task of a test image: --scenario {self.scenarios[0]}, not {scenario}"
+            what = (
+                "to know the task of a test image"
+                if self.scenarios == ("task",)
+                else "classes that come with tasks"
+            )
+            return f"needs {what}: --scenario {self.scenarios[0]}, not {scenario}"
         return next((CAPABILITIES[need] for need in self.needs() if need not in model.offers), None)
 
     def needs(self) -> tuple[str, ...]:

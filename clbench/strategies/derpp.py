@@ -9,12 +9,15 @@ import torch
 from torch import Tensor
 
 from clbench.costs import Cost
+from clbench.learn.budget import Budget
 from clbench.learn.params import Params
 from clbench.learn.task import Batch, Stream, Task
 from clbench.models.base import Model
 from clbench.options import Adjustable, NonNegative
 from clbench.registry import strategies
 from clbench.strategies.replay import Replay, as_batch
+
+AT_ONCE = 500  # images that are asked about together, at most
 
 
 @strategies.register("derpp")
@@ -24,7 +27,8 @@ class DERPP(Replay):
 
     The squared distance is a mean over the outputs that an image had when it was met, in its task's first epoch,
     when the task was hardly learned: those of its own task, in the class scenario those of the earlier ones too.
-    They stay so; the authors' program shows its reservoir every epoch, and holds outputs of later ones too.
+    They stay so; the authors' program shows its reservoir every epoch, and holds outputs of later ones too. With
+    memory_per_class they are those at the end of the task.
     """
 
     paper = "Buzzega et al. 2020, Dark experience for general continual learning: a strong, simple baseline"
@@ -64,6 +68,18 @@ class DERPP(Replay):
 
     def after_step(self, model: Model, batch: Batch) -> None:
         if batch.epoch == 0:
-            logits = torch.zeros(*batch.y.shape, model.stream.outputs, device=model.device)
-            logits[..., model.columns(batch.task)] = self.logits
+            logits = self.in_columns(model, self.logits, batch.task)
             self.remember(model, batch.unaugmented, batch.y, batch.task, logits=logits)
+
+    def in_columns(self, model: Model, logits: Tensor, task: Task) -> Tensor:
+        """Among those of the whole head, [S, B, outputs]."""
+        every = torch.zeros(*logits.shape[:2], model.stream.outputs, device=model.device)
+        every[..., model.columns(task)] = logits
+        return every
+
+    @torch.no_grad()
+    def said_of(self, model: Model, x: Tensor, task: Task) -> Params:
+        parts = x.split(Budget().images_at_once(x[0, 0].numel(), AT_ONCE), dim=1)
+        with model.evaluation():
+            logits = torch.cat([self.outputs(model, part, task) for part in parts], 1)
+        return {"logits": self.in_columns(model, logits, task)}

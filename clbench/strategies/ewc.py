@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import torch
 
-from clbench.learn.importance import Labels, fisher
+from clbench.learn.importance import Labels, Samples, fisher, sampled
 from clbench.learn.params import Params
 from clbench.learn.task import Task
 from clbench.models.base import Model
@@ -36,12 +36,13 @@ class EWC(Quadratic):
     ] = "true"
     anchors: Annotated[Literal["huszar", "online", "separate"], "how tasks are accumulated"] = "huszar"
     gamma: Annotated[Share, "decay of the Fisher a task, with anchors=online"] = 1.0
+    importance_samples: Samples = None
 
     def needs(self) -> tuple[str, ...]:
         return (*super().needs(), "likelihood")
 
     def measure(self, trainer: Trainer, task: Task) -> Params:
-        return fisher(trainer, task, self.fisher)
+        return fisher(trainer, sampled(trainer, task, self.importance_samples), self.fisher)
 
     def add_importance(self, new: Params) -> None:
         self.newest = new

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import torch
 
 from clbench.costs import Cost
-from clbench.learn.memory import Balanced, of_all_so_far
+from clbench.learn.memory import Balanced, PerClass, of_all_so_far, quotas, up_to
 from clbench.learn.params import copies
 from clbench.learn.task import Stream, Task
 from clbench.models.base import Model
@@ -32,6 +32,7 @@ class GDumb(Strategy):
     paper = "Prabhu et al. 2020, GDumb: a simple approach that questions our progress in continual learning"
 
     memory_size: Annotated[Count, "images kept in all"] = 200
+    memory_per_class: PerClass = 0
     epochs: Annotated[
         Natural, "passes over the memory after each task (0: as long as training is, by `train`)"
     ] = 100
@@ -40,7 +41,8 @@ class GDumb(Strategy):
     remembers: ClassVar[tuple[str, ...]] = ("stored",)
 
     def start(self, model: Model, stream: Stream) -> None:
-        self.memory = Balanced(len(model.seeds), self.memory_size, stream, model.device)
+        size, share = (self.memory_per_class, up_to) if self.memory_per_class else (self.memory_size, quotas)
+        self.memory = Balanced(len(model.seeds), size, stream, model.device, share)
         self.stored = self.memory.tensors
         self.initial = copies(model.state())  # which the seed alone decides
 

@@ -36,21 +36,6 @@ class HAT(Strategy):
     1 - min(a_out, a_in) of their step: of the step and not only of the gradient, so that it holds for every
     optimiser. With a finite s_max a gate may stay between 0 and 1 and leaks: it protects in part. An epoch has to
     have two batches or more for s to rise in it; a last one of one, as train.iterations may leave, does no harm.
-
-    Convolutions have a gate a map. Normalisation: weight and bias of a unit keep 1 - a_out of their step, and
-    every task answers with the running statistics that it left, so that what it has of a unit stays as a whole.
-
-    Additions. In a residual network u_i = relu(x_i + F_i(x)), and the paper says nothing of sums. Here all terms
-    that are added up in a stage, of which every block adds one, have one gate a: each goes through it once,
-    where it enters. As a >= 0, relu(a x + a F) = a relu(x + F): that is a gate on every sum, but one that leaves
-    the identity path as it is instead of closing it by a further factor a block while gates are still half open.
-    Let a task have used u_i, a_i = 1. Its value depends on the terms of u_i alone, each a sum over the units j
-    that feed it. If j is shut the task sees 0 of it, whatever the weight; if it is open the weight w_ij is kept
-    by min(a_i, a_j) = 1, and what makes j is kept by the same rule one step before, down to the input, whose
-    weights go by a_i alone. So answers stay. If a_i = 0 the task has 0 of every term, and all weights into u_i
-    are free for others. An identity or a padded shortcut has no weights, so there is nothing to keep. A
-    projection is a term like F, with a_i of the stage it enters and a_j of the stage that it leaves. What a
-    network calls its blocks and what each of its layers reads says the network (`wiring`).
     """
 
     paper = "Serrà et al. 2018, Overcoming catastrophic forgetting with hard attention to the task"
@@ -80,9 +65,9 @@ class HAT(Strategy):
         return ("gates",)
 
     def protectable(self, model: Model, name: str) -> bool:
-        """Whether a parameter [S, units of its block, (a multiple of) the units of the block it reads, ...]."""
+        """Whether a parameter [S, units of its block, (a multiple of) the units of the block before, ...]."""
         slot, shape = model.slots[name], model.params[name].shape
-        from_units = len(shape) < 3 or slot.reads is None or shape[2] % model.units[slot.reads] == 0
+        from_units = len(shape) < 3 or slot.source is None or shape[2] % model.units[slot.source] == 0
         return shape[1] == model.units[slot.block or 0] and from_units
 
     def untrainable(self, stream: Stream, train: Training) -> str | None:
@@ -127,8 +112,8 @@ class HAT(Strategy):
             slot = model.slots[name]
             share = self.taken[str(slot.block)]
             share = share.view(*share.shape, *[1] * (p.dim() - 2))
-            if p.dim() > 2 and slot.reads is not None:
-                inputs = self.taken[str(slot.reads)]  # flattened maps: several inputs a unit
+            if p.dim() > 2 and slot.source is not None:
+                inputs = self.taken[str(slot.source)]  # flattened maps: several inputs a unit
                 inputs = inputs.repeat_interleave(p.shape[2] // inputs.shape[1], dim=1).unsqueeze(1)
                 share = torch.minimum(share, inputs.view(*inputs.shape, *[1] * (p.dim() - 3)))
             found[name] = share.expand_as(p)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from clbench.learn.importance import sensitivity
+from clbench.learn.importance import Samples, sampled, sensitivity
 from clbench.learn.params import Params
 from clbench.learn.task import Task
 from clbench.options import Adjustable, NonNegative
@@ -24,8 +24,9 @@ class MAS(Quadratic):
     paper = "Aljundi et al. 2018, Memory aware synapses: learning what (not) to forget"
 
     lam: Annotated[NonNegative, "strength of the pull", Adjustable] = 1.0
+    importance_samples: Samples = None
 
     factor: ClassVar[float] = 2.0
 
     def measure(self, trainer: Trainer, task: Task) -> Params:
-        return sensitivity(trainer, task)
+        return sensitivity(trainer, sampled(trainer, task, self.importance_samples))

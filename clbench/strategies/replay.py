@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from clbench.costs import Cost
-from clbench.learn.memory import Reservoir, of_all_so_far
+from clbench.learn.memory import PerClass, Reservoir, of_all_so_far, offered, random_of_each
 from clbench.learn.params import Params
 from clbench.learn.task import Batch, Stream, Task
 from clbench.models.base import Model
@@ -25,10 +25,12 @@ class Replay(Strategy):
     """Keeps a uniform sample of the images met, un-augmented, and shows some of them again.
 
     `replay` is the default batch size: the papers' memory batches are as large as their batches. Where a loss is
-    taken on a memory batch, running statistics move with its images too.
+    taken on a memory batch, running statistics move with its images too. With memory_per_class the memory holds
+    images of earlier tasks alone, random ones.
     """
 
     memory_size: Annotated[Count, "images kept in all"] = 200
+    memory_per_class: PerClass = 0
     replay: Annotated[Natural, "images of the memory a batch of it holds (0: no replay)", Adjustable] = 128
 
     stores: ClassVar[tuple[Cost, ...]] = (
@@ -42,7 +44,10 @@ class Replay(Strategy):
     def start(self, model: Model, stream: Stream) -> None:
         outputs = stream.outputs if self.with_logits else 0
         seeds, shape = len(model.seeds), stream.input_shape
-        self.memory = Reservoir(seeds, self.memory_size, shape, model.device, outputs)
+        size = self.memory_size
+        if self.memory_per_class:  # a place for each image that will be chosen: nothing is ever removed
+            size = sum(int(self.wanted(task).sum()) for task in stream.tasks)
+        self.memory = Reservoir(seeds, size, shape, model.device, outputs)
         self.stored = self.memory.tensors
 
     def begin_task(self, trainer: Trainer, task: Task) -> None:
@@ -52,9 +57,30 @@ class Replay(Strategy):
         self.for_batches = trainer.generators("replay")
 
     def remember(self, model: Model, x: Tensor, y: Tensor, task: Task, **more: Tensor) -> None:
-        """Show images of `task` to the reservoir: x [S, B, ...], y [S, B]."""
+        """Show images of `task` to the reservoir, unless it is filled class by class: x [S, B, ...], y [S, B]."""
+        if not self.memory_per_class:
+            self.keep(model, x, y, task, **more)
+
+    def keep(self, model: Model, x: Tensor, y: Tensor, task: Task, **more: Tensor) -> None:
         images: Params = {"x": x, "y": y, "owner": torch.full_like(y, task.index), **more}
         self.memory.add(images, model.active, self.for_places)
+
+    def wanted(self, task: Task) -> Tensor:
+        """How many images of each class of `task` are kept, int64 [classes]."""
+        return offered(task).clamp(max=self.memory_per_class)
+
+    def end_task(self, trainer: Trainer, task: Task) -> None:
+        model = trainer.model
+        if self.memory_per_class and model.active.any():
+            chosen = random_of_each(task, self.wanted(task), model.active, self.for_places)
+            rows = torch.zeros(len(model.seeds), chosen.shape[1], dtype=torch.int64, device=model.device)
+            rows[model.active] = chosen
+            x = task.train.take(rows)
+            self.keep(model, x, task.train.labels[rows], task, **self.said_of(model, x, task))
+
+    def said_of(self, model: Model, x: Tensor, task: Task) -> Params:
+        """What is kept beside images of a task that has been learned."""
+        return {}
 
     def draw(self, model: Model) -> Params | None:
         """A memory batch, its images augmented as their tasks' are; None while there is none."""

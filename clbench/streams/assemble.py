@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
@@ -18,6 +18,7 @@ from clbench.learn.task import Augment, Scenario, Split, Stream, Task
 from clbench.options import Absent, Count, Fraction, Natural
 from clbench.streams.augment import in_turn, named
 from clbench.streams.pixels import Form, flat, joined, key_of, normalisation, padded
+from clbench.streams.shown import Channels
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,14 @@ class Common:
     augment: Annotated[
         tuple[str, ...], "what training images go through when they are shown: flip, crop", Absent(())
     ] = ()
+    size: Annotated[Count | None, "images as size x size pixels", Absent(None)] = None
+    channels: Annotated[Channels | None, "images in grey or rgb", Absent(None)] = None
+    skip_broken: Annotated[bool, "leave out image files that cannot be decoded", Absent(False)] = False
+
+
+def common_of(function: Callable[..., Any]) -> type[Common]:
+    """Common, with other defaults where a stream has its own: an attribute `common` of its function."""
+    return getattr(function, "common", Common)
 
 
 def assemble(
@@ -114,7 +123,10 @@ def form_of(name: str, parts: Sequence[Part], common: Common) -> Form:
     """How images are shown, the same for all parts; UserError where they cannot be."""
     shapes = sorted({tuple(part.images.x_train.shape[1:]) for part in parts})
     if len(shapes) > 1 or len({part.images.x_train.dtype.is_floating_point for part in parts}) > 1:
-        raise UserError(f"stream {name}: images of different shapes in one stream: {shapes}")
+        raise UserError(
+            f"stream {name}: images of different shapes in one stream: {shapes}; --set stream.size=32 "
+            "--set stream.channels=rgb shows all alike"
+        )
     permuted = any(part.permutation is not None for part in parts)
     features = len(shapes[0]) == 1
     what = "permutes pixels" if permuted else "is of features" if features else ""

@@ -19,7 +19,9 @@ PADDING = 4  # pixels on every side before a crop, as is usual for 32x32 images 
 def flip(x: Tensor, draws: torch.Generator) -> Tensor:
     """Each image [B, C, H, W] mirrored from left to right, or not."""
     mirrored = torch.rand(len(x), generator=draws, device=x.device) < 0.5
-    return torch.where(mirrored.view(-1, 1, 1, 1), x.flip(-1), x)
+    column = torch.arange(x.shape[-1], device=x.device)
+    from_ = torch.where(mirrored.unsqueeze(1), column.flip(0), column)  # [B, W]; one gather, no copy of them all
+    return x.gather(-1, from_[:, None, None].expand(x.shape))
 
 
 def crop(x: Tensor, draws: torch.Generator) -> Tensor:
@@ -27,10 +29,9 @@ def crop(x: Tensor, draws: torch.Generator) -> Tensor:
     height, width = x.shape[-2:]
     wide = F.pad(x, (PADDING,) * 4)
     moved = torch.randint(2 * PADDING + 1, (2, len(x), 1), generator=draws, device=x.device)
-    rows = moved[0] + torch.arange(height, device=x.device)  # [B, H]
-    columns = moved[1] + torch.arange(width, device=x.device)
-    image = torch.arange(len(x), device=x.device).view(-1, 1, 1)
-    return wide.movedim(1, -1)[image, rows.unsqueeze(2), columns.unsqueeze(1)].movedim(-1, 1).contiguous()
+    windows = wide.unfold(2, height, 1).unfold(3, width, 1)  # a view: [B, C, rows, columns, H, W]
+    rows, columns = moved.squeeze(2)
+    return windows[torch.arange(len(x), device=x.device), :, rows, columns].contiguous()
 
 
 KNOWN: dict[str, Augment] = {"flip": flip, "crop": crop}

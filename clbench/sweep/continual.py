@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from clbench import checkpoint
+from clbench.groups import Machine
 from clbench.learn.task import Split, Task
 from clbench.learn.trainer import Trainer
 from clbench.learning import Group, Learning
@@ -108,11 +109,12 @@ def copied(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 class Continual(Learning):
     """A run that chooses its own hyper-parameters; every seed chooses for itself."""
 
-    alone: ClassVar[bool] = True
-
     @property
     def title(self) -> str:
         return f"{self.config.method} on {self.config.stream}, choosing task by task"
+
+    def at_once(self, machine: Machine, device: torch.device) -> int:
+        return 1
 
     def group(self, seeds: tuple[int, ...], folder: Path, digest: str) -> Group:
         return Searching(self.config, seeds, folder, digest)

@@ -57,7 +57,7 @@ def test_the_first_complete_copy_is_read_and_copies_are_not_mixed(tmp_path, writ
 def test_the_catalogue_says_where_each_set_is(tmp_path, write_set):
     write_set(tmp_path, "MNIST")
     by_name = {info.name: info for info in catalogue(tmp_path)}
-    assert list(by_name) == ["digits", "fashion-mnist", "mnist", "notmnist"]
+    assert {"cifar10", "cifar100", "digits", "fashion-mnist", "mnist", "notmnist", "svhn"} <= set(by_name)
     assert (by_name["digits"].status, by_name["digits"].source) == ("embedded", "scikit-learn")
     assert (by_name["mnist"].status, by_name["mnist"].path) == ("found", tmp_path / "MNIST" / "raw")
     assert (by_name["notmnist"].status, by_name["notmnist"].path) == ("absent", None)
@@ -69,18 +69,24 @@ def test_the_catalogue_counts_the_images_that_are_there(tmp_path, write_set):
     write_set(tmp_path, "notMNIST")
     (tmp_path / "notMNIST/raw/t10k-images-idx3-ubyte.gz").write_bytes(b"no gzip")
     by_name = {info.name: info for info in catalogue(tmp_path)}
-    assert {name: info.counts for name, info in by_name.items()} == {
+    assert {name: info.counts for name, info in by_name.items() if info.status != "absent"} == {
         "digits": (1442, 355),
         "mnist": (10, 5),
         "fashion-mnist": (8, 5),
         "notmnist": None,
     }
     assert (by_name["notmnist"].status, by_name["fashion-mnist"].status) == ("broken", "found")
-    assert "published with 60,000 train and 10,000 test images" in by_name["mnist"].description
+    assert by_name["mnist"].note == "10 of 60,000 training images and 5 of 10,000 test images"
+    assert "60,000" not in by_name["mnist"].description
 
 
 def test_each_set_states_its_licence(tmp_path):
     assert {info.name: info.licence for info in catalogue(tmp_path)} == {
+        "caltech101": "CC BY 4.0",
+        "stl10": "none stated",
+        "cifar10": "none stated",
+        "cifar100": "none stated",
+        "svhn": "non-commercial use only",
         "digits": "CC BY 4.0",
         "mnist": "CC BY-SA 3.0",
         "fashion-mnist": "MIT",
@@ -128,7 +134,7 @@ def test_an_unknown_name_gets_a_suggestion(name, near):
 
 
 def test_a_name_like_no_other_gets_the_list():
-    with pytest.raises(UserError, match=r"There are digits, fashion-mnist, mnist, notmnist, or a path"):
+    with pytest.raises(UserError, match=r"there are .*digits, fashion-mnist, mnist, notmnist, .*or a path"):
         load("")
 
 
@@ -165,3 +171,11 @@ def test_a_file_too_large_for_memory_is_refused(tmp_path, write_set, monkeypatch
     monkeypatch.setattr("clbench.datasets.find.MAX_FILE_BYTES", 10)
     with pytest.raises(UserError, match="too large"):
         load("notmnist", tmp_path)
+
+
+def test_the_catalogue_tells_a_copy_that_is_not_whole(tmp_path, write_set):
+    write_set(tmp_path, "MNIST")
+    (tmp_path / "MNIST/raw/t10k-labels-idx1-ubyte.gz").unlink()
+    info = next(info for info in catalogue(tmp_path) if info.name == "mnist")
+    assert (info.status, info.counts, info.path) == ("partial", None, tmp_path / "MNIST/raw")
+    assert info.note == "lacks t10k-labels-idx1-ubyte"

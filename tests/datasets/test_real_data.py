@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from clbench.datasets import load, verify
-from clbench.errors import UserError
+from clbench.errors import NotHere, UserError
 
 ROOT = os.environ.get("CLBENCH_DATA")
 DATA = Path(ROOT or "absent")
@@ -62,3 +62,32 @@ def test_padded_mnist_has_the_mean_and_deviation_that_hsu_et_al_print():
     scale, shift = normalisation(pixels, "standard")
     assert abs(shift / scale / 255 - 0.1000) < 1e-3
     assert abs(1 / scale / 255 - 0.2752) < 1e-3
+
+
+@pytest.mark.parametrize(("name", "train", "test"), [("svhn", 8000, 2000), ("cifar10", 50000, 10000)])
+def test_a_stand_in_has_every_class_in_colour(name, train, test):
+    if not (DATA / f"{name}.npz").is_file():
+        pytest.skip(f"CLBENCH_DATA has no {name}.npz")
+    try:
+        images = load(name, DATA, download=False)
+    except UserError as error:  # of images that are packed as JPEG; the folder's own prepare.py unpacks them
+        pytest.skip(str(error))
+    assert tuple(images.x_train.shape) == (train, 32, 32, 3)
+    assert tuple(images.x_test.shape) == (test, 32, 32, 3)
+    assert images.y_train.unique().tolist() == list(range(10)) == images.y_test.unique().tolist()
+    assert list(images.checksums) == [f"{name}.npz (not the published file)"]
+
+
+def test_caltech_101_has_its_classes_in_torchvision_s_order():
+    import torch
+
+    try:
+        images = load("caltech101", DATA, download=False, size=16)
+    except NotHere:
+        pytest.skip("CLBENCH_DATA has no caltech101")
+    assert len(images.classes) == 101
+    assert images.classes[:5] == ("Faces", "Faces_easy", "Leopards", "Motorbikes", "accordion")
+    train, test = images.y_train.bincount(), images.y_test.bincount()
+    assert (train + test)[:5].tolist() == [435, 435, 200, 798, 55]
+    assert test.tolist() == [3 * n // 10 for n in (train + test).tolist()]
+    assert images.x_test.take(torch.arange(3)).shape == (3, 16, 16, 3)

@@ -24,10 +24,9 @@ from clbench.registry import networks
 TINY = {
     "vgg9": ("network.width=0.0625",),
     "resnet18-small": ("network.width=0.0625",),
-    "resnet18": ("network.width=0.0625", "network.hidden=15"),
     "resnet32": ("network.width=0.25",),
 }
-FEW = ("anpyc", "derpp", "hat", "lwf", "packnet", "xdg-ewc")  # what works in ways of its own, on the others
+FEW = ("anpyc", "derpp", "hat", "icarl", "packnet", "xdg-ewc")  # what works in ways of its own, on resnet32
 EVERY = [(n, m) for n in TINY for m in METHODS if n in ("vgg9", "resnet18-small") or m in FEW]
 SEEDS = (0, 3)
 
@@ -86,7 +85,7 @@ def test_networks_take_images_of_any_channels_and_gates_of_ones_change_nothing(
 
 def test_resnet18_is_torchvision_s() -> None:
     theirs = torchvision.models.resnet18().train(False)
-    mine = networks["resnet18"]((3, 64, 64), hidden=0).train(False)
+    mine = networks["resnet18"]((3, 64, 64), hidden=None).train(False)
     fits = {name: t for name, t in theirs.state_dict().items() if not name.startswith("fc.")}
     mine.load_state_dict(fits)
     theirs.fc = nn.Identity()
@@ -99,7 +98,8 @@ def test_sizes_are_those_of_the_papers() -> None:
     def numbers(network: str, **options: object) -> int:
         return sum(p.numel() for p in networks[network]((3, 32, 32), **options).parameters())
 
-    assert numbers("resnet32") == 464_154 - 650  # He et al.'s 0.46 M; 650 are of the head over 10 classes
+    projections = 16 * 32 + 2 * 32 + 32 * 64 + 2 * 64  # option B of He et al. 2016; 650 are of the head of 10
+    assert numbers("resnet32") == 464_154 - 650 + projections
     assert numbers("resnet18-small") == 11_173_962 - 5_130  # Mammoth's resnet18 over 10 classes
     assert networks["resnet18-small"]((3, 32, 32), width=0.3125).widths[::3] == (20, 40, 80, 160)
     assert len(networks["vgg9"]((3, 32, 32)).widths) == 9
@@ -118,10 +118,9 @@ ROUNDING = 1e-5  # of gates that a sigmoid shuts to 2e-9 and not to 0
 
 
 @pytest.mark.parametrize("network", TINY)
-def test_a_shut_unit_of_a_sum_has_no_part_in_the_answer_and_is_not_gated_twice(network: str) -> None:
+def test_a_shut_unit_of_a_sum_has_no_part_in_the_answer(network: str) -> None:
     built = seeded(network)
     x = torch.rand(3, 1, 8, 8)
-    half = [torch.full((1, width), 0.5) for width in built.widths]
     for k, width in enumerate(built.widths):
         gates = [torch.ones(1, w) for w in built.widths]
         gates[k][0, 0] = 0
@@ -137,21 +136,10 @@ def test_a_shut_unit_of_a_sum_has_no_part_in_the_answer_and_is_not_gated_twice(n
                 p[0] += 1
         assert built(x, gates).equal(before)
         assert width > 1
-    if network != "vgg9":  # stage 1: x0 and the branches of its blocks are halved, and the identity between is not
-        first = built.layer1[0]
-        h = gates_of(
-            built.bn1(built.conv1(x)).relu() if network != "resnet18" else torch.rand(3, 4, 4, 4), half[0]
-        )
-        branch = first.bn2(first.conv2(gates_of(first.bn1(first.conv1(h)).relu(), half[1])))
-        assert first(h, half[1], half[0]).allclose((h + branch / 2).relu())
 
 
 def seeded(network: str) -> nn.Module:
     return tiny.started(settings(network, "finetuning", seeds=(0,))).model.network.train(False)
-
-
-def gates_of(x: Tensor, gate: Tensor) -> Tensor:
-    return x * gate[..., None, None]
 
 
 @pytest.mark.parametrize("network", TINY)
@@ -212,18 +200,17 @@ def test_what_a_weight_into_a_stream_keeps_is_the_smaller_of_its_units_masks(net
         slot = model.slots[name]
         out = strategy.taken[str(slot.block)]
         expected = out.view(*out.shape, *[1] * (share.dim() - 2))
-        if slot.kind == "weight" and slot.reads is not None:
-            into = strategy.taken[str(slot.reads)].unsqueeze(1)
+        if slot.kind == "weight" and slot.source is not None:
+            into = strategy.taken[str(slot.source)].unsqueeze(1)
             expected = torch.minimum(expected, into.view(*into.shape, *[1] * (share.dim() - 3)))
         assert share.equal(expected.expand_as(share)), name
     if network != "vgg9":
-        slots = {name: (slot.block, slot.reads) for name, slot in model.slots.items()}
-        depth = model.network.depth
+        slots = {name: (slot.block, slot.source) for name, slot in model.slots.items()}
+        depth = len(model.network.layer1)
         assert slots["network.conv1.weight"] == (0, None)
         assert slots["network.layer1.1.conv1.weight"] == (2, 0)  # from the sums to what is within block 2
         assert slots["network.layer1.1.conv2.weight"] == (0, 2)  # and back into the sums
-        assert slots["network.layer1.1.bn2.weight"] == (0, 2)
+        assert slots["network.layer1.1.bn2.weight"] == (0, None)
         assert slots["network.layer2.0.conv1.weight"] == (depth + 2, 0)
         assert slots["network.layer2.0.conv2.weight"] == (depth + 1, depth + 2)
-        if network != "resnet32":
-            assert slots["network.layer2.0.downsample.0.weight"] == (depth + 1, 0)
+        assert slots["network.layer2.0.downsample.0.weight"] == (depth + 1, 0)

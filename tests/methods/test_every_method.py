@@ -120,10 +120,18 @@ def test_task_one_is_plain_training(method: str, network: str) -> None:
         assert not tiny.close(found, starts[place], 1e-3, 1e-3)
 
 
+EASIER = {  # where two epochs of a network of 22 units answer with the first task alone
+    "er-ace": ("train.epochs=8",),  # new images push no old class down, so that theirs rise later
+    "icarl": ("network.hidden=40,20",),
+    "wa": ("network.hidden=40,20",),
+}
+
+
 @pytest.mark.parametrize("network", tiny.NETWORKS)
 @pytest.mark.parametrize(("method", "scenario"), [(m, s) for m in METHODS for s in strategies[m].scenarios])
 def test_scores_are_shares_in_every_scenario(method: str, scenario: str, network: str, tmp_path: Path) -> None:
-    chosen = tiny.config(method, "stream.tasks=3", stream="split-digits", scenario=scenario, network=network)
+    sets = ("stream.tasks=3", *EASIER.get(method, ()))
+    chosen = tiny.config(method, *sets, stream="split-digits", scenario=scenario, network=network)
     runs, _ = finished(chosen, tmp_path)
     for run in runs:
         matrix = torch.tensor(run.matrix, dtype=torch.float64)
@@ -143,7 +151,7 @@ def test_a_scenario_that_the_method_does_not_support_is_refused_in_one_sentence(
     if scenario in strategies[method].scenarios:
         assert tiny.started(chosen).model.seeds == chosen.seeds
     else:
-        with pytest.raises(UserError, match=rf"^{method} needs to know the task .* not {scenario}$"):
+        with pytest.raises(UserError, match=rf"^{method} needs (to know the task|classes) .* not {scenario}$"):
             tiny.started(chosen)
 
 

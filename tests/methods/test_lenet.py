@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from clbench.config import Config
 from clbench.errors import UserError
 from clbench.groups import Machine
-from clbench.learn import importance, per_sample
+from clbench.learn import importance
 from clbench.learn.params import Params
 from clbench.learn.task import Task
 from clbench.learn.trainer import Trainer
@@ -40,7 +40,7 @@ class Strided(nn.Module):
 
 
 class Grouped(Strided):
-    """A convolution in groups, which the fast form does not know."""
+    """A convolution in groups."""
 
     def __init__(self, input_shape: tuple[int, ...]) -> None:
         super().__init__(input_shape)
@@ -88,16 +88,6 @@ def test_fisher_and_sensitivity_of_convolutions_are_those_of_single_samples(netw
         assert tiny.close({n: t[seed] for n, t in sensitivity.items()}, mean(norms, torch.abs), 1e-4, 1e-8)
 
 
-def test_the_fast_form_is_taken_where_it_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(*_: object) -> None:
-        raise AssertionError("the general form was taken")
-
-    monkeypatch.setattr(per_sample, "general", refused)
-    importance.sensitivity(*learned("lenet"))
-    with pytest.raises(AssertionError):
-        importance.sensitivity(*learned("grouped"))
-
-
 def test_saliency_is_that_of_the_batches_entropy() -> None:
     trainer, task = learned("lenet")
     found = importance.saliency(trainer, task, "entropy", 7, "sum", 1.0)
@@ -139,7 +129,9 @@ def test_pooling_before_the_relu_is_pooling_after_it() -> None:
     assert torch.allclose(network(x, [None] * 4), plain, 1e-5, 1e-6)
 
 
-@pytest.mark.parametrize("method", ["ewc", "anpyc", "hat", "xdg", "packnet", "lwf", "derpp"])
+@pytest.mark.parametrize(
+    "method", ["ewc", "anpyc", "hat", "xdg", "packnet", "lwf", "derpp", "er-ace", "icarl", "wa"]
+)
 def test_methods_learn_with_it(method: str, tmp_path: Path) -> None:
     chosen = settings(method)
     runs = Group(chosen, chosen.seeds, tmp_path).learn(Machine("cpu"), lambda news: None)

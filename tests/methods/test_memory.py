@@ -125,7 +125,7 @@ def stream(name: str, *sets: str, scenario: str = "task") -> Stream:
 
 
 def balanced(tasks: Stream, size: int, seeds: int) -> Balanced:
-    memory, draws = Balanced(seeds, size, tasks, tiny.CPU), generators(seeds)
+    memory, draws = Balanced(seeds, size, tasks, tiny.CPU, quotas), generators(seeds)
     for task in tasks.tasks:
         memory.add(task, torch.ones(seeds, dtype=torch.bool), draws)
     return memory

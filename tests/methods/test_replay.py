@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from clbench.config import Config
 from clbench.groups import Machine
 from clbench.learn.params import Params, copies, generator
-from clbench.learn.task import Stream
+from clbench.learn.task import Batch, Stream
 from clbench.learn.trainer import Trainer
 from clbench.learning import Group
 from clbench.strategies.agem import project
@@ -122,6 +122,25 @@ def plain_er(plain: Plain) -> None:
         plain.train(step, task)
 
 
+def plain_er_ace(plain: Plain) -> None:
+    """Caccia et al.: a loss among the classes of the batch, another among all of the memory batch."""
+
+    def among(images: list[Remembered], task: int) -> list[Tensor]:
+        classes = sorted({image.y for image in images})
+        return [-plain.network(i.x)[classes].log_softmax(0)[classes.index(i.y)] for i in images]
+
+    def step(batch: list[Remembered], epoch: int, task: int) -> None:
+        loss = mean(among(batch, task) if task else plain.cross_entropy(batch, task))
+        if drawn := plain.drawn():
+            loss = loss + mean(plain.cross_entropy(drawn, task))
+        plain.descend(loss)
+        if epoch == 0:
+            plain.add(batch)
+
+    for task in (0, 1):
+        plain.train(step, task)
+
+
 def plain_derpp(plain: Plain, alpha: float = 0.3, beta: float = 0.7) -> None:
     def step(batch: list[Remembered], epoch: int, task: int) -> None:
         for image in batch:
@@ -165,7 +184,7 @@ def plain_agem(plain: Plain) -> None:
         plain.add(plain.images(task))
 
 
-PLAIN = {"er": plain_er, "agem": plain_agem, "derpp": plain_derpp}
+PLAIN = {"er": plain_er, "er-ace": plain_er_ace, "agem": plain_agem, "derpp": plain_derpp}
 
 
 @pytest.mark.parametrize("where", WHERE)
@@ -257,6 +276,31 @@ def test_each_seed_is_projected_for_itself_and_a_zero_reference_changes_nothing(
     tiny_reference = [torch.full((3, 2), -1e-30), torch.full((3, 1), 0.0)]
     project(g, tiny_reference)
     assert all(bool(t.isfinite().all()) for t in g)
+
+
+# -- ER-ACE -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("where", WHERE)
+def test_new_images_leave_the_outputs_of_classes_that_are_not_in_their_batch(where: tuple[str, str]) -> None:
+    trainer = tiny.train("er-ace", "strategy.replay=0", tasks=1, stream=where[0], scenario=where[1])
+    model, task = trainer.model, trainer.stream.tasks[1]
+    model.seen = 2
+    trainer.strategy.begin_task(trainer, task)
+    trainer.release(task)
+    label = task.columns[1] - 1
+    index = (task.train.labels == label).nonzero().flatten()[:5].expand(2, -1)
+    x, y, _ = task.train[index]
+    model.train(True)
+    trainer.strategy.loss(model, Batch(x, y, task)).sum().backward()
+    for part in ("weight", "bias"):
+        assert not model.params[f"head.{part}"].grad.any()  # one class in the batch: nothing to tell apart
+    index = torch.randperm(len(task.train), generator=torch.Generator().manual_seed(1))[:4].expand(2, -1)
+    x, y, _ = task.train[index]
+    trainer.strategy.loss(model, Batch(x, y, task)).sum().backward()
+    moved = model.params["head.bias"].grad[0].nonzero().flatten().tolist()
+    assert moved == sorted(set(y[0].tolist()))
+    assert len(moved) < trainer.stream.outputs
 
 
 # -- without replay ---------------------------------------------------------------------------------------------
@@ -378,6 +422,7 @@ def test_sgd_below_replay_below_joint_in_the_class_scenario(tmp_path: Path) -> N
     plain = max(accuracy("sgd", tmp_path), accuracy("finetuning", tmp_path))
     agem = accuracy("agem", tmp_path, *memory)
     joint = accuracy("joint", tmp_path)
-    for method in ("er", "derpp"):
+    for method in ("er", "er-ace", "derpp"):
         assert max(plain, agem) + 20 < accuracy(method, tmp_path, *memory) < joint - 3
-    assert plain + 20 < accuracy("gdumb", tmp_path, "strategy.memory_size=60") < joint - 3
+    for method in ("gdumb", "icarl", "wa"):
+        assert plain + 20 < accuracy(method, tmp_path, "strategy.memory_size=60") < joint - 3

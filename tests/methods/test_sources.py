@@ -258,11 +258,27 @@ def test_an_augmented_run_that_is_resumed_ends_with_the_bits_of_one_that_is_not(
     assert tiny.same(finished(chosen, tmp_path / "killed")[1], whole)
 
 
-def test_memories_keep_images_as_they_are_stored() -> None:
-    trainer = tiny.train("er", *AUGMENTED, stream="split-digits")
+@pytest.mark.parametrize("method", ["er", "derpp", "agem", "gdumb"])
+def test_memories_keep_images_as_they_are_stored(method: str) -> None:
+    trainer = tiny.train(method, *AUGMENTED, stream="split-digits")
     known = torch.cat([every(task.train) for task in trainer.stream.tasks])
     for image in trainer.strategy.stored["x"].flatten(0, 1):
         assert (known == image).flatten(1).all(1).any()
+
+
+@pytest.mark.parametrize("method", ["er", "derpp", "agem"])
+def test_images_of_a_memory_are_augmented_anew_each_time_they_are_drawn(method: str) -> None:
+    trainer = tiny.train(method, *AUGMENTED, stream="split-digits")
+    stored, draw = trainer.strategy.stored["x"], trainer.strategy.draw
+    once, again = draw(trainer.model), draw(trainer.model)
+    for drawn in (once, again):
+        windows = [torch.stack([w, w.flip(-1)]) for w in nn.functional.pad(stored[0], (PADDING,) * 4)]
+        windows = [w.unfold(2, 8, 1).unfold(3, 8, 1).flatten(2, 3).movedim(1, -1).flatten(0, 1) for w in windows]
+        for image in drawn["x"][0]:
+            assert any((of_one.movedim(-1, 1) == image).flatten(1).all(1).any() for of_one in windows)
+    seen = torch.cat([once["x"][0], again["x"][0]]).unsqueeze(1)
+    unchanged = (seen == stored[0]).flatten(2).all(2).any(1)
+    assert int(unchanged.sum()) < len(seen) / 2
 
 
 def test_nothing_but_training_batches_is_augmented(monkeypatch: pytest.MonkeyPatch) -> None:

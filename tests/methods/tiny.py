@@ -37,8 +37,8 @@ TINY = (
     "strategy.xdg-ewc.closed=0.3",
     "strategy.xdg-si.closed=0.3",
     # memories that fill and overflow within a task of 50 images
-    *(f"strategy.{m}.memory_size=30" for m in ("er", "agem", "derpp", "gdumb")),
-    *(f"strategy.{m}.replay=12" for m in ("er", "agem", "derpp")),
+    *(f"strategy.{m}.memory_size=30" for m in ("er", "er-ace", "agem", "derpp", "gdumb", "icarl", "wa")),
+    *(f"strategy.{m}.replay=12" for m in ("er", "er-ace", "agem", "derpp")),
     "strategy.gdumb.epochs=60",
 )
 # Settings under which task 1 is plain training, for methods that do more than pull in it: pruning changes weights
@@ -46,14 +46,16 @@ TINY = (
 BARE = {
     "anpyc": ("strategy.pruning=none",),
     "er": ("strategy.replay=0",),
+    "er-ace": ("strategy.replay=0",),
     "derpp": ("strategy.alpha=0", "strategy.beta=0"),
     "packnet": ("strategy.prune=0",),
+    "wa": ("strategy.clip=false",),
     "xdg": ("strategy.closed=0",),
     "xdg-ewc": ("strategy.closed=0",),
     "xdg-si": ("strategy.closed=0",),
 }
-# gdumb trains on its memory, never on a task; hat learns its gates with the weights
-NEVER_PLAIN = ("gdumb", "hat")
+# gdumb trains on its memory, never on a task; hat learns its gates with the weights; icarl's outputs are sigmoids
+NEVER_PLAIN = ("gdumb", "hat", "icarl")
 
 
 @cache

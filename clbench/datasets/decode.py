@@ -1,0 +1,193 @@
+"""Image files to arrays of one size: decoded once, in parallel, into a file of the cache that is then mapped."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+from collections import deque
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+
+from clbench.atomic import forget_temporaries, write_whole
+from clbench.datasets.cache import cache_folder
+from clbench.datasets.decoding_progress import Decoding
+from clbench.datasets.tree import Tree
+from clbench.errors import UserError
+
+VERSION = 1  # of what `picture` makes of a file: another number, and all is decoded anew
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "PPM", "TIFF")
+MAX_PIXELS = 2**26  # of an image file
+LARGEST = 1024  # pixels a side
+AHEAD = 8  # files a worker that are read and not yet decoded
+Broken = dict[str, str]  # file -> why it cannot be decoded
+
+
+def decoded(
+    tree: Tree, names: Sequence[str], size: int, grey: bool, skip_broken: bool, known: Collection[str] = ()
+) -> tuple[np.memmap, Broken]:
+    """uint8 [N, size, size, 1 or 3] of the files, in their order, mapped; and those that are broken.
+
+    The row of a broken one is black. Unless `skip_broken`, it is a UserError with its path; `known`: of those that
+    are published broken.
+    """
+    if not 0 < size <= LARGEST:
+        raise UserError(f"{tree.path}: images cannot be decoded at {size} pixels; 1 to {LARGEST} can be")
+    shape = (len(names), size, size, 1 if grey else 3)
+    path = cache_folder() / f"{_key(tree.digest(), names, shape)}.npy"
+    found = _kept(path, shape)
+    if found is None:
+        with _alone(path):
+            if _kept(path, shape) is None:  # another process may have been at it
+                _decode(tree, names, shape, path, skip_broken, known)
+        found = _kept(path, shape)
+    if found is None:
+        raise UserError(f"{path}: what was decoded cannot be read again; is its disk full or broken?")
+    if found[1] and not skip_broken:
+        raise _refused(tree, *next(iter(found[1].items())), known)
+    return found
+
+
+def _key(digest: str, names: Sequence[str], shape: tuple[int, ...]) -> str:
+    """Content, size and version: what makes decoded images the same."""
+    listed = "\n".join(names).encode("utf-8", "surrogateescape")
+    made_of = [str(VERSION), digest, hashlib.sha256(listed).hexdigest(), *map(str, shape)]
+    return hashlib.sha256(" ".join(made_of).encode()).hexdigest()[:32]
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One process at a time decodes; another waits, and then finds what it made."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path.with_suffix(".lock"))
+        lock.acquire()
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _unwritable(path: Path, error: OSError) -> UserError:
+    return UserError(
+        f"{path.parent}: cannot write decoded images there ({error.strerror or error}); "
+        "make room, or set XDG_CACHE_HOME to a folder with some"
+    )
+
+
+def _kept(path: Path, shape: tuple[int, ...]) -> tuple[np.memmap, Broken] | None:
+    """What the cache has; None where it has nothing, or something else."""
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        broken = json.loads(path.with_suffix(".json").read_text("utf-8"))
+    except (OSError, ValueError, EOFError):
+        return None
+    whole = isinstance(array, np.memmap) and array.shape == shape and array.dtype == np.uint8
+    return (array, broken) if whole and isinstance(broken, dict) else None
+
+
+def _decode(
+    tree: Tree,
+    names: Sequence[str],
+    shape: tuple[int, ...],
+    path: Path,
+    skip_broken: bool,
+    known: Collection[str],
+) -> None:
+    """Write the file whole: under another name, flushed to the disk, then renamed."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    rows = {name: row for row, name in enumerate(names)}
+    broken: Broken = {}
+    try:
+        forget_temporaries(path.parent, path.name)
+        array = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)
+        with Decoding(f"{tree.path}: decoding {len(names):,} images at {shape[1]} pixels", len(names)) as progress:
+            for name, made in _pictures(tree, rows, shape[1], shape[3] == 1):
+                if isinstance(made, str):
+                    if not skip_broken:
+                        raise _refused(tree, name, made, known)
+                    broken[name] = made
+                else:
+                    array[rows[name]] = made
+                progress.advance()
+        array.flush()
+        del array
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        write_whole(path.with_suffix(".json"), json.dumps(dict(sorted(broken.items())), indent=1).encode())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _pictures(tree: Tree, wanted: dict[str, int], size: int, grey: bool) -> Iterator[tuple[str, np.ndarray | str]]:
+    """Each file's name with its array, or why there is none: read by one thread, decoded by one a core."""
+    waiting: deque[tuple[str, Future[np.ndarray | str]]] = deque()
+    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for name, raw in tree.contents(wanted):
+                waiting.append((name, pool.submit(_picture, raw, size, grey)))
+                if len(waiting) > AHEAD * workers:
+                    name, future = waiting.popleft()
+                    yield name, future.result()
+            for name, future in waiting:
+                yield name, future.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _picture(raw: bytes, size: int, grey: bool) -> np.ndarray | str:
+    from PIL import Image, UnidentifiedImageError
+
+    if not raw:
+        return "it is empty"
+    try:
+        return picture(raw, size, grey)
+    except UnidentifiedImageError:
+        return f"it is no image, or in none of the formats {', '.join(FORMATS)}"
+    except (Exception, Image.DecompressionBombError) as error:  # a decoder may raise anything for a broken file
+        return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def picture(raw: bytes, size: int, grey: bool) -> np.ndarray:
+    """uint8 [size, size, 1 or 3]: the shorter side resized (bilinear, smoothed), the middle cut out.
+
+    The same pixels as torchvision's Resize(size) and CenterCrop(size) give for an image opened by Pillow.
+    """
+    from PIL import Image
+
+    with Image.open(io.BytesIO(raw), formats=FORMATS) as file:
+        width, height = file.size
+        if width * height > MAX_PIXELS:
+            raise ValueError(f"it has {width} x {height} pixels, more than {MAX_PIXELS}")
+        whole = file.convert("RGBA") if file.mode == "P" and "transparency" in file.info else file
+        image = whole.convert("L" if grey else "RGB")
+    short = min(width, height)
+    if short != size:
+        width, height = (size if side == short else int(size * side / short) for side in (width, height))
+        image = image.resize((width, height), Image.Resampling.BILINEAR)
+    left, top = round((width - size) / 2), round((height - size) / 2)
+    array = np.asarray(image.crop((left, top, left + size, top + size)))
+    return array[..., None] if grey else array
+
+
+def _refused(tree: Tree, name: str, why: str, known: Collection[str]) -> UserError:
+    where = f"{tree.path}: {name}" if tree.archived else str(tree.path / name)
+    files = [file for file in known if file.rpartition("/")[2] == name.rpartition("/")[2]]
+    also = f"; it is one of the {len(known)} that are published so ({', '.join(known)})" if files else ""
+    return UserError(
+        f"{where}: broken image: {why}{also}; mend it or move it away, or leave out what is broken "
+        "(--set stream.skip_broken=true)"
+    )

@@ -1,0 +1,45 @@
+"""How decoding is shown: a bar on a terminal; in a pipe a line at the start and one a minute; nothing if quiet."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+
+QUIET = False  # set by commands that are to print nothing
+EVERY = 60.0  # seconds between lines
+AT_LEAST = 200  # images; fewer are decoded before anyone wonders
+
+
+class Decoding:
+    """A bar, or lines, on stderr."""
+
+    def __init__(self, title: str, total: int) -> None:
+        from rich.console import Console
+        from rich.progress import Progress
+
+        self.title, self.total, self.done, self.spoke = title, total, 0, time.monotonic()
+        self.console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+        self.silent = QUIET or total < AT_LEAST
+        self.bar = Progress(console=self.console) if self.console.is_terminal and not self.silent else None
+
+    def __enter__(self) -> Decoding:
+        if self.bar:
+            self.bar.start()
+            self.task = self.bar.add_task(self.title, total=self.total)
+        elif not self.silent:
+            self.console.print(self.title)
+        return self
+
+    def advance(self) -> None:
+        self.done += 1
+        if self.bar:
+            self.bar.advance(self.task)
+        elif not self.silent and time.monotonic() - self.spoke > EVERY:
+            self.console.print(f"{self.title}: {100 * self.done // self.total} % done")
+            self.spoke = time.monotonic()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.bar:
+            self.bar.stop()

@@ -1,0 +1,95 @@
+"""SVHN: house numbers in two MATLAB files (Netzer et al. 2011)."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from clbench.datasets.base import DataSet
+from clbench.datasets.checksums import check, refuse_modified
+from clbench.datasets.find import read_bytes
+from clbench.datasets.images import Images, of_arrays
+from clbench.datasets.torchvision_files import one_by_one
+from clbench.errors import UserError
+from clbench.registry import datasets
+
+TRAIN, TEST = "train_32x32.mat", "test_32x32.mat"
+SHAPE = (32, 32, 3)  # of an image; the file has the images along its last axis
+
+
+@datasets.register("svhn")
+class SVHN(DataSet):
+    """digits of house numbers, 32x32 colour, 10 classes"""
+
+    published = (73257, 26032)
+    licence = "non-commercial use only"
+    source = "http://ufldl.stanford.edu/housenumbers"
+    elsewhere = ("SVHN", "")
+    parts = (TRAIN, TEST)
+    downloadable = True
+    classes = tuple("0123456789")
+    known: ClassVar = {  # torchvision lists nothing stronger than md5
+        TRAIN: "md5:e26dedcc434d2e4c54c9b2d4a06d8373",
+        TEST: "md5:eb5a983be6a315427106f1b164d9cef3",
+    }
+
+    def download(self, root: Path) -> Path:
+        return one_by_one(root / self.places()[0], self.parts, self.source, self.known)
+
+    def counts(self, files: Mapping[str, Path]) -> tuple[int, int]:
+        return _count(files[TRAIN]), _count(files[TEST])
+
+    def read(self, files: Mapping[str, Path], allow_modified: bool) -> Images:
+        raws = {part: read_bytes(files[part]) for part in self.parts}
+        checks = [check(files[part], raw, self) for part, raw in raws.items()]
+        if not allow_modified:
+            refuse_modified(checks)
+        train, test = (_arrays(raws[part], files[part]) for part in self.parts)
+        return of_arrays(self, *train, *test, {one.file: str(one.sha256) for one in checks})
+
+
+def _count(path: Path) -> int:
+    """Images that the header of X declares; its data is not unpacked."""
+    import scipy.io
+
+    try:
+        shapes = {name: shape for name, shape, _ in scipy.io.whosmat(str(path))}
+    except Exception as error:  # scipy raises a dozen types for a broken file
+        raise _broken(path, error) from error
+    return _checked(shapes.get("X", ()), path)[-1]
+
+
+def _checked(shape: tuple[int, ...], path: Path) -> tuple[int, ...]:
+    if len(shape) != 4 or tuple(shape[:3]) != SHAPE or not shape[3]:
+        raise UserError(f"{path}: X has the shape {list(shape)}; wanted is uint8 [32, 32, 3, N]")
+    return shape
+
+
+def _arrays(raw: bytes, path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """uint8 [N, 32, 32, 3], and labels [N], in which the file's 10 is the digit 0."""
+    import scipy.io
+
+    try:
+        found = scipy.io.loadmat(io.BytesIO(raw), variable_names=["X", "y"])
+    except Exception as error:
+        raise _broken(path, error) from error
+    x, y = (np.asarray(found.get(name, ())) for name in ("X", "y"))
+    _checked(x.shape, path)
+    if x.dtype != np.uint8:
+        raise UserError(f"{path}: X is {x.dtype}; wanted is uint8 [32, 32, 3, N]")
+    if y.dtype.kind not in "iu" or y.size != x.shape[3]:
+        raise UserError(
+            f"{path}: y is {y.dtype} of shape {list(y.shape)}; wanted is a label for each of {x.shape[3]}"
+        )
+    if y.min() < 1 or y.max() > 10:
+        raise UserError(f"{path}: y has labels from {y.min()} to {y.max()}; SVHN has 1..10")
+    return np.ascontiguousarray(np.moveaxis(x, -1, 0)), y.ravel() % 10
+
+
+def _broken(path: Path, error: Exception) -> UserError:
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    return UserError(f"{path}: not a readable MATLAB file ({reason}); move it away and fetch it again")
