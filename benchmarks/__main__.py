@@ -39,13 +39,29 @@ def speed(
     methods: Annotated[
         str, typer.Option(help="Comma-separated; the ratios are those of their training to a bare loop's.")
     ] = "finetuning,ewc,si,mas,anpyc",
+    images: Annotated[
+        bool, typer.Option("--images", help="Of images alone: their batches beside torchvision's DataLoader.")
+    ] = False,
+    size: Annotated[int, typer.Option(min=8, help="With --images: their height and width.")] = 32,
+    cores: Annotated[int, typer.Option(min=1, help="With --images: threads, and a DataLoader's workers.")] = 1,
     data_root: DataRoot = None,
     as_json: AsJson = False,
 ) -> None:
     """Throughput of training and cost of importance, beside a bare PyTorch loop in the same process."""
+    if images:
+        return image_speed(size, cores, repeats, limit, as_json)
     from benchmarks.speed import Setting, measured, table
 
     setting = Setting(stream, tasks, epochs, repeats, limit, tuple(methods.split(",")), data_root)
+    found = measured(setting, None if as_json else lambda text: typer.echo(text, err=True))
+    typer.echo(json.dumps(found, indent=1) if as_json else table(found))
+
+
+def image_speed(size: int, cores: int, repeats: int, limit: int | None, as_json: bool) -> None:
+    """`speed --images`."""
+    from benchmarks.images import Setting, measured, table
+
+    setting = Setting(size=size, cores=cores, repeats=repeats, **({"images": limit} if limit else {}))
     found = measured(setting, None if as_json else lambda text: typer.echo(text, err=True))
     typer.echo(json.dumps(found, indent=1) if as_json else table(found))
 
@@ -106,6 +122,25 @@ def seeds(
     from benchmarks.seeds import measured, table
 
     found = measured(network, [int(n) for n in numbers.split(",")], batch, steps, repeats, device, threads)
+    typer.echo(json.dumps(found, indent=1) if as_json else table(found))
+
+
+@app.command()
+def per_sample(
+    network: Annotated[str, typer.Option(help="A network of a classifier, of images of three colours.")] = "vgg9",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="OPTION=VALUE of the network.", show_default=False)
+    ] = None,
+    images: Annotated[int, typer.Option(min=2)] = 40,
+    size: Annotated[int, typer.Option(min=8, help="Their height and width.")] = 32,
+    repeats: Annotated[int, typer.Option(min=1, help="Medians are taken over these.")] = 3,
+    as_json: AsJson = False,
+) -> None:
+    """Ways to the sums of per-sample gradients of convolutions: images per second of each, on a CPU."""
+    from benchmarks.per_sample import measured, table
+
+    say = None if as_json else lambda text: typer.echo(text, err=True)
+    found = measured(network, tuple(set_ or ()), images, size, repeats, say)
     typer.echo(json.dumps(found, indent=1) if as_json else table(found))
 
 

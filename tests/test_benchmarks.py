@@ -26,6 +26,44 @@ def test_speed_prints_a_ratio_for_every_method_and_importance():
     assert [row["target"] for row in shown["training"]] == [None, 0.9, 0.8, 0.8, 0.8, 0.8]
 
 
+def test_per_sample_prints_a_speed_of_every_form_and_they_agree():
+    words = ("--network", "lenet", "--set", "maps=3,4", "--set", "hidden=6,5", "--images", "6", "--size", "8")
+    found = json.loads(benchmark("per-sample", *words, "--repeats", "1", "--json"))
+
+    assert [row["form"] for row in found["forms"]] == [
+        "a plain pass",
+        "one at a time",
+        "unfold",
+        "expanded weights",
+        "vmap of grad",
+        "sample by sample",
+    ]
+    assert min(row["images/s"] for row in found["forms"]) > 0
+
+
+def test_speed_of_images_prints_a_ratio_for_every_pipeline():
+    found = json.loads(benchmark("speed", "--images", "--limit", "200", "--repeats", "1", "--json"))
+
+    assert [row["target"] for row in found["images"]] == [5.0, 5.0, None, None, None, None]
+    assert min(row["images/s"] for row in found["images"]) > 0
+    assert max(row["ratio"] for row in found["images"] if row["target"] is None) == 1
+    assert all(row["ok"] == (row["ratio"] >= 5) for row in found["images"][:2])
+
+
+def test_every_pipeline_shows_every_image_once_as_the_others_do(tmp_path):
+    import numpy as np
+
+    from benchmarks.images import Setting, ours, theirs
+
+    setting = Setting(images=50, batch=16)
+    pixels = np.broadcast_to(np.arange(50, dtype=np.uint8)[:, None, None, None] * 5, (50, 32, 32, 3)).copy()
+    expected = (np.arange(50) * 5 - pixels.mean()) / pixels.std()
+    for pipeline in {**ours(pixels, setting, tmp_path), **theirs(pixels, setting)}.values():
+        shown = [image for batch in pipeline() for image in batch.numpy()]
+        assert {image.shape for image in shown} == {(3, 32, 32)}
+        np.testing.assert_allclose(np.sort([image[2, 16, 16] for image in shown]), expected, 1e-4, 1e-4)
+
+
 @pytest.mark.parametrize("stream", tune.PLANS)
 def test_what_was_tuned_is_recorded_and_stands_where_it_holds(stream):
     plan = tune.PLANS[stream]

@@ -183,6 +183,23 @@ def test_known_layers_give_the_sums_of_single_samples(
     assert_as_single_samples(*learned(network))
 
 
+REGISTERED = {"vgg9": ("network.width=0.05",), "resnet18-small": ("network.width=0.05",), "resnet32": ()}
+
+
+@pytest.mark.parametrize("network", REGISTERED)
+def test_registered_networks_of_images_take_the_fast_form(network: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(per_sample, "general", refused)
+    trainer, task = learned(network, *REGISTERED[network], "stream.limit=6", "train.epochs=1", "stream.tasks=1")
+    found = importance.sensitivity(trainer, task)
+    for seed in range(len(SEEDS)):
+        with trainer.model.evaluation():
+            each = tiny.one_sample_gradients(trainer, task, seed, squared_norm)
+        for name, t in found.items():
+            expected = torch.stack([g[name].abs() for g in each]).mean(0)
+            # images together and alone differ in their last digits, with which a ReLU may open another way
+            assert (t[seed] - expected).norm() <= 1e-2 * expected.norm(), name
+
+
 @pytest.mark.parametrize("network", OTHERS)
 def test_other_networks_take_the_general_form_and_give_the_same(
     network: str, monkeypatch: pytest.MonkeyPatch
