@@ -17,6 +17,7 @@ from clbench.config import Config
 from clbench.datasets import Images, load
 from clbench.errors import UserError
 from clbench.groups import Machine, SeedGroup
+from clbench.learn.budget import Budget
 from clbench.learn.task import Scenario, Stream, Task
 from clbench.learn.trainer import Trainer
 from clbench.registry import datasets, model_kind, models, networks, plugins_behind, strategies
@@ -116,7 +117,7 @@ def build_trainer(config: Config, stream: Stream, seeds: tuple[int, ...], device
     if problem := strategy.unfit(config.scenario, model) or strategy.untrainable(stream, config.train):
         raise UserError(f"{config.method} {problem}")
     strategy.start(model, stream)
-    return Trainer(model, strategy, stream, config.train)
+    return Trainer(model, strategy, stream, config.train, budget=Budget(int(config.train.budget * 2**30)))
 
 
 def plugins_of(config: Config) -> dict[str, str]:
