@@ -41,6 +41,7 @@ def commands() -> list[str]:
 def folder(tmp_path_factory):
     """A working folder with the files that the README speaks of."""
     import numpy as np
+    from PIL import Image
 
     folder = tmp_path_factory.mktemp("readme")
     python = blocks("python")
@@ -50,6 +51,9 @@ def folder(tmp_path_factory):
     rng = np.random.default_rng(0)
     images = {f"x_{s}": rng.integers(0, 256, (80, 6, 6), dtype=np.uint8) for s in ("train", "test")}
     np.savez(folder / "my.npz", **images, y_train=np.arange(80) % 4, y_test=np.arange(80) % 4)
+    for n in range(20):
+        (folder / "my_images" / f"class {n % 4}").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(images["x_train"][n]).save(folder / "my_images" / f"class {n % 4}" / f"{n}.png")
     return folder
 
 
@@ -61,6 +65,7 @@ def test_there_are_commands_to_run():
 def test_commands_run(command, folder, monkeypatch):
     """As printed but smaller: one seed, few tasks and images, and digits where MNIST is not at hand."""
     monkeypatch.chdir(folder)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
     words = shlex.split(command)[1:]
     if words[0] == "reproduce" and "CLBENCH_DATA" not in os.environ:
         pytest.skip("the paper's configurations are of MNIST, which is not here")

@@ -87,7 +87,7 @@ def _info(one: DataSet, data_root: Path | None) -> DatasetInfo:
             return of(
                 "npz", path, counts, "; ".join(filter(None, ["not the published files", _fewer(one, counts)]))
             )
-    except UserError as error:
+    except (UserError, OSError) as error:
         return of("broken" if path else "absent", path, None, str(error))
     if part := part_of(one, data_root):
         there = {name: where for name, where in part.items() if where}

@@ -33,7 +33,7 @@ def check(path: Path, raw: bytes | None, one: DataSet | None = None) -> FileChec
     A folder has the checksum of its files' names and contents, and is held to none.
     """
     if path.is_dir():
-        sha256 = Tree(path).digest()
+        sha256 = Tree(path).digest
         return FileCheck(f"{path.name}/", path, sha256, f"sha256:{sha256}", None, None)
     expected = one.known.get(path.name) if one else None
     algorithm = expected.partition(":")[0] if expected else "sha256"

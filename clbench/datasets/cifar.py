@@ -53,21 +53,21 @@ class Cifar(DataSet):
         return one_by_one(root / self.places()[0], self.parts, URL, self.known)
 
     def counts(self, files: Mapping[str, Path]) -> tuple[int, int]:
-        (_, train), (_, test) = self._arrays({path: read_bytes(path) for path in files.values()})
+        (_, train), (_, test) = self._arrays(_raws(files))
         return len(train), len(test)
 
     def read(self, files: Mapping[str, Path], allow_modified: bool) -> Images:
-        raws = {path: read_bytes(path) for path in files.values()}
+        raws = _raws(files)
         checks = [check(path, raw, self) for path, raw in raws.items()]
         if not allow_modified:
             refuse_modified(checks)
         train, test = self._arrays(raws)
         return of_arrays(self, *train, *test, {one.file: str(one.sha256) for one in checks})
 
-    def _arrays(self, raws: Mapping[Path, bytes]) -> list[tuple[np.ndarray, np.ndarray]]:
+    def _arrays(self, raws: Mapping[Path, bytes | None]) -> list[tuple[np.ndarray, np.ndarray]]:
         """Of the training and of the test batches: uint8 [N, 32, 32, 3] and labels [N]."""
         (first, *_) = raws
-        batches = dict(_members(first) if first.name.endswith(".gz") else _named(raws))
+        batches = dict(_members(first) if raws[first] is None else _named(raws))
         found = []
         for names in (self.train, (self.test,)):
             arrays = [self._batch(name, batches, first.parent) for name in names]
@@ -75,10 +75,10 @@ class Cifar(DataSet):
         return found
 
     def _batch(
-        self, name: str, batches: Mapping[str, tuple[str, bytes]], folder: Path
+        self, name: str, batches: dict[str, tuple[str, bytes]], folder: Path
     ) -> tuple[np.ndarray, np.ndarray]:
         binary = name + self.binary_suffix in batches
-        where, raw = batches.get(name + self.binary_suffix if binary else name, ("", b""))
+        where, raw = batches.pop(name + self.binary_suffix if binary else name, ("", b""))  # its memory is freed
         if not where:
             raise UserError(f"{folder}: {self.name} has no batch {name}, or it is no plain file; fetch it again")
         x, y = _unpacked(raw, self.label_bytes, where) if binary else _unpickled(raw, self.labels, where)
@@ -89,8 +89,13 @@ class Cifar(DataSet):
         return np.ascontiguousarray(x.reshape(-1, COLOURS, SIDE, SIDE).transpose(0, 2, 3, 1)), y
 
 
-def _named(raws: Mapping[Path, bytes]) -> Iterator[tuple[str, tuple[str, bytes]]]:
-    return ((path.name, (str(path), raw)) for path, raw in raws.items())
+def _raws(files: Mapping[str, Path]) -> dict[Path, bytes | None]:
+    """The bytes of batches; None for an archive, which is gone through."""
+    return {path: None if path.name.endswith(".gz") else read_bytes(path) for path in files.values()}
+
+
+def _named(raws: Mapping[Path, bytes | None]) -> Iterator[tuple[str, tuple[str, bytes]]]:
+    return ((path.name, (str(path), raw)) for path, raw in raws.items() if raw is not None)
 
 
 def _members(path: Path) -> Iterator[tuple[str, tuple[str, bytes]]]:

@@ -40,7 +40,7 @@ def decoded(
     if not 0 < size <= LARGEST:
         raise UserError(f"{tree.path}: images cannot be decoded at {size} pixels; 1 to {LARGEST} can be")
     shape = (len(names), size, size, 1 if grey else 3)
-    path = cache_folder() / f"{_key(tree.digest(), names, shape)}.npy"
+    path = cache_folder() / f"{_key(tree.digest, names, shape)}.npy"
     found = _kept(path, shape)
     if found is None:
         with _alone(path):
@@ -109,6 +109,7 @@ def _decode(
     try:
         forget_temporaries(path.parent, path.name)
         array = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)
+        _take_room(temporary)
         with Decoding(f"{tree.path}: decoding {len(names):,} images at {shape[1]} pixels", len(names)) as progress:
             for name, made in _pictures(tree, rows, shape[1], shape[3] == 1):
                 if isinstance(made, str):
@@ -129,6 +130,13 @@ def _decode(
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _take_room(path: Path) -> None:
+    """OSError now for a disk without room: later, writing to mapped memory would kill the process."""
+    if hasattr(os, "posix_fallocate"):
+        with path.open("rb+") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 def _pictures(tree: Tree, wanted: dict[str, int], size: int, grey: bool) -> Iterator[tuple[str, np.ndarray | str]]:

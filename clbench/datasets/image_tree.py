@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from clbench.datasets.base import DataSet
 from clbench.datasets.decode import decoded
 from clbench.datasets.images import Images
 from clbench.datasets.tree import Tree
@@ -14,7 +15,6 @@ from clbench.errors import UserError
 
 PARTS = {"train": ("train", "training"), "test": ("test", "testing", "val", "valid", "validation")}
 TEST_SHARE = (3, 10)  # of the images of a class, where a tree has no parts
-NATURAL = 64  # pixels a side, where none are asked for
 log = logging.getLogger(__name__)
 
 
@@ -33,7 +33,7 @@ def of_path(path: Path, size: int | None, skip_broken: bool) -> Images:
     pictures = pictures_of(tree)
     train, test = parted(tree, pictures)
     classes = tuple(sorted({one.label for one in train}))
-    return images(path.name, [(tree, train, test)], classes, size or NATURAL, False, skip_broken)
+    return images(path.name, [(tree, train, test)], classes, size or DataSet.natural, False, skip_broken)
 
 
 def pictures_of(tree: Tree, leave_out: Sequence[str] = ()) -> list[Picture]:
@@ -119,5 +119,5 @@ def images(
     for what in PARTS:
         if what not in sources:
             raise UserError(f"{shelves[0][0].path}: has no {what} image that can be read")
-    checksums = {tree.name: tree.digest() for tree, *_ in shelves}
+    checksums = {tree.name: tree.digest for tree, *_ in shelves}
     return Images(name, sources["train"], labels["train"], sources["test"], labels["test"], classes, checksums)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import pickle
+import pickletools
 from pathlib import Path
 from typing import Any
 
@@ -62,12 +63,20 @@ class _Reader(pickle.Unpickler):
 def loads(raw: bytes, path: Path | str) -> Any:
     """What `raw`, the bytes of `path`, holds; text of Python 2 as bytes. A UserError for anything not admitted."""
     try:
+        _hold_memo(raw)
         return _plain(_Reader(io.BytesIO(raw), encoding="bytes").load())
     except Exception as error:  # a broken pickle raises a dozen types
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(
             f"{path}: not a pickle of arrays, bytes, lists, dicts and numbers alone ({reason})"
         ) from error
+
+
+def _hold_memo(raw: bytes) -> None:
+    """Python makes room for as many memorised objects as a pickle names, which a few bytes can put at billions."""
+    for code, number, _ in pickletools.genops(raw):
+        if code.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(number) > len(raw):  # type: ignore[arg-type]
+            raise pickle.UnpicklingError(f"it memorises object {number} in {len(raw)} bytes")
 
 
 def _plain(value: Any, depth: int = 8) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import BinaryIO, ClassVar
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from clbench.errors import UserError
 from clbench.registry import datasets
 
 TRAIN, TEST = "train_32x32.mat", "test_32x32.mat"
+MOST = 10**6  # images of a file; the largest published one has 531,131
 SHAPE = (32, 32, 3)  # of an image; the file has the images along its last axis
 
 
@@ -53,18 +54,23 @@ class SVHN(DataSet):
 
 
 def _count(path: Path) -> int:
-    """Images that the header of X declares; its data is not unpacked."""
+    with path.open("rb") as file:
+        return _shape(file, path)[-1]
+
+
+def _shape(file: BinaryIO, path: Path) -> tuple[int, ...]:
+    """Of X, as its header declares it; its data is not unpacked."""
     import scipy.io
 
     try:
-        shapes = {name: shape for name, shape, _ in scipy.io.whosmat(str(path))}
+        shapes = {name: shape for name, shape, _ in scipy.io.whosmat(file)}
     except Exception as error:  # scipy raises a dozen types for a broken file
         raise _broken(path, error) from error
-    return _checked(shapes.get("X", ()), path)[-1]
+    return _checked(shapes.get("X", ()), path)
 
 
 def _checked(shape: tuple[int, ...], path: Path) -> tuple[int, ...]:
-    if len(shape) != 4 or tuple(shape[:3]) != SHAPE or not shape[3]:
+    if len(shape) != 4 or tuple(shape[:3]) != SHAPE or not 0 < shape[3] <= MOST:
         raise UserError(f"{path}: X has the shape {list(shape)}; wanted is uint8 [32, 32, 3, N]")
     return shape
 
@@ -73,6 +79,7 @@ def _arrays(raw: bytes, path: Path) -> tuple[np.ndarray, np.ndarray]:
     """uint8 [N, 32, 32, 3], and labels [N], in which the file's 10 is the digit 0."""
     import scipy.io
 
+    _shape(io.BytesIO(raw), path)
     try:
         found = scipy.io.loadmat(io.BytesIO(raw), variable_names=["X", "y"])
     except Exception as error:

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from clbench.atomic import write_whole
@@ -52,6 +53,7 @@ class Tree:
         else:
             yield from ((name, read_bytes(self.path / name)) for name in sorted(wanted))
 
+    @cached_property
     def digest(self) -> str:
         """sha256 of an archive's bytes; of a folder, of the names and contents of the files that are images.
 

@@ -11,9 +11,10 @@ from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor
-from torch.optim import lr_scheduler
+from torch.optim.lr_scheduler import LRScheduler
 
 from clbench.errors import UserError
+from clbench.learn import schedules
 from clbench.learn.budget import Budget
 from clbench.learn.optimizers import KeptOptimizer, NewOptimizer
 from clbench.learn.params import Params, generator
@@ -44,6 +45,13 @@ class Training:
     weight_decay: Annotated[NonNegative, "added to the gradients before the method sees them"] = 0.0
     lr_step: Annotated[Natural, "epochs after which the rate falls (0: never)"] = 0
     lr_gamma: Annotated[Positive, "what the rate is multiplied by then"] = 0.1
+    schedule: Annotated[
+        schedules.Name, "how the rate goes from epoch to epoch of a fit (steps: by lr_step)", Absent("steps")
+    ] = "steps"
+    lr_milestones: Annotated[
+        tuple[Count, ...], "steps: epochs after each of which the rate falls, instead of lr_step", Absent(())
+    ] = ()
+    warmup: Annotated[Natural, "warmup-cosine: epochs in which the rate rises first", Absent(1)] = 1
     patience: Annotated[Natural, "stop after so many epochs without improvement (0: never)"] = 0
     stop_on: Annotated[Literal["train", "validation"], "the loss that patience watches"] = "train"
     keep_optimizer: Annotated[
@@ -80,6 +88,12 @@ class Training:
         full, rest = divmod(self.iterations * tasks, whole)
         return chain(repeat(whole, full), [rest] * (rest > 0))
 
+    def count(self, images: int, epochs: int | None = None, tasks: int = 1, joined: bool = False) -> int:
+        """How many epochs `lengths` gives, one that is cut short included."""
+        if epochs or not self.iterations:
+            return epochs or self.epochs
+        return ceil(self.iterations * tasks / len(sizes_of(images, self.batch_size, joined)))
+
     def passes(self, images: int, tasks: int = 1) -> float:
         """How often a fit to so many images, of so many tasks, shows each of them."""
         if not self.iterations:
@@ -100,6 +114,18 @@ class Training:
         return chosen(
             params, lr=self.lr * rate, **{name: value for name, value in wanted.items() if name in taken}
         )
+
+    def make_schedule(
+        self, optimizer: torch.optim.Optimizer, epochs: int, stretch: float = 1.0
+    ) -> LRScheduler | None:
+        """Of the rate in a fit of so many epochs; None: it stays. stretch: factor of what is counted in epochs."""
+        if self.schedule == "constant":
+            return None
+        if self.schedule == "steps":
+            milestones = [round(m * stretch) for m in self.lr_milestones]
+            return schedules.steps(optimizer, round(self.lr_step * stretch), milestones, self.lr_gamma)
+        warmup = round(self.warmup * stretch) if self.schedule == "warmup-cosine" else 0
+        return schedules.cosine(optimizer, epochs, warmup)
 
 
 @dataclass
@@ -172,20 +198,22 @@ class Trainer:
                 tensor[seed].uniform_(generator=g)
         return found
 
-    def fit(self, task: Task, epochs: int | None = None, rate: float = 1.0, lr_step: int | None = None) -> None:
-        """THE loop: train on `task` with new optimisers at `rate` · lr; `epochs`, `lr_step`: or the options'."""
+    def fit(self, task: Task, epochs: int | None = None, rate: float = 1.0, stretch: float = 1.0) -> None:
+        """THE loop: train on `task` with new optimisers at `rate` · lr, for `epochs` or as the options say.
+
+        stretch: factor of the epochs that the rate's schedule counts.
+        """
         model, options = self.model, self.options
-        turns = self.turns(task, rate)
-        lr_step = options.lr_step if lr_step is None else lr_step
-        falls = [lr_scheduler.StepLR(turn.optimizer.torch, lr_step or 1, options.lr_gamma) for turn in turns]
-        split = self.dense(task.train)
+        turns, split = self.turns(task, rate), self.dense(task.train)
+        size = len(split), epochs, task.unites, model.normalises
+        made = [options.make_schedule(turn.optimizer.torch, options.count(*size), stretch) for turn in turns]
         patience = self.new_patience()
         model.moving = self.strategy.statistics_move(task)
         model.train(True)
-        for epoch, steps in enumerate(options.lengths(len(split), epochs, task.unites, model.normalises)):
+        for epoch, steps in enumerate(options.lengths(*size)):
             loss = self.epoch(task, split, turns, epoch, steps)
-            for fall in falls if lr_step else []:
-                fall.step()
+            for schedule in filter(None, made):
+                schedule.step()
             model.active = model.active & (self.first_bad < 0)
             if options.patience:
                 model.active = model.active & patience.goes_on(self.watched_loss(task, loss))

@@ -52,8 +52,8 @@ class GDumb(Strategy):
         trainer.optimizer_state = {}  # train.keep_optimizer or not
         options = trainer.options
         passes = self.epochs or options.passes(*self.fitted(task, trainer.stream))
-        falls = round(options.lr_step * passes / options.passes(len(task.train)))  # the rate, at the same share
-        trainer.fit(self.on_memory(task), self.epochs or None, lr_step=falls)
+        stretch = passes / options.passes(len(task.train))  # the rate falls at the same share
+        trainer.fit(self.on_memory(task), self.epochs or None, stretch=stretch)
 
     @torch.no_grad()
     def begin_anew(self, model: Model) -> None:

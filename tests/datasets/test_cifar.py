@@ -8,6 +8,8 @@ import tarfile
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from clbench.datasets import catalogue, load
 from clbench.datasets.cifar10 import CIFAR10
@@ -158,6 +160,23 @@ def test_a_broken_pickle_is_one_line(raw):
     with pytest.raises(UserError, match="not a pickle") as caught:
         loads(raw, "batch")
     assert "\n" not in str(caught.value)
+
+
+def test_a_pickle_that_memorises_its_billionth_object_is_refused():
+    with pytest.raises(UserError, match="memorises object 2147483647 in 10 bytes"):
+        loads(b"\x80\2K\1r\xff\xff\xff\x7f.", "batch")
+
+
+@given(st.data())
+def test_a_damaged_pickle_is_read_or_is_one_line(data):
+    raw = bytearray(pickle.dumps({b"data": np.arange(6, dtype=np.uint8), b"labels": [1, 2]}, 4))
+    for _ in range(data.draw(st.integers(1, 3))):
+        raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        loads(bytes(raw), "batch")
+    except UserError as error:
+        if "\n" in str(error):
+            pytest.fail(str(error))
 
 
 def test_an_array_with_fewer_bytes_than_it_declares_is_refused():

@@ -12,12 +12,15 @@ import numpy as np
 import pytest
 import torch
 from command_line import clbench
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from clbench.datasets import catalogue, decode, load, verify
 from clbench.datasets.decode import picture
 from clbench.errors import UserError
 
+same_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
 FORMS = ["folder", "zip", "tar", "tar.gz", "tar.xz"]
 
 
@@ -319,13 +322,21 @@ def test_two_at_a_time_decode_once(tmp_path, monkeypatch, cache):
     assert (len(found), len(done)) == (3, 17)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_full_disk_is_one_line_and_leaves_nothing_behind(tmp_path, monkeypatch, cache):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(UserError, match=r"cannot write decoded images there \(No space left on device\)"):
+        load(f"{pack(tmp_path / 'own', tree(), 'folder')}/")
+    assert not [file for file in (cache / "decoded").iterdir() if file.suffix not in (".lock", ".digest")]
+
+
 def test_a_cache_that_cannot_be_written_is_one_line(tmp_path, cache):
-    cache.mkdir(parents=True)
-    cache.chmod(0o500)
+    cache.parent.mkdir(parents=True)
+    cache.write_text("in the way of a folder")
     with pytest.raises(UserError, match=r"cannot write decoded images there.*XDG_CACHE_HOME"):
         load(f"{pack(tmp_path / 'own', tree(), 'folder')}/")
-    cache.chmod(0o700)
 
 
 @pytest.mark.parametrize("size", [0, -1, 5000])
@@ -346,6 +357,30 @@ def test_decoding_is_shown_in_plain_lines_in_a_pipe(tmp_path, monkeypatch, capsy
     monkeypatch.setattr("clbench.datasets.decoding_progress.QUIET", True)
     load(f"{path}/", size=5)
     assert capsys.readouterr().err == ""
+
+
+def test_decoding_is_shown_as_a_bar_on_a_terminal(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("clbench.datasets.decoding_progress.AT_LEAST", 1)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+    load(f"{pack(tmp_path / 'own', tree(), 'folder')}/", size=4)
+    assert "100%" in capsys.readouterr().err
+
+
+@same_folder
+@given(st.data())
+@pytest.mark.parametrize("form", ["zip", "tar", "tar.gz"])
+def test_a_damaged_archive_gives_images_or_one_line(tmp_path, form, data):
+    path = pack(tmp_path / "own", tree({"a": 4, "b": 4}), form)
+    raw = bytearray(path.read_bytes())
+    for _ in range(3):
+        raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(raw)
+    try:
+        load(str(path), size=2)
+    except UserError as error:
+        if "\n" in str(error):
+            pytest.fail(str(error))
 
 
 CALTECH = {"cup": 4, "Faces": 10, "BACKGROUND_Google": 3}

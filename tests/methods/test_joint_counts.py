@@ -58,7 +58,7 @@ def test_the_rate_of_gdumb_falls_at_the_same_share_of_a_training_that_steps_coun
     trainer = tiny.started(tiny.config("gdumb", "train.iterations=12", "train.lr_step=1", stream="split-digits"))
     task, falls = trainer.stream.tasks[0], []
     fit = trainer.fit
-    trainer.fit = lambda *args, **options: falls.append(options["lr_step"]) or fit(*args, **options)  # type: ignore[method-assign, func-returns-value]
+    trainer.fit = lambda *args, **options: falls.append(options["stretch"]) or fit(*args, **options)  # type: ignore[method-assign, func-returns-value]
     trainer.strategy.learn(trainer, task)
     assert falls == [20]
     assert torch.isfinite(trainer.model.params["head.weight"]).all()

@@ -236,7 +236,9 @@ AUGMENTED = ("stream.augment=flip,crop", "stream.tasks=3")
 
 
 @pytest.mark.parametrize("sets", [(), ("train.patience=1", "train.epochs=5", "train.lr=0.1")])
-@pytest.mark.parametrize("method", ["finetuning", "joint", "er", "derpp", "agem", "gdumb", "lwf"])
+@pytest.mark.parametrize(
+    "method", ["finetuning", "joint", "er", "er-ace", "derpp", "agem", "gdumb", "icarl", "wa", "lwf"]
+)
 def test_augmented_seeds_together_equal_seeds_alone(method: str, sets: tuple[str, ...]) -> None:
     together = tiny.train(method, *AUGMENTED, *sets, stream="split-digits", seeds=(0, 3))
     for place, seed in enumerate((0, 3)):
