@@ -16,7 +16,8 @@ from clbench import room
 from clbench.config import Config
 from clbench.datasets import Images, load
 from clbench.errors import UserError
-from clbench.groups import Machine, SeedGroup
+from clbench.groups import GOES_ON, Machine, SeedGroup
+from clbench.learn.budget import Budget
 from clbench.learn.task import Scenario, Stream, Task
 from clbench.learn.trainer import Trainer
 from clbench.networks import pretrained
@@ -124,7 +125,7 @@ def build_trainer(
     if problem := strategy.unfit(config.scenario, model) or strategy.untrainable(stream, config.train):
         raise UserError(f"{config.method} {problem}")
     strategy.start(model, stream)
-    return Trainer(model, strategy, stream, config.train)
+    return Trainer(model, strategy, stream, config.train, budget=Budget(int(config.train.budget * 2**30)))
 
 
 def weights_read(config: Config, machine: Machine) -> dict[str, str]:
@@ -163,10 +164,7 @@ class Group(SeedGroup):
         images = f"--set train.batch_size={batch // 2}"
         tries = [words for words, more in ((fewer, seeds > 1), (images, batch > 1)) if more]
         programs = f"{seeds} seeds at once and batches" if seeds > 1 else "one seed and batches"
-        return (
-            f" with {programs} of {batch}; try {', or '.join(tries) or 'a smaller network'}; what is finished is "
-            "kept, and the same command goes on from there"
-        )
+        return f" with {programs} of {batch}; try {', or '.join(tries) or 'a smaller network'}; {GOES_ON}"
 
     def build(self, machine: Machine, device: torch.device) -> Trainer:
         if self.config.train.seeds_at_once:
