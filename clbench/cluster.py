@@ -151,7 +151,7 @@ class Cluster:
     def found(self, ref: Any, going: Going, machine: Machine, mail: Any) -> Outcome | None:
         """None where it was lost with its node and has begun anew."""
         try:
-            return ended(self.ray.get(ref))
+            return ended(self.ray.get(ref), going.job.group)
         except self.ray.exceptions.RayTaskError as error:
             return UserError(reason(error))
         except self.ray.exceptions.RayError as error:

@@ -14,6 +14,7 @@ from clbench.errors import UserError
 from clbench.layers import SECTIONS, Layer, Table, parse_sets
 from clbench.learn.task import Scenario
 from clbench.learn.trainer import Training
+from clbench.networks.pretrained import Start
 from clbench.options import (
     Option,
     absent_of,
@@ -188,7 +189,7 @@ def factories(method: str, stream: str, network: str) -> dict[str, tuple[Callabl
     return {
         "strategy": (strategies[method],),
         "stream": (common_of(find(stream)[0]), find(stream)[0]),
-        "network": (networks[network],),
+        "network": (Start, networks[network]),
         "train": (Training,),
     }
 

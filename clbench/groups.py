@@ -21,6 +21,7 @@ from clbench.peak import Peak
 from clbench.registry import load_plugin
 from clbench.results import SeedRun
 
+GOES_ON = "what is finished is kept, and the same command goes on from there"
 Keep = Literal["all", "last", "none"]
 
 
@@ -121,7 +122,7 @@ class SeedGroup(ABC):
 
     def smaller(self) -> str:
         """What to try where memory ran out, as the end of a sentence that begins with `out of memory`."""
-        return "; use fewer --workers or a smaller network"
+        return f"; use fewer --workers or a smaller network; {GOES_ON}"
 
     def learn(self, machine: Machine, tell: Callable[[News], None]) -> list[Any]:
         """Train to the end, from the last checkpoint if there is one. UserError where memory runs out."""

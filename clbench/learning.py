@@ -16,9 +16,11 @@ from clbench import room
 from clbench.config import Config
 from clbench.datasets import Images, load
 from clbench.errors import UserError
-from clbench.groups import Machine, SeedGroup
+from clbench.groups import GOES_ON, Machine, SeedGroup
+from clbench.learn.budget import Budget
 from clbench.learn.task import Scenario, Stream, Task
 from clbench.learn.trainer import Trainer
+from clbench.networks import pretrained
 from clbench.registry import datasets, model_kind, models, networks, plugins_behind, strategies
 from clbench.results import Result, Run
 from clbench.streams.assemble import Common, assemble
@@ -105,18 +107,31 @@ def stream_of(config: Config, machine: Machine, device: torch.device, scenario: 
     return assemble(config.stream, parts, common, scenario, device, tested)
 
 
-def build_trainer(config: Config, stream: Stream, seeds: tuple[int, ...], device: torch.device) -> Trainer:
-    """Model, strategy and trainer of some of the configuration's seeds, before the first task."""
+def build_trainer(
+    config: Config, stream: Stream, seeds: tuple[int, ...], device: torch.device, download: bool = True
+) -> Trainer:
+    """Model, strategy and trainer of some of the configuration's seeds, before the first task.
+
+    download: published weights that are not here; else NotHere.
+    """
+    weights = pretrained.weights_of(config.network, config.network_options, download)
+    pretrained.refuse_pixels(config.network, config.network_options, config.stream_options["normalize"])
 
     def network() -> torch.nn.Module:
-        return networks[config.network](stream.input_shape, **config.network_options)
+        return pretrained.build(config.network, stream.input_shape, config.network_options, weights)
 
     model = models[model_kind(networks[config.network])](network, stream, seeds, device)
     strategy = strategies[config.method](**config.strategy_options)
     if problem := strategy.unfit(config.scenario, model) or strategy.untrainable(stream, config.train):
         raise UserError(f"{config.method} {problem}")
     strategy.start(model, stream)
-    return Trainer(model, strategy, stream, config.train)
+    return Trainer(model, strategy, stream, config.train, budget=Budget(int(config.train.budget * 2**30)))
+
+
+def weights_read(config: Config, machine: Machine) -> dict[str, str]:
+    """File name -> sha256 of the weights that a configuration starts from; nothing where it starts at random."""
+    found = pretrained.weights_of(config.network, config.network_options, machine.download)
+    return {} if found is None else {found.file.name: found.sha256}
 
 
 def plugins_of(config: Config) -> dict[str, str]:
@@ -149,15 +164,13 @@ class Group(SeedGroup):
         images = f"--set train.batch_size={batch // 2}"
         tries = [words for words, more in ((fewer, seeds > 1), (images, batch > 1)) if more]
         programs = f"{seeds} seeds at once and batches" if seeds > 1 else "one seed and batches"
-        return (
-            f" with {programs} of {batch}; try {', or '.join(tries) or 'a smaller network'}; what is finished is "
-            "kept, and the same command goes on from there"
-        )
+        return f" with {programs} of {batch}; try {', or '.join(tries) or 'a smaller network'}; {GOES_ON}"
 
     def build(self, machine: Machine, device: torch.device) -> Trainer:
         if self.config.train.seeds_at_once:
             gc.collect()  # the model of the group before, which holds itself in circles
-        return build_trainer(self.config, build_stream(self.config, machine, device), self.seeds, device)
+        stream = build_stream(self.config, machine, device)
+        return build_trainer(self.config, stream, self.seeds, device, machine.download)
 
     def plan(self, trainer: Trainer) -> list[int]:
         strategy, stream, train = trainer.strategy, trainer.stream, self.config.train
@@ -225,7 +238,7 @@ class Group(SeedGroup):
         UserError where the stream's checksums are not `data`.
         """
         trainer = self.build(machine, machine.prepare())
-        require_same(trainer.stream.checksums, data)
+        require_same(trainer.stream.checksums | weights_read(self.config, machine), data)
         if stage > 0:
             self.load(trainer, stage)
         joint = trainer.strategy.protocol == "joint"
@@ -266,20 +279,21 @@ class Learning:
 
     @property
     def own_file(self) -> bool:
-        return own_file(self.config.stream)
+        config = self.config
+        return own_file(config.stream) or pretrained.own_file(config.network, config.network_options)
 
     @property
     def plugins(self) -> dict[str, str]:
         return plugins_of(self.config)
 
     def checksums(self, machine: Machine, device: torch.device) -> dict[str, str]:
-        return build_stream(self.config, machine, device).checksums
+        return build_stream(self.config, machine, device).checksums | weights_read(self.config, machine)
 
     def result(self, machine: Machine, device: torch.device) -> Result:
         config = self.config
         stream = build_stream(config, machine, device)
-        config.train.make_optimizer([torch.zeros(1, requires_grad=True)])  # one that is unknown refuses here,
-        trainer = build_trainer(config, stream, config.seeds[:1], device)  # as does a method that cannot do this
+        config.train.make_optimizer([torch.zeros(1, requires_grad=True)])  # one that is unknown refuses here, as
+        trainer = build_trainer(config, stream, config.seeds[:1], device, machine.download)  # does a method
         return Result(
             digest=config.digest,
             config=config.as_dict(),
@@ -287,7 +301,7 @@ class Learning:
             protocol=strategies[config.method].protocol,
             tasks=[task.name for task in stream.tasks],
             score=trainer.model.score,
-            data=stream.checksums,
+            data=stream.checksums | weights_read(config, machine),
             runs=[],
             search=self.search,
         )

@@ -8,6 +8,7 @@ from typing import Any
 
 from clbench import costs
 from clbench.metrics import METRICS
+from clbench.networks.pretrained import Start
 from clbench.options import Option, options_of
 from clbench.registry import first_line, model_kind, models, networks, strategies, streams
 from clbench.streams.assemble import common_of
@@ -29,7 +30,8 @@ def listing(kind: str, long: bool = False) -> list[Entry]:
     if kind == "models":
         return [{**entry(name, models[name], {}), "score": asdict(models[name].score)} for name in models]
     registry = strategies if kind == "methods" else networks
-    found = [entry(name, registry[name], options_of(registry[name])) for name in registry]
+    common = options_of(Start) if kind == "networks" else {}
+    found = [entry(name, registry[name], {**common, **options_of(registry[name])}) for name in registry]
     if kind == "networks":
         found = [{**e, "model": model_kind(registry[e["name"]])} for e in found]
     return [e | at_length(e["name"]) for e in found] if long and kind == "methods" else found

@@ -104,16 +104,16 @@ def spread(
                     worker.end()
                 else:
                     idle.append(worker)
-                yield job, ended(message)
+                yield job, ended(message, job.group)
             fill()  # after all that was told: the next job may depend on it
     finally:
         for worker in [*(worker for worker, _ in busy.values()), *idle]:
             worker.end()
 
 
-def ended(message: list[Any] | Failure | Stopped | None) -> Outcome:
+def ended(message: list[Any] | Failure | Stopped | None, group: SeedGroup) -> Outcome:
     if message is None:
-        return UserError("its process was killed (out of memory?); run the same command to go on")
+        return UserError(f"its process was killed (out of memory?){group.smaller()}")
     return message.error() if isinstance(message, Failure) else message
 
 

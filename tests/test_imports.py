@@ -32,7 +32,7 @@ ROWS = [
     ["show"],
     ["dry_run"],
     ["prune_lenet", "sweep", "cluster"],
-    ["evaluation", "analysis"],
+    ["evaluation", "analysis", "features"],
     ["reproduce"],
     ["cli"],
     ["__main__"],

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from clbench import __version__
+from clbench.cli.features import data_features
 from clbench.cli.listing import data_fetch, data_list, data_verify, list_
 from clbench.cli.merge import merge
 from clbench.cli.once import Command, Group
@@ -81,7 +82,12 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "reproduce": reproduce,
     "list": list_,
 }
-OF_DATA: dict[str, Callable[..., None]] = {"list": data_list, "fetch": data_fetch, "verify": data_verify}
+OF_DATA: dict[str, Callable[..., None]] = {
+    "list": data_list,
+    "fetch": data_fetch,
+    "verify": data_verify,
+    "features": data_features,
+}
 for group, commands in ((app, COMMANDS), (data_app, OF_DATA)):
     for name, command in commands.items():
         group.command(name, cls=Command)(command)

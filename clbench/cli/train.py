@@ -53,6 +53,13 @@ def train(
         str | None, typer.Option(help="task, domain or class.  [default: task]", show_default=False)
     ] = None,
     network: Annotated[str | None, typer.Option(help="A network.  [default: mlp]", show_default=False)] = None,
+    pretrained: Annotated[
+        str | None,
+        typer.Option(
+            help="Weights that the network starts from: imagenet (torchvision's), or a safetensors or torch file.",
+            show_default=False,
+        ),
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option(
@@ -87,7 +94,7 @@ def train(
     """Train methods over a stream of tasks; one result file each, resumed if interrupted."""
     machine = machine_of(device, threads, data_root, allow_modified_data, plugin, checkpoints, accept_modified)
     from clbench import config as configuration
-    from clbench.layers import read_file
+    from clbench.layers import Layer, read_file
     from clbench.runner import run_all
 
     file = read_file(config) if config else None
@@ -101,6 +108,7 @@ def train(
         preset=preset,
         file=file,
         sets=sets_of(set_),
+        asked=[] if pretrained is None else [Layer("--pretrained", {"network": {"pretrained": pretrained}})],
     )
     if dry_run:
         from clbench.learning import Learning

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -11,6 +12,8 @@ import numpy as np
 if TYPE_CHECKING:  # what lists data sets does without torch
     import torch
     from torch import Tensor
+
+FORGOTTEN_AFTER = 2**22  # bytes; the system maps more around each image than is read
 
 
 class Source(Protocol):
@@ -51,6 +54,7 @@ class Mapped:
     """
 
     array: np.ndarray
+    read: list[int] = field(default_factory=lambda: [0])  # bytes, since the system was told to forget them
 
     @property
     def shape(self) -> Sequence[int]:
@@ -70,7 +74,16 @@ class Mapped:
         kept = np.dtype(np.float32) if self.array.dtype.kind == "f" else self.array.dtype
         found = np.empty((len(wanted), *self.array.shape[1:]), kept)
         found[order] = self.array[wanted[order]]
+        self.forget(found.nbytes)
         return torch.from_numpy(found).to(rows.device)
+
+    def forget(self, read: int) -> None:
+        """Now and then: the pages that were read are the system's to keep, and no memory of this process."""
+        self.read[0] += read
+        mapping = getattr(self.array, "_mmap", None)
+        if mapping is not None and self.read[0] > FORGOTTEN_AFTER and hasattr(mmap, "MADV_DONTNEED"):
+            mapping.madvise(mmap.MADV_DONTNEED)
+            self.read[0] = 0
 
 
 @dataclass(frozen=True, eq=False)

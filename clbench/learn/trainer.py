@@ -68,6 +68,9 @@ class Training:
     channels_last: Annotated[
         bool, "show images to the network with the channels of a pixel side by side in memory", Absent(False)
     ] = False
+    budget: Annotated[
+        Positive, "GiB for images as floats and for what goes through the network at once", Absent(2.0)
+    ] = 2.0
     seeds_at_once: Annotated[
         Natural | Literal["auto"], "seeds trained as one program, at most (0: all; auto: what fits)", Execution
     ] = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from torch import Tensor, nn
 
@@ -19,8 +19,12 @@ MAPS, BLOCKS = (64, 128, 256, 512), (2, 2, 2, 2)
 class ResNet18(Residual):
     """torchvision's resnet18, then a layer of 2048 units with dropout (the paper's appendix A); gateable.
 
-    forward: features [B, hidden], dropped out. Without `hidden` (0) the 512 means of maps are the features.
+    forward: features [B, hidden], dropped out. Without `hidden` (null) the 512 means of maps are the features.
     """
+
+    imagenet = "ResNet18_Weights.IMAGENET1K_V1"
+    fresh = ("hidden",)  # what published weights do not have
+    bare: ClassVar = {"hidden": None}  # the options of a network without that
 
     def __init__(
         self,

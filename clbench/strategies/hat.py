@@ -145,8 +145,9 @@ class HAT(Strategy):
     def opened(self, gates: list[Tensor]) -> Tensor:
         """Share of the units left by earlier tasks that this one opens, [S] (section 2.6); 0 if none is left."""
         unused = [1 - taken for taken in self.taken.values()]
-        left = torch.stack([u.sum(1) for u in unused]).sum(0)
-        new = torch.stack([(a.squeeze(1) * u).sum(1) for a, u in zip(gates, unused, strict=True)]).sum(0)
+        # layer after layer: a sum over [layers, S] adds up in another order for one seed than for several
+        left = sum((u.sum(1) for u in unused), torch.zeros(()))
+        new = sum(((a.squeeze(1) * u).sum(1) for a, u in zip(gates, unused, strict=True)), torch.zeros(()))
         return torch.where(left > 0, new / left.clamp(min=torch.finfo(left.dtype).tiny), 0)
 
     def edit_gradients(self, model: Model, batch: Batch) -> None:
