@@ -18,6 +18,7 @@ from clbench.errors import UserError
 from clbench.learn.params import copies
 from clbench.learn.trainer import Trainer
 from clbench.learning import Group
+from clbench.models.lift import batched
 from clbench.models.slots import slots_of
 from clbench.registry import networks
 
@@ -63,6 +64,20 @@ def test_a_resumed_run_ends_with_the_bits_of_an_uninterrupted_one(
     resumed, found = finished(chosen, tmp_path / "killed")
     assert [run.matrix for run in resumed] == [run.matrix for run in runs]
     assert tiny.same(found, tensors), [n for n in tensors if not tensors[n].equal(found.get(n, tensors[n] + 1))]
+
+
+@pytest.mark.parametrize("method", ["finetuning", "hat", "packnet", "xdg", "lwf"])
+@pytest.mark.parametrize("network", TINY)
+def test_the_batched_form_is_the_unrolled_one_to_rounding(
+    network: str, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calm = ("train.lr=0.005", "stream.limit=32")
+    unrolled = trained(network, method, *calm)
+    monkeypatch.setattr("clbench.models.stacked.lift", lambda device: batched)
+    lifted = trained(network, method, *calm)
+    assert lifted.model.run is batched
+    for name, t in unrolled.model.state().items():
+        assert torch.allclose(lifted.model.state()[name].double(), t.double(), 1e-2, 1e-3), name
 
 
 # -- what the networks are ----------------------------------------------------------------------------------------
