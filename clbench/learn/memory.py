@@ -178,7 +178,7 @@ def herding(features: Tensor, count: int) -> Tensor:
 
     Rebuffi et al. 2017, algorithm 4; no row twice.
     """
-    mean, total = features.mean(0), torch.zeros_like(features[0])
+    mean, total = features.mean(0), features.new_zeros(features.shape[1])
     chosen: list[int] = []
     for k in range(1, count + 1):
         distance = (mean - (total + features) / k).square().sum(1)

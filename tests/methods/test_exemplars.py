@@ -242,6 +242,13 @@ def test_the_share_of_distillation_is_that_of_old_classes() -> None:
     assert owner.tolist() == [[2, 2, 2, 0, 0, 0]]
 
 
+@pytest.mark.parametrize("method", FORMULAS)
+def test_a_class_without_images_has_no_exemplars_and_stops_nothing(method: str) -> None:
+    trainer = tiny.train(method, "stream.limit=1", *WIDE, stream="split-digits", scenario="class")
+    assert trainer.strategy.stored["filled"].tolist() == [2, 2]
+    assert all(score is not None for task in trainer.stream.tasks for score in trainer.score(task, task.test))
+
+
 # -- refusals ---------------------------------------------------------------------------------------------------
 
 
