@@ -37,7 +37,11 @@ def over_stages(loaded: Loaded) -> Analysis:
         for t in range(len(table.first.tasks))
         for seed in row.seeds
     ]
-    grids = [grid_of(table, metric, cells) for table in found for metric, cells in each[id(table)].items()]
+    grids = [
+        grid_of(table, metric, cells, last=metric.name == SHOWN[-1])
+        for table in found
+        for metric, cells in each[id(table)].items()
+    ]
     pictures = [Picture(table, "over_stages", (table.rows, panels(table, each[id(table)]))) for table in found]
     return Analysis("stages", grids, lines, pictures)
 
@@ -72,14 +76,14 @@ def value_of(cell: Cell, seed: int) -> float | None:
     return dict(zip(cell.seeds, cell.values, strict=True)).get(seed)
 
 
-def grid_of(table: Table, metric: Metric, cells: Course) -> Grid:
+def grid_of(table: Table, metric: Metric, cells: Course, last: bool) -> Grid:
     column = of_metric(metric, table.score, table.digits)
     body = [
         [row.label, *(fixed(cell, column.digits) for cell in line), str(len(row.seeds))]
         for row, line in zip(table.rows, cells, strict=True)
     ]
     header = ["method", *map(str, range(1, len(table.first.tasks) + 1)), "n seeds"]
-    return grid(table, f"{column.head} after n tasks", header, body)
+    return grid(table, f"{column.head} after n tasks", header, body, last=last)
 
 
 def panels(table: Table, each: dict[Metric, Course]) -> dict[str, Course]:

@@ -79,11 +79,29 @@ def comparable(loaded: Loaded) -> list[Table]:
     return found
 
 
-def grid(table: Table, about: str, header: list[str], body: list[list[str]], notes: Iterable[str] = ()) -> Grid:
-    """Words, headed by what they are about and on what; notes end with what the rows do not share."""
+def grid(
+    table: Table,
+    about: str,
+    header: list[str],
+    body: list[list[str]],
+    notes: Iterable[str] = (),
+    last: bool = True,
+) -> Grid:
+    """Words, headed by what they are about and on what; notes end with what the rows do not share.
+
+    last: of the grids of this table here, which has its notes.
+    """
     said = [SPREAD] if any("±" in entry for line in body for entry in line) else []
-    missing = [f"{row.label}: {note}" for row in table.rows for note in row.notes]
-    return Grid(f"{about}, {table.heading}", header, body, [*said, *notes, *table.notes, *missing])
+    said_of: dict[str, list[str]] = {}
+    for row in table.rows:
+        for note in row.notes:
+            said_of.setdefault(note, []).append(row.label)
+    missing = [
+        note if len(labels) == len(table.rows) > 1 else f"{', '.join(labels)}: {note}"
+        for note, labels in said_of.items()
+    ]
+    shared = [*table.notes, *missing] if last else []
+    return Grid(f"{about}, {table.heading}", header, body, [*said, *notes, *shared])
 
 
 def fixed(cell: Cell, digits: int = 2) -> str:

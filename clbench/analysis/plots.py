@@ -120,7 +120,9 @@ def over_stages(rows: Sequence[Row], each: dict[str, list[list[Cell]]]) -> Figur
             if any(cell.values for cell in cells):
                 band(axes, np.arange(1.0, len(cells) + 1), cells, label, **look(n, row.joint))
         axes.set_ylabel(words)
+        axes.set_xlim(0.9, len(found[0]) + 0.1)  # the same in all, though BWT begins with the second task
         stages(axes)
+        axes.label_outer()
     legend(figure, panels[0])
     return figure
 

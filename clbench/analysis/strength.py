@@ -40,7 +40,7 @@ def over_values(loaded: Loaded) -> Analysis:
         for value, row in curve.items()
         for seed in row.seeds
     ]
-    grids = [grid_of(*one, metric) for one in found for metric in shown()]
+    grids = [grid_of(*one, metric, last=metric.name == SHOWN[-1]) for one in found for metric in shown()]
     pictures = [
         Picture(table, "over_values", picture(table, name, curves), f"-{short(name)}")
         for table, name, curves in found
@@ -104,7 +104,7 @@ def cells(curve: Curve, every: list[float], metric: Metric) -> list[Cell]:
     return [measured(curve[value], metric) if value in curve else Cell() for value in every]
 
 
-def grid_of(table: Table, name: str, curves: Curves, metric: Metric) -> Grid:
+def grid_of(table: Table, name: str, curves: Curves, metric: Metric, last: bool) -> Grid:
     every = values_of(curves)
     column = of_metric(metric, table.score, table.digits)
     body = [
@@ -113,7 +113,9 @@ def grid_of(table: Table, name: str, curves: Curves, metric: Metric) -> Grid:
     ]
     counts = sorted({len(row.seeds) for curve in curves.values() for row in curve.values()})
     notes = [f"Seeds of each value: {' to '.join(map(str, dict.fromkeys((counts[0], counts[-1]))))}."]
-    return grid(table, f"{column.head} by {short(name)}", ["method", *(f"{v:g}" for v in every)], body, notes)
+    return grid(
+        table, f"{column.head} by {short(name)}", ["method", *(f"{v:g}" for v in every)], body, notes, last
+    )
 
 
 def picture(
