@@ -262,12 +262,12 @@ class Learning:
     config: Config
     search: dict[str, Any] | None = None
 
-    def at_once(self, machine: Machine, device: torch.device) -> int:
+    def at_once(self, machine: Machine, device: torch.device, workers: int) -> int:
         if self.config.train.seeds_at_once != "auto":
             return self.config.train.seeds_at_once
         stream = build_stream(self.config, machine, device)
         trainer = build_trainer(self.config, stream, self.config.seeds[:1], device)
-        return room.seeds_that_fit(trainer, device)
+        return max(1, room.seeds_that_fit(trainer, device) // workers)
 
     @property
     def name(self) -> str:

@@ -65,8 +65,11 @@ class Experiment(Protocol):
     @property
     def plugins(self) -> dict[str, str]: ...  # file name -> sha256 of those that its configuration uses
 
-    def at_once(self, machine: Machine, device: torch.device) -> int:
-        """Of how many seeds a group may be, at most; 0: of all. To find it out may take a while."""
+    def at_once(self, machine: Machine, device: torch.device, workers: int) -> int:
+        """Of how many seeds a group may be, at most, if so many groups are trained at a time; 0: of all.
+
+        To find it out may take a while.
+        """
         ...
 
     def checksums(self, machine: Machine, device: torch.device) -> dict[str, str]: ...
@@ -172,7 +175,7 @@ def conduct(
             if of_seeds(result, one.config.seeds).status in FINISHED:
                 watch.say(f"{one.name}: finished before, in {path} (--force runs it afresh)")
             else:
-                jobs += begun(one, path, result, machine, device)
+                jobs += begun(one, path, result, machine, device, workers)
         problem = execute(jobs, machine, workers, watch, spread)
     if problem is not None:
         raise problem
@@ -216,7 +219,7 @@ def pursue(
                     agenda.ended(experiment, mine, None)
                     lock.close()
                     continue
-                todo = begun(experiment, path, result, machine, device)
+                todo = begun(experiment, path, result, machine, device, workers)
                 save(result, path)
             except OtherCode:
                 lock.close()
@@ -254,12 +257,12 @@ def asked_of(job: Job) -> AnyResult:
 
 
 def begun(
-    experiment: Experiment, path: Path, result: AnyResult, machine: Machine, device: torch.device
+    experiment: Experiment, path: Path, result: AnyResult, machine: Machine, device: torch.device, workers: int
 ) -> list[Job]:
     """What is left to do of a result, on a cleared folder."""
     clear(path, everything=not any(run.seconds for run in result.runs))
     large = [group for group in unfinished(experiment, result) if len(group) > 1]
-    if large and (most := experiment.at_once(machine, device)):
+    if large and (most := experiment.at_once(machine, device, workers)):
         divide(result, path, [group for group in large if len(group) > most], most)
     return jobs_of(experiment, path, result)
 

@@ -111,6 +111,13 @@ def test_auto_of_small_seeds_takes_all(tmp_path):
     assert [run.together for run in result.runs] == [[0, 1, 2]] * 3
 
 
+def test_auto_leaves_room_for_every_worker(tmp_path, monkeypatch):
+    monkeypatch.setattr(room, "seeds_that_fit", lambda trainer, device: 4)
+    assert train(tmp_path, *EWC, "--seeds", "5", "--workers", "2", "--set", "train.seeds_at_once=auto").code == 0
+    _, result = result_of(tmp_path)
+    assert [run.together for run in result.runs] == [[0, 1], [0, 1], [2], [3, 4], [3, 4]]
+
+
 def test_auto_says_where_it_cannot_know(tmp_path, monkeypatch):
     monkeypatch.setattr(room, "free_bytes", lambda device: None)
     line = train(tmp_path, *EWC, "--seeds", "3", "--set", "train.seeds_at_once=auto").line

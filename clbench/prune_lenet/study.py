@@ -233,7 +233,7 @@ class PruneLenet:
     def checksums(self, machine: Machine, device: torch.device) -> dict[str, str]:
         return build_stream(self.config, machine, device).checksums
 
-    def at_once(self, machine: Machine, device: torch.device) -> int:
+    def at_once(self, machine: Machine, device: torch.device, workers: int) -> int:
         return 0
 
     def result(self, machine: Machine, device: torch.device) -> PruningResult:

@@ -113,7 +113,7 @@ class Continual(Learning):
     def title(self) -> str:
         return f"{self.config.method} on {self.config.stream}, choosing task by task"
 
-    def at_once(self, machine: Machine, device: torch.device) -> int:
+    def at_once(self, machine: Machine, device: torch.device, workers: int) -> int:
         return 1
 
     def group(self, seeds: tuple[int, ...], folder: Path, digest: str) -> Group:
