@@ -29,6 +29,7 @@ from clbench.learn.task import Task
 from clbench.learn.trainer import Trainer, Training
 from clbench.makers import made_here
 from clbench.models.classifier import Classifier
+from clbench.networks.pretrained import build
 from clbench.registry import model_kind, networks
 from clbench.strategies.finetuning import Finetuning
 from clbench.streams.assemble import Common, Part, assemble
@@ -143,7 +144,7 @@ def trainer_of(network: str, sets: tuple[str, ...], images: int, size: int) -> T
     x, y = noise.to(torch.uint8), torch.arange(images) % 2
     part = Part("all", Images("made", x, y, x[:2], y[:2], ("even", "odd"), {}), (0, 1))
     stream = assemble("made", [part], Common(normalize="standard"), "task", CPU)
-    model = Classifier(lambda: networks[network](stream.input_shape, **options), stream, (0,), CPU)
+    model = Classifier(lambda: build(network, stream.input_shape, options, None), stream, (0,), CPU)
     strategy = Finetuning()
     strategy.start(model, stream)
     return Trainer(model, strategy, stream, Training())
