@@ -9,7 +9,7 @@ from ..report.cells import Cell, finished, matrix_of, of_metric, setting_of
 from ..report.grid import Grid
 from ..report.table import Row, Table
 from .ablation import by_stage
-from .found import Analysis, Lacking, Loaded, Picture, comparable, fixed, grid, identity
+from .found import Analysis, Lacking, Loaded, Picture, comparable, fixed, grid, identity, value_of
 
 SHOWN = ("mean", "BWT", "FWT", "SMT")
 Course = list[list[Cell]]  # [row][stage]
@@ -70,10 +70,6 @@ def course(row: Row, metric: Metric) -> list[Cell]:
     values = np.stack([per_stage(name, matrix_of(run), ceilings.get(run.seed), setting) for run in runs])
     seeds = [run.seed for run in runs]
     return [Cell() if np.isnan(stage).any() else Cell(seeds, stage.tolist()) for stage in values.T]
-
-
-def value_of(cell: Cell, seed: int) -> float | None:
-    return dict(zip(cell.seeds, cell.values, strict=True)).get(seed)
 
 
 def grid_of(table: Table, metric: Metric, cells: Course, last: bool) -> Grid:

@@ -114,3 +114,8 @@ def identity(table: Table, row: Row, seed: int) -> dict[str, Any]:
     result = row.result
     named = {"table": table.heading, "method": row.method, "label": row.label, "digest": result.digest}
     return {**named, "file": str(row.path), "seed": seed}
+
+
+def value_of(cell: Cell, seed: int) -> float | None:
+    """What a cell has of one seed; None where it has nothing."""
+    return dict(zip(cell.seeds, cell.values, strict=True)).get(seed)

@@ -10,7 +10,7 @@ from ..report.cells import Cell, cell, of_metric
 from ..report.differences import described, differing, flatten, sortable
 from ..report.grid import Grid
 from ..report.table import Row, Table
-from .found import Analysis, Lacking, Loaded, Picture, comparable, fixed, grid, identity
+from .found import Analysis, Lacking, Loaded, Picture, comparable, fixed, grid, identity, value_of
 
 SHOWN = ("mean", "BWT", "FWT")
 Curve = dict[float, Row]  # value of the option -> its run
@@ -33,7 +33,7 @@ def over_values(loaded: Loaded) -> Analysis:
         {
             **identity(table, row, seed),
             name: value,
-            **{metric.called(table.score): of_seed(row, metric, seed) for metric in shown()},
+            **{metric.called(table.score): value_of(measured(row, metric), seed) for metric in shown()},
         }
         for table, name, curves in found
         for curve in curves.values()
@@ -83,16 +83,7 @@ def curves_over(name: str, rows: list[Row]) -> Curves:
 
 
 def measured(row: Row, metric: Metric) -> Cell:
-    return cell(of_metric(metric, _score(row)), row.result, row.ceiling)
-
-
-def _score(row: Row):
-    return row.result.score
-
-
-def of_seed(row: Row, metric: Metric, seed: int) -> float | None:
-    found = measured(row, metric)
-    return dict(zip(found.seeds, found.values, strict=True)).get(seed)
+    return cell(of_metric(metric, row.result.score), row.result, row.ceiling)
 
 
 def values_of(curves: Curves) -> list[float]:
