@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any
 
@@ -21,7 +22,11 @@ def differs(origin: str) -> bool:
 
 
 def in_short(origin: str) -> str:
-    """'tuned for task, mlp' of 'shipped clbench.toml:73 (tuned for task, mlp)', 'mine.toml' of 'mine.toml:3'."""
+    """'tuned for task, mlp' of 'shipped clbench.toml:73 (tuned for task, mlp)', 'mine.toml' of 'mine.toml:3'.
+
+    Of a whole path, which says nothing on another machine, its last part.
+    """
     place = origin.removesuffix(SAME)
     note = re.search(r" \(([^()]*)\)$", place)
-    return note[1] if note else re.sub(r":\d+$", "", place)
+    file = re.sub(r":\d+$", "", place)
+    return note[1] if note else os.path.basename(file) if os.path.isabs(file) else file

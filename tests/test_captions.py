@@ -109,6 +109,7 @@ def test_a_pruning_study_too():
         ("mine.toml:3", "mine.toml", True),
         ("shipped clbench.toml:7 (preset quick)", "preset quick", True),
         ("a (b).yaml:3", "a (b).yaml", True),
+        ("/somebody/s/folder/fig3.yaml:12", "fig3.yaml", True),
     ],
 )
 def test_an_origin_in_short(origin, short, differs):

@@ -105,7 +105,8 @@ def chosen(names: Sequence[str]) -> list[Reproduction]:
 def read(path: Path) -> Reproduction:
     """UserError names the file, the line and what is wrong there."""
     values, lines = read_yaml(path)
-    layer = Layer(str(path), values, lines)
+    origin = path.name if path.parent == folder() else str(path)  # what comes with clbench is known by its name
+    layer = Layer(origin, values, lines)
     for key in values:
         if key not in KEYS:
             raise UserError(f"{layer.at(key)}unknown key {key!r}; {did_you_mean(key, KEYS)}")
@@ -119,7 +120,7 @@ def read(path: Path) -> Reproduction:
     claims = tuple(map(Claim.read, values.get("claims", [])))
     found = Reproduction(path.stem, str(values.get("title", path.stem)), show, values.get("seeds", 1))
     rest = {key: values[key] for key in ("also", "checkpoints", "study", "quick", "paper") if key in values}
-    return replace(found, runs=tuple(runs), claims=claims, origin=str(path), lines=lines, **rest)
+    return replace(found, runs=tuple(runs), claims=claims, origin=origin, lines=lines, **rest)
 
 
 def place(layer: Layer, fault: str) -> str:
