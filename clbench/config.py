@@ -25,7 +25,7 @@ from clbench.options import (
     shown,
     without_absent,
 )
-from clbench.registry import networks, strategies
+from clbench.registry import networks, settings_of, strategies
 from clbench.results import digest, place_of
 from clbench.streams.assemble import common_of
 from clbench.streams.find import find
@@ -126,11 +126,13 @@ def resolve(
     if method is not None:
         where["method"] = f"{named_at}: "
     named: Table = {**NAMED, **{key: value for key, value in asked_for.items() if value is not None}}
+    with said_at(where["stream"]):
+        function, _ = find(named["stream"])
+    if asked_for["network"] is None:
+        named["network"] = getattr(function, "network", NAMED["network"])  # what a stream is made for
     method, stream, network, scenario, score = (named[key] for key in NAMED)
     with said_at(where["method"]):
         strategies[method]
-    with said_at(where["stream"]):
-        find(stream)
     with said_at(where["network"]):
         networks[network]
     one_of(where["scenario"] + "scenario", scenario, SCENARIOS)
@@ -189,7 +191,7 @@ def factories(method: str, stream: str, network: str) -> dict[str, tuple[Callabl
     return {
         "strategy": (strategies[method],),
         "stream": (common_of(find(stream)[0]), find(stream)[0]),
-        "network": (Start, networks[network]),
+        "network": (Start, *settings_of(network), networks[network]),
         "train": (Training,),
     }
 

@@ -61,26 +61,33 @@ def known_sections(file: Layer) -> None:
 
 
 def sections(file: Layer, kind: Kind) -> Iterator[Layer]:
-    """[train], [network] and [strategy.Y]; then [stream.X] with its own; then [tuned.X.SCENARIO.NETWORK]."""
+    """[train], [network] and [strategy.Y]; [network.N] and [stream.X] with their own; [tuned.X.SCENARIO.NETWORK]."""
     known_sections(file)
     own = tables(file.inner("stream")).inner(kind.stream)
     alone = {key: value for key, value in own.values.items() if key not in SECTIONS}
     yield of_method(file, kind, {})
+    yield of_network(file, kind)
     yield of_method(own, kind, {"stream": alone}, {("stream", *path): n for path, n in own.lines.items()})
     yield of_method(tuned(file, kind), kind, {})
 
 
 def of_method(layer: Layer, kind: Kind, more: dict, lines: dict | None = None) -> Layer:
-    """Its [train], [network] with, of [network.NETWORK], the network's own, and the method's own of [strategy]."""
+    """Its [train] and [network], and the method's own of [strategy]."""
     strategy, network = tables(layer.inner("strategy")).inner(kind.method), layer.inner("network")
     moved = {("strategy", *path): line for path, line in strategy.lines.items()}
     general = {name: value for name, value in network.values.items() if not isinstance(value, dict)}
-    if isinstance(network.values.get(kind.network), dict):
-        own = network.inner(kind.network)
-        general |= own.values
-        moved |= {("network", *path): line for path, line in own.lines.items()}
     values = {"train": layer.inner("train").values, "network": general, "strategy": strategy.values, **more}
     return replace(layer, values=values, lines={**layer.lines, **moved, **(lines or {})})
+
+
+def of_network(layer: Layer, kind: Kind) -> Layer:
+    """Its [network.NETWORK], with the .train and .strategy.Y that hold with that network."""
+    if not isinstance(layer.inner("network").values.get(kind.network), dict):
+        return replace(layer, values={}, lines={})
+    own = layer.inner("network").inner(kind.network)
+    options = {name: value for name, value in own.values.items() if name not in ("train", "strategy")}
+    lines = {("network", *path): line for path, line in own.lines.items()}
+    return of_method(own, kind, {"network": options}, lines)
 
 
 def tuned(file: Layer, kind: Kind) -> Layer:

@@ -21,7 +21,8 @@ from clbench.learn.budget import Budget
 from clbench.learn.task import Scenario, Stream, Task
 from clbench.learn.trainer import Trainer
 from clbench.networks import pretrained
-from clbench.registry import datasets, model_kind, models, networks, plugins_behind, strategies
+from clbench.options import options_of
+from clbench.registry import datasets, model_kind, models, networks, plugins_behind, settings_of, strategies
 from clbench.results import Result, Run
 from clbench.streams.assemble import Common, assemble
 from clbench.streams.find import data_sets_of, find, is_list, own_file, registered_as
@@ -120,12 +121,19 @@ def build_trainer(
     def network() -> torch.nn.Module:
         return pretrained.build(config.network, stream.input_shape, config.network_options, weights)
 
-    model = models[model_kind(networks[config.network])](network, stream, seeds, device)
+    kind = models[model_kind(networks[config.network])]
+    own = {"options": settings(**chosen(settings, config)) for settings in settings_of(config.network)}
+    model = kind(network, stream, seeds, device, **own)
     strategy = strategies[config.method](**config.strategy_options)
     if problem := strategy.unfit(config.scenario, model) or strategy.untrainable(stream, config.train):
         raise UserError(f"{config.method} {problem}")
     strategy.start(model, stream)
     return Trainer(model, strategy, stream, config.train, budget=Budget(int(config.train.budget * 2**30)))
+
+
+def chosen(settings: type, config: Config) -> dict[str, Any]:
+    """The options of a kind of model, as they stand among the network's."""
+    return {name: config.network_options[name] for name in options_of(settings)}
 
 
 def weights_read(config: Config, machine: Machine) -> dict[str, str]:
@@ -204,17 +212,20 @@ class Group(SeedGroup):
         joint, seeds = trainer.strategy.protocol == "joint", len(self.seeds)
         parameters = trainer.model.parameters_at(len(trainer.stream.tasks) if joint else stage)
         state = trainer.strategy.numbers(stage) + trainer.model.numbers_kept()
-        pruned = self.pruned(trainer, runs, stage)
+        pruned, rows = self.pruned(trainer, runs, stage), self.rows(trainer)
+        learned = trainer.stream.tasks[: trainer.model.seen]
+        more = trainer.model.account(trainer, learned)
         self.record(
             trainer,
             runs,
             stage,
             seconds,
             speed,
-            matrix=self.rows(trainer),
+            matrix=rows,
             network_parameters=[parameters] * seeds,
             state_parameters=[state] * seeds,
             **({} if pruned is None else {"pruned": pruned}),
+            **({} if more is None else {"samples": more}),
         )
 
     def pruned(self, trainer: Trainer, runs: list[Run], stage: int) -> list[float] | None:

@@ -10,7 +10,7 @@ from clbench import costs
 from clbench.metrics import METRICS
 from clbench.networks.pretrained import Start
 from clbench.options import Option, options_of
-from clbench.registry import first_line, model_kind, models, networks, strategies, streams
+from clbench.registry import first_line, model_kind, models, networks, settings_of, strategies, streams
 from clbench.streams.assemble import common_of
 from clbench.streams.find import find, is_form, is_list, names
 
@@ -29,12 +29,17 @@ def listing(kind: str, long: bool = False) -> list[Entry]:
         return [entry(name, f, {**options_of(f), **options_of(common_of(f))}) for name, f in entries]
     if kind == "models":
         return [{**entry(name, models[name], {}), "score": asdict(models[name].score)} for name in models]
-    registry = strategies if kind == "methods" else networks
-    common = options_of(Start) if kind == "networks" else {}
-    found = [entry(name, registry[name], {**common, **options_of(registry[name])}) for name in registry]
+    registry = strategies
     if kind == "networks":
-        found = [{**e, "model": model_kind(registry[e["name"]])} for e in found]
+        return [{**entry(name, networks[name], options_of_network(name)), "model": model_kind(networks[name])} for name in networks]
+    found = [entry(name, registry[name], options_of(registry[name])) for name in registry]
     return [e | at_length(e["name"]) for e in found] if long and kind == "methods" else found
+
+
+def options_of_network(name: str) -> dict[str, Option]:
+    """Those of every network, those of its kind of model, and its own."""
+    every = (Start, *settings_of(name), networks[name])
+    return {option: value for factory in every for option, value in options_of(factory).items()}
 
 
 def entry(name: str, factory: Any, options: dict[str, Option]) -> Entry:

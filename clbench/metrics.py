@@ -73,7 +73,7 @@ def forgetting(R: Array, score: Score = ACCURACY) -> float:
     """Mean over j<T of what task j has lost since its best stage of 1..T-1: Chaudhry et al. 2018 (RWalk)."""
     _several_tasks(R)
     gains = score.sign * R
-    return _printed((gains[1:-1].max(axis=0) - gains[-1])[:-1], score)
+    return _printed((np.fmax.reduce(gains[1:-1]) - gains[-1])[:-1], score)
 
 
 def intransigence(R: Array, m: Array, score: Score = ACCURACY) -> float:

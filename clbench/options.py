@@ -8,7 +8,8 @@ import functools
 import inspect
 import reprlib
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints, Union
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -128,7 +129,8 @@ def complete(factory: Callable[..., Any], given: dict[str, Any], where: str) -> 
 def convert(value: Any, annotation: Any, where: str) -> Any:
     """`value` as the annotated type; text such as '512,256' becomes a tuple where one is asked for."""
     bare = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
-    if get_origin(bare) is tuple and isinstance(value, (str, int, float)):
+    kinds = get_args(bare) if get_origin(bare) in (Union, UnionType) else (bare,)
+    if any(get_origin(kind) is tuple for kind in kinds) and isinstance(value, (str, int, float)):
         value = [v for v in str(value).split(",") if v.strip()]
     if isinstance(value, bool) and get_origin(bare) is Literal and str(value).lower() in get_args(bare):
         value = str(value).lower()  # YAML reads fisher=true as a truth value

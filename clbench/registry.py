@@ -162,6 +162,12 @@ def model_kind(network: Any) -> str:
     return getattr(network, "model", "classifier")
 
 
+def settings_of(network: str) -> tuple[type, ...]:
+    """The dataclass of options, if any, of the kind of model that a network is for: they stand among its own."""
+    found = getattr(models[model_kind(networks[network])], "settings", None)
+    return () if found is None else (found,)
+
+
 def first_line(entry: Any) -> str:
     """The one line that lists show: the first of the docstring."""
     return (entry.__doc__ or "").strip().split("\n")[0]

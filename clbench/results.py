@@ -62,6 +62,7 @@ class Run(SeedRun):
     chosen: list[Raw] = field(
         default_factory=list
     )  # of a continual search: what each task chose, and what it tried
+    samples: list[Raw] = field(default_factory=list)  # of a generator: what its samples are like at each stage
 
 
 @dataclass

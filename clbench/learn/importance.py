@@ -53,8 +53,7 @@ def activations(trainer: Trainer, task: Task) -> int:
         hooks = [layer.register_forward_hook(hook) for layer in layers if not list(layer.children())]
         try:
             with model.evaluation(), model.as_seed(0, {}):
-                x, _ = task.train.shown(slice(0, 1), 1)
-                trainer.strategy.outputs(model, x[:1], task)
+                trainer.strategy.outputs(model, model.blank(task), task)
         finally:
             for one in hooks:
                 one.remove()

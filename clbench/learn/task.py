@@ -173,7 +173,8 @@ class Batch:
     owner: [S, B], the task of each row, or None where all are of `task`. epoch: within the fit, from 0.
     progress: 0 at the first step of an epoch to 1 at its last. rate: the learning rate / (1 - momentum), how far a
     constant unit gradient moves a weight. index: [S, B], where in the split the rows stand. plain: the images
-    before they were augmented, None where they were not.
+    before they were augmented, None where they were not. own: how many rows, the first ones, are the split's; the
+    others were added by a method (None: all are). weight: [B], of each row in a mean, 1 in all; None: all alike.
     """
 
     x: Tensor
@@ -185,6 +186,12 @@ class Batch:
     progress: float = 0.0
     rate: float = 0.0
     plain: Tensor | None = None
+    own: int | None = None
+    weight: Tensor | None = None
+
+    def mean(self, each: Tensor) -> Tensor:
+        """Of a number a row [S, B], the mean [S]."""
+        return each.mean(1) if self.weight is None else (each * self.weight).sum(1)
 
     @property
     def unaugmented(self) -> Tensor:

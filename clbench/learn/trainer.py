@@ -42,6 +42,9 @@ class Training:
     optimizer: Annotated[str, "any element-wise optimiser of torch.optim, by name"] = "sgd"
     lr: Annotated[Positive, "initial learning rate"] = 0.1
     momentum: Annotated[Fraction, "of SGD and whatever else takes one"] = 0.9
+    betas: Annotated[
+        tuple[Fraction, Fraction] | None, "β1 and β2 of Adam and its kin (default: torch's)", Absent(None)
+    ] = None
     weight_decay: Annotated[NonNegative, "added to the gradients before the method sees them"] = 0.0
     lr_step: Annotated[Natural, "epochs after which the rate falls (0: never)"] = 0
     lr_gamma: Annotated[Positive, "what the rate is multiplied by then"] = 0.1
@@ -109,8 +112,12 @@ class Training:
             raise UserError(f"no optimizer called {self.optimizer!r}; {did_you_mean(self.optimizer, known)}")
         chosen = known[self.optimizer.lower()]
         # a decay of the optimiser's own (AdamW, ASGD) would shrink the heads of other tasks
-        wanted = {"momentum": self.momentum, "weight_decay": 0.0, "lambd": 0.0}
+        wanted: dict[str, Any] = {"momentum": self.momentum, "weight_decay": 0.0, "lambd": 0.0}
         taken = inspect.signature(chosen).parameters
+        if self.betas is not None:
+            if "betas" not in taken:
+                raise UserError(f"train.betas are of Adam and its kin, and {chosen.__name__} takes none")
+            wanted["betas"] = self.betas
         return chosen(
             params, lr=self.lr * rate, **{name: value for name, value in wanted.items() if name in taken}
         )
@@ -264,8 +271,8 @@ class Trainer:
         total, shown = torch.zeros(len(model.seeds), device=model.device), 0
         acted = next((n for n, turn in enumerate(turns) if turn.player.consolidated), 0)
         rate = turns[acted].optimizer.rate
-        for batch in self.batches(task, split, rate, number, steps):
-            images = batch.y.shape[1]
+        for own in self.batches(task, split, rate, number, steps):
+            images, batch = own.y.shape[1], self.strategy.shown(model, own)
             each = [self.step(turn, batch, everyone, held, among=turns) for turn in turns]
             losses.append(sum(each[1:], each[0]))
             total += each[acted] * images
@@ -292,6 +299,7 @@ class Trainer:
         if acts:
             strategy.after_step(model, batch)
             self.put_back(held)  # pulls move weights too
+        model.after_step(turn.player)
         return loss.detach()
 
     def batches(

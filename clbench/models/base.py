@@ -28,6 +28,7 @@ CAPABILITIES = {  # what a method may need, and how its refusal ends
     "uncertainty": "needs the uncertainty of an output, and this model has none",
     "features": "needs the features of an image below the heads, and this model has none",
     "sampling": "needs samples of earlier tasks, and this model cannot draw any",
+    "images": "compares the loss on remembered images, and this model's loss reads none",
 }
 
 
@@ -51,12 +52,19 @@ class Model(Stacked, ABC):
     A kind defines `__call__`, `loss` and `evaluate`, and what it `offers` beyond: the strategies ask for no more.
     """
 
-    score: ClassVar[Score]
+    score: Score
+    reads_images: ClassVar[bool] = True  # whether its loss depends on the images of a batch
+    settings: ClassVar[type | None] = None  # a dataclass of options of its own, which stand among the network's
 
     def __init__(
-        self, build: Callable[[], nn.Module], stream: Stream, seeds: Sequence[int], device: torch.device
+        self,
+        build: Callable[[], nn.Module],
+        stream: Stream,
+        seeds: Sequence[int],
+        device: torch.device,
+        options: Any = None,
     ) -> None:
-        self.stream = stream
+        self.stream, self.options = stream, options
         self.seen = 0  # tasks shown so far
         super().__init__(lambda: self.parts(build()), seeds, device)
         self.refuse_draws_of_its_own()
@@ -110,6 +118,14 @@ class Model(Stacked, ABC):
         the place of shared parameters.
         """
 
+    def inputs(self, batch: Batch) -> Tensor:
+        """What the consolidated player is given in training, x [S, B, ...]: the images of a batch, or codes."""
+        return batch.x
+
+    def blank(self, task: Task) -> Tensor:
+        """One input [1, 1, ...], to see what the network makes of it."""
+        return task.train.shown(slice(0, 1), 1)[0]
+
     @abstractmethod
     def loss(self, outputs: Any, batch: Batch) -> Tensor:
         """Of the consolidated player, a batch's mean, [S]."""
@@ -123,8 +139,15 @@ class Model(Stacked, ABC):
         return (Player("network", tuple(self.params)),)
 
     def player_loss(self, player: Player, batch: Batch) -> Tensor:
-        """Of a player on which no strategy acts, [S]."""
-        return self.loss(self(batch.x, batch.task), batch)
+        """Of any player without what a strategy adds, [S]."""
+        return self.loss(self(self.inputs(batch), batch.task), batch)
+
+    def after_step(self, player: Player) -> None:
+        """After a player's step, when the strategy has done with it."""
+
+    def account(self, trainer: Trainer, tasks: Sequence[Task]) -> list[dict[str, Any]] | None:
+        """What more than the scores is recorded of a stage after these tasks, one a seed; None: nothing."""
+        return None
 
     # -- what methods may ask for ---------------------------------------------------------------------------------
 
@@ -178,7 +201,7 @@ class Model(Stacked, ABC):
         with self.probing() as batch, torch.random.fork_rng(devices=[]), torch.no_grad():
             before = global_generators(self.device)
             self.train(True)
-            self(batch.x, batch.task)
+            self(self.inputs(batch), batch.task)
             self.train(False)
             if not all(a.equal(b) for a, b in zip(before, global_generators(self.device), strict=True)):
                 raise UserError(

@@ -55,9 +55,12 @@ class Weights:
 
 
 def start_of(network: str, options: Mapping[str, Any]) -> tuple[Start, dict[str, Any]]:
-    """The options in two parts: `Start`, and the network's own, which win where both have a name."""
+    """The options in two parts: `Start`, and the network's own, which win where both have a name.
+
+    Those of its kind of model are in neither.
+    """
     own = options_of(networks[network])
-    started = {n: v for n, v in options.items() if n not in own}
+    started = {n: v for n, v in options.items() if n in options_of(Start) and n not in own}
     return Start(**started), {n: v for n, v in options.items() if n in own}
 
 

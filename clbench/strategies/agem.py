@@ -31,6 +31,9 @@ class AGEM(Replay):
 
     paper = "Chaudhry et al. 2019, Efficient lifelong learning with A-GEM"
 
+    def needs(self) -> tuple[str, ...]:
+        return ("images",)
+
     def edit_gradients(self, model: Model, batch: Batch) -> None:
         drawn = self.draw(model)
         if drawn is None:

@@ -43,7 +43,8 @@ class Strategy:
                 else "classes that come with tasks"
             )
             return f"needs {what}: --scenario {self.scenarios[0]}, not {scenario}"
-        return next((CAPABILITIES[need] for need in self.needs() if need not in model.offers), None)
+        offers = model.offers | ({"images"} if model.reads_images else set())
+        return next((CAPABILITIES[need] for need in self.needs() if need not in offers), None)
 
     def needs(self) -> tuple[str, ...]:
         """What it asks of a model, names of CAPABILITIES; with its options as they are."""
@@ -74,6 +75,10 @@ class Strategy:
         """The parameters that `task` may change."""
         return model.params
 
+    def shown(self, model: Model, batch: Batch) -> Batch:
+        """What every player is trained on in the place of a batch: it, and what a method adds to it."""
+        return batch
+
     def outputs(self, model: Model, x: Tensor, task: Task) -> Any:
         """The only way a model is used, in training and in evaluation: x [S, B, ...] -> [S, B, ...]."""
         return model(x, task)
@@ -84,7 +89,7 @@ class Strategy:
 
     def loss_on(self, model: Model, batch: Batch) -> Tensor:
         """The task's own loss on a batch, [S]."""
-        return model.loss(self.outputs(model, batch.x, batch.task), batch)
+        return model.loss(self.outputs(model, model.inputs(batch), batch.task), batch)
 
     def edit_gradients(self, model: Model, batch: Batch) -> None:
         """After backward, before the optimiser's step."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
 
 from clbench.learn.task import Batch
 from clbench.models.base import Model
@@ -23,14 +22,15 @@ class ER(Replay):
 
     paper = "Chaudhry et al. 2019, On tiny episodic memories in continual learning"
 
-    def loss(self, model: Model, batch: Batch) -> Tensor:
-        """One mean over the batch and the memory batch."""
+    def shown(self, model: Model, batch: Batch) -> Batch:
+        """The batch and a memory batch: the loss is one mean over both."""
         drawn = self.draw(model)
-        return self.loss_on(model, batch if drawn is None else union(batch, as_batch(drawn, batch.task)))
+        self.new = batch
+        return batch if drawn is None else union(batch, as_batch(drawn, batch.task))
 
     def after_step(self, model: Model, batch: Batch) -> None:
         if batch.epoch == 0:
-            self.remember(model, batch.unaugmented, batch.y, batch.task)
+            self.remember(model, self.new.unaugmented, self.new.y, self.new.task)
 
 
 def union(batch: Batch, memory: Batch) -> Batch:
@@ -40,4 +40,4 @@ def union(batch: Batch, memory: Batch) -> Batch:
     x, y, owner = (
         torch.cat(pair, 1) for pair in ((batch.x, memory.x), (batch.y, memory.y), (owner, memory.owner))
     )
-    return Batch(x, y, memory.task, owner)
+    return replace(batch, x=x, y=y, task=memory.task, owner=owner, index=None, plain=None, own=batch.y.shape[1])
