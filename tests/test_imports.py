@@ -17,10 +17,12 @@ from clbench.results import save
 ROWS = [
     ["errors", "__init__"],
     ["options", "origins", "atomic", "scores", "metrics", "costs", "statistics"],
+    ["fid.distance", "fid.kernel", "fid.manifolds"],
     ["registry", "jsonfile", "digests", "result_checks", "upgrades", "locks", "peak"],
     ["results", "datasets", "learn.budget", "learn.params", "learn.task", "layers"],
     ["defaults"],
     ["report", "streams", "networks"],
+    ["fid"],
     ["models"],
     ["learn", "strategies"],
     ["config", "checkpoint", "makers"],

@@ -1,4 +1,4 @@
-"""Where what was decoded once is kept."""
+"""Where what was decoded, trained or measured once is kept."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from pathlib import Path
 import platformdirs
 
 
-def cache_folder() -> Path:
-    """A folder that may be deleted at any time: what it held is made again."""
-    return Path(platformdirs.user_cache_dir("clbench")) / "decoded"
+def cache_folder(kind: str = "decoded") -> Path:
+    """A folder that may be deleted at any time: what it held is made again. kind: decoded, or fid."""
+    return Path(platformdirs.user_cache_dir("clbench")) / kind

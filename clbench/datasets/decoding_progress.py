@@ -45,10 +45,10 @@ class Decoding:
             self.console.print(self.title)
         return self
 
-    def advance(self) -> None:
-        self.done += 1
+    def advance(self, images: int = 1) -> None:
+        self.done += images
         if self.bar:
-            self.bar.advance(self.task)
+            self.bar.advance(self.task, images)
         elif not self.silent and time.monotonic() - self.spoke > EVERY:
             self.console.print(f"{self.title}: {100 * self.done // self.total} % done")
             self.spoke = time.monotonic()
