@@ -61,7 +61,7 @@ def known_sections(file: Layer) -> None:
 
 
 def sections(file: Layer, kind: Kind) -> Iterator[Layer]:
-    """[train], [network] and [strategy.Y]; [network.N] and [stream.X] with their own; [tuned.X.SCENARIO.NETWORK]."""
+    """[train], [network], [strategy.Y]; [network.N], [stream.X] with their own; [tuned.X.SCENARIO.NETWORK]."""
     known_sections(file)
     own = tables(file.inner("stream")).inner(kind.stream)
     alone = {key: value for key, value in own.values.items() if key not in SECTIONS}

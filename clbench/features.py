@@ -61,9 +61,10 @@ def write(config: Config, machine: Machine, output: Path, dtype: str) -> Written
     stream = build_stream(config, machine, device)
     network = frozen(config, stream, machine).to(device)
     arrays: dict[str, np.ndarray] = {}
+    budget = Budget.of(config.train.budget)
     for part in ("train", "test"):
         splits = list(splits_of(stream.tasks, part))
-        arrays[f"x_{part}"] = np.concatenate([seen(network, split, dtype) for split in splits])
+        arrays[f"x_{part}"] = np.concatenate([seen(network, split, dtype, budget) for split in splits])
         arrays[f"y_{part}"] = torch.cat([split.labels for split in splits]).cpu().numpy()
     if not all(np.isfinite(arrays[name]).all() for name in ("x_train", "x_test")):
         raise UserError(f"a feature is infinite or not a number as {dtype}; --dtype float32, or other weights")
@@ -95,10 +96,10 @@ def splits_of(tasks: tuple[Task, ...], part: str) -> Iterator[Split]:
 
 
 @torch.inference_mode()
-def seen(network: nn.Module, split: Split, dtype: str) -> np.ndarray:
+def seen(network: nn.Module, split: Split, dtype: str, budget: Budget) -> np.ndarray:
     """Features [N, D] of all images of a split."""
     gates = [None] * len(getattr(network, "widths", ()))
-    at_once = Budget().images_at_once(split.numbers, AT_ONCE)
+    at_once = budget.images_at_once(split.numbers, AT_ONCE)
     found: list[Tensor] = []
     for rows in torch.arange(len(split), device=split.rows.device).split(at_once):
         found.append(network(split.take(rows), gates).flatten(1).to(getattr(torch, dtype)).cpu())

@@ -22,7 +22,7 @@ from clbench.learn.task import Scenario, Stream, Task
 from clbench.learn.trainer import Trainer
 from clbench.networks import pretrained
 from clbench.options import options_of
-from clbench.registry import datasets, model_kind, models, networks, plugins_behind, settings_of, strategies
+from clbench.registry import datasets, model_kind, models, networks, plugins_behind, strategies
 from clbench.results import Result, Run
 from clbench.streams.assemble import Common, assemble
 from clbench.streams.find import data_sets_of, find, is_list, own_file, registered_as
@@ -79,7 +79,7 @@ def build_stream(config: Config, machine: Machine, device: torch.device) -> Stre
     single = strategies[config.method].single_head and config.scenario == "task"
     scenario, tested = "domain" if single else config.scenario, config.score == "test"
     stream = streams.get(
-        (config.stream, config.stream_options, scenario, tested, machine.data_root, device),
+        (config.stream, config.stream_options, scenario, tested, machine.data_root, device, config.train.budget),
         lambda: stream_of(config, machine, device, scenario, tested),
     )
     bare = [task.name for task in stream.tasks if task.validation is None]
@@ -96,16 +96,17 @@ def stream_of(config: Config, machine: Machine, device: torch.device, scenario: 
     function, data = find(config.stream)
     options = dict(config.stream_options)
     common = Common(**{name: options.pop(name) for name in Common.__dataclass_fields__})
+    budget = Budget.of(config.train.budget)
 
     def images(name: str) -> Images:
         found = streams.read(name, machine, common.size, common.skip_broken)
-        return shown_as(found, common.size, common.channels)
+        return shown_as(found, common.size, common.channels, budget)
 
     what = (
         images if data is None else [images(one) for one in data.split(",")] if is_list(function) else images(data)
     )
     parts = function(what, common.seed, **options)
-    return assemble(config.stream, parts, common, scenario, device, tested)
+    return assemble(config.stream, parts, common, scenario, device, tested, budget)
 
 
 def build_trainer(
@@ -122,13 +123,14 @@ def build_trainer(
         return pretrained.build(config.network, stream.input_shape, config.network_options, weights)
 
     kind = models[model_kind(networks[config.network])]
-    own = {"options": settings(**chosen(settings, config)) for settings in settings_of(config.network)}
+    settings = kind.settings
+    own = {} if settings is None else {"options": settings(**chosen(settings, config))}
     model = kind(network, stream, seeds, device, **own)
     strategy = strategies[config.method](**config.strategy_options)
     if problem := strategy.unfit(config.scenario, model) or strategy.untrainable(stream, config.train):
         raise UserError(f"{config.method} {problem}")
     strategy.start(model, stream)
-    return Trainer(model, strategy, stream, config.train, budget=Budget(int(config.train.budget * 2**30)))
+    return Trainer(model, strategy, stream, config.train, budget=Budget.of(config.train.budget))
 
 
 def chosen(settings: type, config: Config) -> dict[str, Any]:

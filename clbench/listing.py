@@ -31,7 +31,10 @@ def listing(kind: str, long: bool = False) -> list[Entry]:
         return [{**entry(name, models[name], {}), "score": asdict(models[name].score)} for name in models]
     registry = strategies
     if kind == "networks":
-        return [{**entry(name, networks[name], options_of_network(name)), "model": model_kind(networks[name])} for name in networks]
+        return [
+            {**entry(name, networks[name], options_of_network(name)), "model": model_kind(networks[name])}
+            for name in networks
+        ]
     found = [entry(name, registry[name], options_of(registry[name])) for name in registry]
     return [e | at_length(e["name"]) for e in found] if long and kind == "methods" else found
 

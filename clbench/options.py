@@ -9,7 +9,7 @@ import inspect
 import reprlib
 from collections.abc import Callable
 from types import UnionType
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints, Union
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import Field, TypeAdapter, ValidationError
 

@@ -10,11 +10,11 @@ import numpy as np
 
 from clbench.datasets import archives
 from clbench.datasets.base import DataSet
-from clbench.datasets.checksums import check, refuse_modified
 from clbench.datasets.find import read_bytes
-from clbench.datasets.images import Images, of_arrays
+from clbench.datasets.images import Images
 from clbench.datasets.pickled import loads
 from clbench.datasets.torchvision_files import one_by_one
+from clbench.datasets.unpacked import unpacked
 from clbench.errors import UserError
 
 SIDE, COLOURS = 32, 3
@@ -57,12 +57,7 @@ class Cifar(DataSet):
         return len(train), len(test)
 
     def read(self, files: Mapping[str, Path], allow_modified: bool) -> Images:
-        raws = _raws(files)
-        checks = [check(path, raw, self) for path, raw in raws.items()]
-        if not allow_modified:
-            refuse_modified(checks)
-        train, test = self._arrays(raws)
-        return of_arrays(self, *train, *test, {one.file: str(one.sha256) for one in checks})
+        return unpacked(self, files, allow_modified, lambda: self._arrays(_raws(files)))
 
     def _arrays(self, raws: Mapping[Path, bytes | None]) -> list[tuple[np.ndarray, np.ndarray]]:
         """Of the training and of the test batches: uint8 [N, 32, 32, 3] and labels [N]."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
 import json
@@ -13,10 +12,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
 
-from clbench.atomic import forget_temporaries, write_whole
-from clbench.datasets.cache import cache_folder
+from clbench.atomic import write_whole
+from clbench.datasets.cache import alone, cache_folder, written_whole
 from clbench.datasets.decoding_progress import Decoding
 from clbench.datasets.tree import Tree
 from clbench.errors import UserError
@@ -43,7 +41,7 @@ def decoded(
     path = cache_folder() / f"{_key(tree.digest, names, shape)}.npy"
     found = _kept(path, shape)
     if found is None:
-        with _alone(path):
+        with alone(path):
             if _kept(path, shape) is None:  # another process may have been at it
                 _decode(tree, names, shape, path, skip_broken, known)
         found = _kept(path, shape)
@@ -59,28 +57,6 @@ def _key(digest: str, names: Sequence[str], shape: tuple[int, ...]) -> str:
     listed = "\n".join(names).encode("utf-8", "surrogateescape")
     made_of = [str(VERSION), digest, hashlib.sha256(listed).hexdigest(), *map(str, shape)]
     return hashlib.sha256(" ".join(made_of).encode()).hexdigest()[:32]
-
-
-@contextlib.contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """One process at a time decodes; another waits, and then finds what it made."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path.with_suffix(".lock"))
-        lock.acquire()
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _unwritable(path: Path, error: OSError) -> UserError:
-    return UserError(
-        f"{path.parent}: cannot write decoded images there ({error.strerror or error}); "
-        "make room, or set XDG_CACHE_HOME to a folder with some"
-    )
 
 
 def _kept(path: Path, shape: tuple[int, ...]) -> tuple[np.memmap, Broken] | None:
@@ -102,12 +78,9 @@ def _decode(
     skip_broken: bool,
     known: Collection[str],
 ) -> None:
-    """Write the file whole: under another name, flushed to the disk, then renamed."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     rows = {name: row for row, name in enumerate(names)}
     broken: Broken = {}
-    try:
-        forget_temporaries(path.parent, path.name)
+    with written_whole(path) as temporary:
         array = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)
         _take_room(temporary)
         with Decoding(f"{tree.path}: decoding {len(names):,} images at {shape[1]} pixels", len(names)) as progress:
@@ -121,15 +94,7 @@ def _decode(
                 progress.advance()
         array.flush()
         del array
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
         write_whole(path.with_suffix(".json"), json.dumps(dict(sorted(broken.items())), indent=1).encode())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _take_room(path: Path) -> None:

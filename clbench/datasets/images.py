@@ -35,10 +35,17 @@ def of_arrays(
     y_test: np.ndarray,
     checksums: dict[str, str],
 ) -> Images:
-    """The images of a data set, with its name and classes: x uint8 [N, H, W, C], y whole numbers [N]."""
+    """The images of a data set, with its name and classes: x uint8 [N, H, W, C], y whole numbers [N].
+
+    What is mapped stays so.
+    """
     import torch
 
-    x_train, x_test = (x if x.flags.writeable else x.copy() for x in (x_train, x_test))
+    from clbench.datasets.source import Mapped
+
+    def pixels_of(x: np.ndarray) -> Tensor | Source:
+        return Mapped(x) if isinstance(x, np.memmap) else torch.from_numpy(x if x.flags.writeable else x.copy())
+
     labels = [torch.from_numpy(y.astype(np.int64)) for y in (y_train, y_test)]
-    pixels = [torch.from_numpy(x) for x in (x_train, x_test)]
+    pixels = [pixels_of(x) for x in (x_train, x_test)]
     return Images(one.name, pixels[0], labels[0], pixels[1], labels[1], one.classes, checksums)

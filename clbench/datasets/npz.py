@@ -38,7 +38,7 @@ def read(path: Path) -> Images:
     import torch
 
     digest = sha256_of(path)
-    arrays = _arrays(path)
+    arrays = arrays_of(path)
     x_train, x_test = (_inputs(arrays[name], name, path) for name in ("x_train", "x_test"))
     y_train, y_test = (_labels(arrays[name], name, path) for name in ("y_train", "y_test"))
     count = _check(x_train, y_train, x_test, y_test, path)
@@ -70,7 +70,8 @@ def counts(path: Path) -> tuple[int, int]:
         return math.prod(train), math.prod(test)
 
 
-def _arrays(path: Path) -> dict[str, np.ndarray]:
+def arrays_of(path: Path) -> dict[str, np.ndarray]:
+    """The four, as they are stored; large and uncompressed images are mapped."""
     with _opened(path) as archive:
         return {name: _array(archive, name, path) for name in ARRAYS}
 

@@ -12,10 +12,10 @@ import numpy as np
 from clbench.atomic import write_whole
 from clbench.datasets import archives
 from clbench.datasets.base import DataSet
-from clbench.datasets.checksums import check, refuse_modified
 from clbench.datasets.find import read_bytes
-from clbench.datasets.images import Images, of_arrays
+from clbench.datasets.images import Images
 from clbench.datasets.torchvision_files import one_by_one
+from clbench.datasets.unpacked import unpacked
 from clbench.errors import UserError
 from clbench.registry import datasets
 
@@ -64,14 +64,14 @@ class STL10(DataSet):
         return sizes["train_y.bin"], sizes["test_y.bin"]
 
     def read(self, files: Mapping[str, Path], allow_modified: bool) -> Images:
-        packed = files.get(ARCHIVE)
-        raws = _members(packed) if packed else {path.name: read_bytes(path) for path in files.values()}
-        checks = [check(path, None if packed else raws[path.name], self) for path in files.values()]
-        if not allow_modified:
-            refuse_modified(checks)
         folder = next(iter(files.values())).parent
-        train, test = (_arrays(raws[f"{p}_X.bin"], raws[f"{p}_y.bin"], p, folder) for p in ("train", "test"))
-        return of_arrays(self, *train, *test, {one.file: str(one.sha256) for one in checks})
+
+        def unpack() -> list[tuple[np.ndarray, np.ndarray]]:
+            packed = files.get(ARCHIVE)
+            raws = _members(packed) if packed else {path.name: read_bytes(path) for path in files.values()}
+            return [_arrays(raws[f"{p}_X.bin"], raws[f"{p}_y.bin"], p, folder) for p in ("train", "test")]
+
+        return unpacked(self, files, allow_modified, unpack)
 
 
 def _members(path: Path) -> dict[str, bytes]:

@@ -10,10 +10,10 @@ from typing import BinaryIO, ClassVar
 import numpy as np
 
 from clbench.datasets.base import DataSet
-from clbench.datasets.checksums import check, refuse_modified
 from clbench.datasets.find import read_bytes
-from clbench.datasets.images import Images, of_arrays
+from clbench.datasets.images import Images
 from clbench.datasets.torchvision_files import one_by_one
+from clbench.datasets.unpacked import unpacked
 from clbench.errors import UserError
 from clbench.registry import datasets
 
@@ -45,12 +45,10 @@ class SVHN(DataSet):
         return _count(files[TRAIN]), _count(files[TEST])
 
     def read(self, files: Mapping[str, Path], allow_modified: bool) -> Images:
-        raws = {part: read_bytes(files[part]) for part in self.parts}
-        checks = [check(files[part], raw, self) for part, raw in raws.items()]
-        if not allow_modified:
-            refuse_modified(checks)
-        train, test = (_arrays(raws[part], files[part]) for part in self.parts)
-        return of_arrays(self, *train, *test, {one.file: str(one.sha256) for one in checks})
+        def unpack() -> list[tuple[np.ndarray, np.ndarray]]:
+            return [_arrays(read_bytes(files[part]), files[part]) for part in self.parts]
+
+        return unpacked(self, files, allow_modified, unpack)
 
 
 def _count(path: Path) -> int:

@@ -18,6 +18,11 @@ class Budget:
 
     bytes: int = 2**31
 
+    @classmethod
+    def of(cls, gib: float) -> Budget:
+        """As `train.budget` says it."""
+        return cls(int(gib * 2**30))
+
     def keeps(self, numbers: int) -> bool:
         """Whether so many numbers stay in memory as floats."""
         return numbers * FLOAT <= self.bytes // 2

@@ -189,6 +189,7 @@ class Trainer:
         self.steps = torch.zeros(seeds, dtype=torch.int64, device=device)  # of each seed, whole stream
         self.draws_of["dropout"] = self.model.noise.generators
         self.model.precision, self.model.channels_last = self.options.precision, self.options.channels_last
+        self.model.budget = self.budget
 
     def generators(self, purpose: str) -> list[torch.Generator]:
         """One generator a seed for one purpose; their states are part of a checkpoint."""

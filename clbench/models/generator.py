@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from clbench.errors import UserError
 from clbench.datasets.cache import cache_folder
+from clbench.errors import UserError
 from clbench.fid import lenet
 from clbench.fid.distance import frechet, statistics_of
 from clbench.fid.features import Features
@@ -108,9 +108,7 @@ class Generator(Model):
         Importance needs no image of an old task. The classes come in turn, so that all are there equally often.
         """
         active = self.active.tolist()
-        draws = [
-            g if a else None for g, a in zip(trainer.generators("importance codes"), active, strict=True)
-        ]
+        draws = [g if a else None for g, a in zip(trainer.generators("importance codes"), active, strict=True)]
         start, stop = task.columns
         with self.evaluation(), self.statistics_of(task.index):
             for rows in torch.arange(len(task.train), device=self.device).split(at_once):
@@ -179,7 +177,7 @@ class Generator(Model):
         if self.reader is None:
             train = self.labelled([task.train for task in self.stream.tasks])
             held = self.labelled([task.test or task.validation for task in self.stream.tasks])
-            self.reader = lenet.trained(*train, cache_folder(), self.device, *held)
+            self.reader = lenet.trained(*train, cache_folder("fid"), self.device, *held)
         return self.reader
 
     def labelled(self, splits: Sequence[Split | None]) -> tuple[Tensor, Tensor]:
@@ -223,15 +221,13 @@ class Generator(Model):
     def grid(self, trainer: Trainer, tasks: Sequence[Task], seed: int) -> list[Tensor]:
         """The same codes at every stage, painted: for each class uint8 [GRID, C, H, W]."""
         draws = [generator(self.seeds[seed], "grid", self.device)]
-        return [
-            self.samples_of(seed, task, y, GRID, draws, GRID) for task in tasks for y in range(*task.columns)
-        ]
+        return [self.samples_of(seed, task, y, GRID, draws, GRID) for task in tasks for y in range(*task.columns)]
 
 
 def looked(reader: Features, images: Tensor, label: int) -> Looked:
     """images: uint8 [N, C, H, W], all of the class `label`."""
     seen = reader(images)
-    said = reader.say(images) if reader.name == "lenet" else None
+    said = reader.say(images) if isinstance(reader, lenet.LeNetFeatures) else None
     read = None if said is None else float((said == label).double().mean())
     pixels = images.flatten(1).double()
     return Looked(seen.cpu(), read, float(pixels.var(0, unbiased=False).mean()))

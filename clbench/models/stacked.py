@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from clbench.errors import UserError
+from clbench.learn.budget import Budget
 from clbench.learn.params import Params, copies, generator
 from clbench.models.lift import Forward, lift, unrolled
 from clbench.models.noise import Noise, seed_dropout
@@ -47,7 +48,7 @@ class Stacked:
         self.normalises = normalises_over_the_batch(self.modules)
         self.run = lift(device)
         self.training, self.moving = False, True
-        self.precision, self.channels_last = "float32", False  # the trainer's to say
+        self.precision, self.channels_last, self.budget = "float32", False, Budget()  # the trainer's to say
         self.only: int | None = None  # the one seed in place, within as_seed
         for p in self.params.values():
             p.requires_grad_(True)

@@ -80,9 +80,7 @@ class Critic(nn.Module):
     The class adds to the first maps, and has a weight for each of the last features (Miyato & Koyama 2018).
     """
 
-    def __init__(
-        self, channels: int, quarter: tuple[int, int], maps: tuple[int, int], spectral: bool
-    ) -> None:
+    def __init__(self, channels: int, quarter: tuple[int, int], maps: tuple[int, int], spectral: bool) -> None:
         super().__init__()
         features = maps[0] * quarter[0] * quarter[1]
         self.first = nn.Conv2d(channels, maps[1], 4, 2, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from math import prod
 from typing import Annotated
@@ -42,7 +43,7 @@ class Painter(nn.Module):
         super().__init__()
         self.shape, self.takes = shape, (hidden[0],)
         widths = (latent, *hidden, prod(shape))
-        self.layers = nn.ModuleList([nn.Linear(a, b) for a, b in zip(widths, widths[1:], strict=False)])
+        self.layers = nn.ModuleList([nn.Linear(a, b) for a, b in itertools.pairwise(widths)])
 
     def forward(self, z: Tensor, given: Sequence[Tensor]) -> Tensor:
         x = self.layers[0](z) + given[0]
@@ -52,12 +53,12 @@ class Painter(nn.Module):
 
 
 class Critic(nn.Module):
-    """images [B, ...], given -> log-odds of being real, [B]; the class adds to the first layer and weighs the last."""
+    """images [B, ...], given -> log-odds of being real, [B]; the class adds to the first layer, weighs the last."""
 
     def __init__(self, hidden: Sequence[int], shape: tuple[int, ...]) -> None:
         super().__init__()
         widths = (prod(shape), *hidden, 1)
-        self.layers = nn.ModuleList([nn.Linear(a, b) for a, b in zip(widths, widths[1:], strict=False)])
+        self.layers = nn.ModuleList([nn.Linear(a, b) for a, b in itertools.pairwise(widths)])
         self.takes = (hidden[0], hidden[-1])
 
     def forward(self, images: Tensor, given: Sequence[Tensor]) -> Tensor:

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from clbench.costs import Cost
-from clbench.learn.budget import Budget
 from clbench.learn.params import Params
 from clbench.learn.task import Batch, Stream, Task
 from clbench.models.base import Model
@@ -79,7 +78,7 @@ class DERPP(Replay):
 
     @torch.no_grad()
     def said_of(self, model: Model, x: Tensor, task: Task) -> Params:
-        parts = x.split(Budget().images_at_once(x[0, 0].numel(), AT_ONCE), dim=1)
+        parts = x.split(model.budget.images_at_once(x[0, 0].numel(), AT_ONCE), dim=1)
         with model.evaluation():
             logits = torch.cat([self.outputs(model, part, task) for part in parts], 1)
         return {"logits": self.in_columns(model, logits, task)}

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from clbench.learn.budget import Budget
 from clbench.learn.params import Params
 from clbench.learn.task import Batch, Stream, Task
 from clbench.models.base import Model
@@ -76,7 +75,7 @@ class ICaRL(Exemplars):
     def class_means(self, model: Model) -> Tensor:
         """[S, columns so far, D]: of length 1, so that the nearest has the largest cosine."""
         memory = self.memory.of(model.seen)
-        parts = memory["x"].split(Budget().images_at_once(memory["x"][0, 0].numel(), AT_ONCE), dim=1)
+        parts = memory["x"].split(model.budget.images_at_once(memory["x"][0, 0].numel(), AT_ONCE), dim=1)
         features = torch.cat([unit_features(model, x) for x in parts], 1)
         classes = F.one_hot(memory["y"], model.stream.tasks[model.seen - 1].columns[1]).to(features.dtype)
         sums = torch.stack([c.T @ f for c, f in zip(classes, features, strict=True)])

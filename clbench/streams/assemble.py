@@ -13,6 +13,7 @@ from torch import Tensor
 from clbench.datasets import Images
 from clbench.datasets.source import Source
 from clbench.errors import UserError
+from clbench.learn.budget import Budget
 from clbench.learn.params import generator
 from clbench.learn.task import Augment, Scenario, Split, Stream, Task
 from clbench.options import Absent, Count, Fraction, Natural
@@ -66,10 +67,12 @@ def assemble(
     scenario: Scenario,
     device: torch.device,
     tested: bool = True,
+    budget: Budget = Budget(),
 ) -> Stream:
     """A Stream of `parts` on `device`. Tasks that draw on the same images share one tensor of them.
 
     Not `tested`: no test image or label is looked at, and no task has any; so hyper-parameters are chosen.
+    budget: of the images that are looked at together.
     """
     if not parts:
         raise UserError(f"stream {name} has no task")
@@ -78,7 +81,7 @@ def assemble(
     form = form_of(name, parts, common)
     train = joined([images.x_train for images in pools.values()], form, device)
     test = joined([images.x_test for images in pools.values()], form, device) if tested else None
-    scale, shift = normalisation(train, common.normalize)
+    scale, shift = normalisation(train, common.normalize, budget)
     train_offsets, test_offsets = offsets(pools, "x_train"), offsets(pools, "x_test") if tested else {}
     tasks, first = [], 0
     for index, part in enumerate(parts):

@@ -83,7 +83,9 @@ def padded(by: int) -> Form:
     return lambda x: F.pad(x.movedim(-1, 1), (by, by, by, by)).contiguous()
 
 
-def normalisation(train: Tensor | Source, how: str) -> tuple[float | Tensor, float | Tensor]:
+def normalisation(
+    train: Tensor | Source, how: str, budget: Budget = Budget()
+) -> tuple[float | Tensor, float | Tensor]:
     """(scale, shift) with x · scale - shift as the network's input, from the training images alone.
 
     unit: pixels to 0..1, features as they are. standard: mean 0 and deviation 1, of all pixels or of each feature.
@@ -91,31 +93,31 @@ def normalisation(train: Tensor | Source, how: str) -> tuple[float | Tensor, flo
     features = train.dtype.is_floating_point
     if how == "unit":
         return (1.0 if features else 1 / 255), 0.0
-    return standard_features(train) if features else standard_pixels(train)
+    return standard_features(train, budget) if features else standard_pixels(train, budget)
 
 
-def standard_pixels(train: Tensor | Source) -> tuple[float, float]:
-    counts = sum(torch.bincount(part.flatten(), minlength=256) for part in parts_of(train)).double()  # type: ignore[union-attr]
+def standard_pixels(train: Tensor | Source, budget: Budget) -> tuple[float, float]:
+    counts = sum(torch.bincount(part.flatten(), minlength=256) for part in parts_of(train, budget)).double()  # type: ignore[union-attr]
     values = torch.arange(256, dtype=torch.float64, device=counts.device)
     mean = float((counts * values).sum() / counts.sum())
     deviation = max(float((counts * (values - mean) ** 2).sum() / counts.sum()) ** 0.5, SMALLEST)
     return 1 / deviation, mean / deviation
 
 
-def standard_features(train: Tensor | Source) -> tuple[Tensor, Tensor]:
+def standard_features(train: Tensor | Source, budget: Budget) -> tuple[Tensor, Tensor]:
     """Of each feature, [D]; one that never changes is only moved to 0."""
     count = train.shape[0]
-    mean = torch.stack([part.double().sum(0) for part in parts_of(train)]).sum(0) / count
-    squares = torch.stack([(part.double() - mean).square().sum(0) for part in parts_of(train)]).sum(0)
+    mean = torch.stack([part.double().sum(0) for part in parts_of(train, budget)]).sum(0) / count
+    squares = torch.stack([(part.double() - mean).square().sum(0) for part in parts_of(train, budget)]).sum(0)
     deviation = (squares / count).sqrt()
     deviation = torch.where(deviation < SMALLEST, 1.0, deviation)
     return (1 / deviation).float(), (mean / deviation).float()
 
 
-def parts_of(images: Tensor | Source) -> Iterator[Tensor]:
-    """All of them, a part at a time."""
+def parts_of(images: Tensor | Source, budget: Budget) -> Iterator[Tensor]:
+    """All of them, as many at a time as the budget has room for."""
     device = images.device if isinstance(images, Tensor) else torch.device("cpu")
     numbers = max(int(torch.tensor(images.shape[1:]).prod()), 1)
     source = source_of(images)
-    for rows in torch.arange(images.shape[0], device=device).split(Budget().images_at_once(numbers, AT_ONCE)):
+    for rows in torch.arange(images.shape[0], device=device).split(budget.images_at_once(numbers, AT_ONCE)):
         yield source.take(rows)

@@ -14,17 +14,21 @@ from torch.nn import functional as F
 from clbench.datasets.images import Images
 from clbench.datasets.source import InMemory, Source, source_of
 from clbench.errors import UserError
+from clbench.learn.budget import Budget
 from clbench.streams.pixels import Formed, parts_of
 
 Channels = Literal["grey", "rgb"]
 LUMA = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R BT.601), as Pillow's mode L has it
 
 
-def shown_as(images: Images, size: int | None = None, channels: Channels | None = None) -> Images:
+def shown_as(
+    images: Images, size: int | None = None, channels: Channels | None = None, budget: Budget = Budget()
+) -> Images:
     """The same images as size x size pixels of one or three channels; what is None stays as it is.
 
     Resized without keeping the sides' ratio, bilinear, smoothed where images shrink; uint8 before and after. What
-    is in memory is turned once, a mapped file as its images are asked for. UserError for features.
+    is in memory is turned once, a budget at a time, a mapped file as its images are asked for. UserError for
+    features.
     """
     if size is None and channels is None:
         return images
@@ -33,18 +37,18 @@ def shown_as(images: Images, size: int | None = None, channels: Channels | None 
             f"{images.name} holds features, which have no size in pixels; leave stream.size, stream.channels"
         )
     form = partial(formed, size=size, channels=channels)
-    return turned(images, form)
+    return turned(images, form, budget)
 
 
-def turned(images: Images, form: Callable[[Tensor], Tensor]) -> Images:
+def turned(images: Images, form: Callable[[Tensor], Tensor], budget: Budget) -> Images:
     """Every image through `form`, uint8 [n, H, W, C] -> the same with other sizes."""
-    return replace(images, x_train=each(images.x_train, form), x_test=each(images.x_test, form))
+    return replace(images, x_train=each(images.x_train, form, budget), x_test=each(images.x_test, form, budget))
 
 
-def each(images: Tensor | Source, form: Callable[[Tensor], Tensor]) -> Tensor | Source:
+def each(images: Tensor | Source, form: Callable[[Tensor], Tensor], budget: Budget) -> Tensor | Source:
     source = source_of(images)
     if isinstance(source, InMemory):
-        return torch.cat([form(part) for part in parts_of(source.tensor)])
+        return torch.cat([form(part) for part in parts_of(source.tensor, budget)])
     return Formed(source, form, (source.shape[0], *form(source.take(torch.zeros(1, dtype=torch.int64))).shape[1:]))
 
 
