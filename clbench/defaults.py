@@ -68,6 +68,7 @@ def sections(file: Layer, kind: Kind) -> Iterator[Layer]:
     yield of_method(file, kind, {})
     yield of_network(file, kind)
     yield of_method(own, kind, {"stream": alone}, {("stream", *path): n for path, n in own.lines.items()})
+    yield of_network(own, kind)
     yield of_method(tuned(file, kind), kind, {})
 
 

@@ -53,7 +53,7 @@ class Painter(nn.Module):
 
 
 class Critic(nn.Module):
-    """images [B, ...], given -> log-odds of being real, [B]; the class adds to the first layer, weighs the last."""
+    """images [B, ...], given -> log-odds of being real, [B]; a class adds to the first layer, weighs the last."""
 
     def __init__(self, hidden: Sequence[int], shape: tuple[int, ...]) -> None:
         super().__init__()
