@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import torch
 
-from clbench import room
+from clbench import room, samples
 from clbench.config import Config
 from clbench.datasets import Images, load
 from clbench.errors import UserError
@@ -229,6 +230,18 @@ class Group(SeedGroup):
             **({} if pruned is None else {"pruned": pruned}),
             **({} if more is None else {"samples": more}),
         )
+        if more is not None and learned:
+            self.show_samples(trainer, stage, learned, more)
+
+    def show_samples(self, trainer: Trainer, stage: int, learned: Sequence[Task], more: list[Any]) -> None:
+        """A picture of the samples of every seed, and a warning where something looks wrong with them."""
+        for place, (seed, found) in enumerate(zip(self.seeds, more, strict=True)):
+            if trainer.first_bad[place] < 0:
+                samples.write(
+                    samples.path_of(self.folder, stage, seed), trainer.model.grid(trainer, learned, place)
+                )
+            for words in found["warnings"]:
+                warnings.warn(f"{self.config.method}, seed {seed}, {self.name_of(stage)}: {words}", stacklevel=2)
 
     def pruned(self, trainer: Trainer, runs: list[Run], stage: int) -> list[float] | None:
         """Share that each seed pruned; None where a method prunes nothing or an older clbench began the run."""

@@ -26,7 +26,7 @@ ROWS = [
     ["models"],
     ["learn", "strategies"],
     ["config", "checkpoint", "makers"],
-    ["groups", "room"],
+    ["groups", "room", "samples"],
     ["learning"],
     ["workers", "listing", "progress", "merging"],
     ["runner"],

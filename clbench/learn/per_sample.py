@@ -6,9 +6,10 @@ input, the gradient of a sample is the outer product δ aᵀ, so Σ f(δ aᵀ) =
 For a convolution the gradient of a sample is a product too, of δ with the patches of a: what its backward pass
 computes, one sample at a time. That was the fastest of four forms on a CPU (`python -m benchmarks per-sample`); a
 GPU, where so many small calls are slow, takes products of chunks with unfolded patches. A layer of batch
-normalisation in evaluation mode scales each map: a sample's gradient is a sum over its places. The gradients of a
-layer that is used several times are added before f. Networks with other layers take `torch.func`: vmap of grad, in
-chunks.
+normalisation in evaluation mode scales each map: a sample's gradient is a sum over its places; a group
+normalisation, whose statistics are an image's own, does so too. A transposed convolution is a convolution read
+backwards. The gradients of a layer that is used several times are added before f. Networks with other layers take
+`torch.func`: vmap of grad, in chunks.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from clbench.models.base import Model
 if TYPE_CHECKING:
     from clbench.learn.trainer import Trainer
 
-Layer = nn.Linear | nn.Conv2d | _BatchNorm
+Layer = nn.Linear | nn.Conv2d | nn.ConvTranspose2d | _BatchNorm | nn.GroupNorm
 Function = Callable[[Tensor], Tensor]  # elementwise and multiplicative: square, abs
 SAMPLES_A_CHUNK = 50  # of the general form, whose memory grows with samples times parameters; at most
 IMAGES_A_CHUNK = 20  # of unfolded patches; at most
@@ -195,6 +196,8 @@ def sums_of(layer: Layer, uses: list[Use], f: Function, budget: Budget) -> Sums:
         return linear_sums(uses, f, budget)
     if isinstance(layer, nn.Conv2d):
         return convolution_sums(layer, uses, f, budget)
+    if isinstance(layer, nn.ConvTranspose2d):
+        return transposed_sums(layer, uses, f, budget)
     scaled = sum_of([places(use.delta * use.input) for use in uses])
     return f(scaled).sum(0), f(sum_of([places(use.delta) for use in uses])).sum(0)
 
@@ -218,6 +221,14 @@ def convolution_sums(layer: nn.Conv2d, uses: list[Use], f: Function, budget: Bud
     return form(layer, pairs, f, budget), bias
 
 
+def transposed_sums(layer: nn.ConvTranspose2d, uses: list[Use], f: Function, budget: Budget) -> Sums:
+    """Of the convolution that it is backwards: what went in is the gradient there, and the gradient the input."""
+    pairs = [(use.input, use.delta, tuple(map(int, layer.padding))) for use in uses]
+    form = one_by_one if uses[0].delta.device.type == "cpu" else unfolded
+    return form(layer, pairs, f, budget), f(sum_of([places(use.delta) for use in uses])).sum(0)
+
+
+Convolution = nn.Conv2d | nn.ConvTranspose2d
 Pair = tuple[Tensor, Tensor, tuple[int, ...]]  # δ, the input, and the zeros to add around it
 
 
@@ -229,7 +240,7 @@ def bordered(layer: nn.Conv2d, a: Tensor) -> tuple[Tensor, tuple[int, ...]]:
     return functional.pad(a, layer._reversed_padding_repeated_twice, mode), (0, 0)
 
 
-def one_by_one(layer: nn.Conv2d, pairs: list[Pair], f: Function, budget: Budget) -> Tensor:
+def one_by_one(layer: Convolution, pairs: list[Pair], f: Function, budget: Budget) -> Tensor:
     """Σ f of a convolution's gradients, each by a backward pass of its own."""
     total, like = torch.zeros(layer.weight.shape), torch.empty(layer.weight.shape)
     for n in range(len(pairs[0][0])):
@@ -237,13 +248,13 @@ def one_by_one(layer: nn.Conv2d, pairs: list[Pair], f: Function, budget: Budget)
     return total
 
 
-def weight_gradient(layer: nn.Conv2d, d: Tensor, a: Tensor, padding: tuple[int, ...], like: Tensor) -> Tensor:
+def weight_gradient(layer: Convolution, d: Tensor, a: Tensor, padding: tuple[int, ...], like: Tensor) -> Tensor:
     return torch.ops.aten.convolution_backward(
         d, a, like, None, layer.stride, padding, layer.dilation, False, (0, 0), layer.groups, (False, True, False)
     )[1]
 
 
-def unfolded(layer: nn.Conv2d, pairs: list[Pair], f: Function, budget: Budget) -> Tensor:
+def unfolded(layer: Convolution, pairs: list[Pair], f: Function, budget: Budget) -> Tensor:
     """The same by products of chunks of samples: δ times the patches of the input."""
     groups, total = layer.groups, torch.zeros(layer.weight.numel(), device=pairs[0][0].device)
     numbers = layer.weight.numel() + sum(
@@ -295,7 +306,9 @@ def known_layers(model: Model) -> dict[str, Layer]:
 def is_known(layer: nn.Module) -> bool:
     if isinstance(layer, _BatchNorm):
         return type(layer) in (nn.BatchNorm1d, nn.BatchNorm2d) and layer.track_running_stats
-    return type(layer) in (nn.Linear, nn.Conv2d)
+    if type(layer) is nn.ConvTranspose2d:
+        return not any(layer.output_padding) and layer.padding_mode == "zeros"
+    return type(layer) in (nn.Linear, nn.Conv2d, nn.GroupNorm)
 
 
 @contextmanager
@@ -305,7 +318,7 @@ def tapped(model: Model, layers: dict[str, Layer], seeds: int) -> Iterator[Taps]
 
     def hook(name: str, layer: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> None:
         place = (model.noise.place or 0) - (model.only or 0)
-        a = normalised(layer, given[0]) if isinstance(layer, _BatchNorm) else given[0]
+        a = normalised(layer, given[0]) if isinstance(layer, _BatchNorm | nn.GroupNorm) else given[0]
         taps[name][place].append(Tap(a, output))
 
     hooks = [
@@ -320,8 +333,10 @@ def tapped(model: Model, layers: dict[str, Layer], seeds: int) -> Iterator[Taps]
 
 
 @torch.no_grad()
-def normalised(layer: _BatchNorm, x: Tensor) -> Tensor:
-    """By the running statistics of the seed whose turn it is; [B, maps, ...]."""
+def normalised(layer: _BatchNorm | nn.GroupNorm, x: Tensor) -> Tensor:
+    """By the running statistics of the seed whose turn it is, or each image's own; [B, maps, ...]."""
+    if isinstance(layer, nn.GroupNorm):
+        return functional.group_norm(x, layer.num_groups, eps=layer.eps)
     assert layer.running_mean is not None  # is_known() leaves others out
     assert layer.running_var is not None
     shape = (1, -1, *[1] * (x.dim() - 2))

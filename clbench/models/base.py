@@ -149,6 +149,10 @@ class Model(Stacked, ABC):
         """What more than the scores is recorded of a stage after these tasks, one a seed; None: nothing."""
         return None
 
+    def grid(self, trainer: Trainer, tasks: Sequence[Task], seed: int) -> list[Tensor]:
+        """For a picture, if `account` gives anything: images of every class so far, uint8 [N, C, H, W] each."""
+        raise UserError(f"{type(self).__name__} {CAPABILITIES['sampling']}")
+
     # -- what methods may ask for ---------------------------------------------------------------------------------
 
     def response(self, outputs: Any) -> Tensor:

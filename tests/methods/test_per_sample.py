@@ -94,7 +94,27 @@ class Half(Shapes):
         self.first.requires_grad_(False)
 
 
-KNOWN = {"shapes": Shapes, "borders": Borders, "residual": Residual, "tokens": Tokens, "half": Half}
+class Upwards(Network):
+    """Transposed convolutions of several strides and groups, and group normalisations, one used twice."""
+
+    def make(self) -> None:
+        self.down, self.norm = nn.Conv2d(1, 4, 4, stride=4), nn.GroupNorm(2, 4)
+        self.up = nn.ConvTranspose2d(4, 6, (4, 3), stride=(2, 1), padding=(1, 0), groups=2, bias=False)
+        self.wide, self.last = nn.GroupNorm(3, 6), nn.ConvTranspose2d(6, 4, 2, dilation=2)
+
+    def answer(self, x: Tensor) -> Tensor:
+        x = self.norm(self.norm(self.down(x)).relu())
+        return self.last(self.wide(self.up(x.relu())).relu()).square().mean((2, 3))
+
+
+KNOWN = {
+    "shapes": Shapes,
+    "borders": Borders,
+    "residual": Residual,
+    "tokens": Tokens,
+    "half": Half,
+    "upwards": Upwards,
+}
 
 
 class Rectified(Shapes):
