@@ -1,4 +1,4 @@
-"""What generators paint after the last task, class by class: FID, what is read, pictures (Table III, Figs. 4-6)."""
+"""What generators paint, class by class: FID, what is read, and pictures (Table III, Figs. 4 to 6)."""
 
 from __future__ import annotations
 
