@@ -81,7 +81,10 @@ def tune(
 @app.command()
 def published(
     table: Annotated[
-        str | None, typer.Option(help="One table of the figures, such as hsu.  [default: all]", show_default=False)
+        str | None,
+        typer.Option(
+            help="One table of the figures, such as hsu.  [default: all that fit two cores]", show_default=False
+        ),
     ] = None,
     seeds: Annotated[
         int | None, typer.Option(min=1, help="Of every row.  [default: as the figures say]", show_default=False)
