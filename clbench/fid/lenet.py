@@ -118,7 +118,7 @@ def trained(
     path = None if cache is None else cache / f"lenet-{key[:32]}.safetensors"
     shape, classes = tuple(images.shape[1:]), int(labels.max()) + 1
     with alone(path):
-        network = Network(shape, classes, recipe)
+        network = untrained(shape, classes, recipe)
         accuracy = None if path is None else read(path, network, key)
         if accuracy is None:
             say(f"training a LeNet on {len(labels):,} images of {classes} classes, for FID-lenet")
@@ -151,13 +151,17 @@ def check(images: Tensor, labels: Tensor) -> None:
         raise UserError("a LeNet is trained on images of two classes or more; give others with --trained-on")
 
 
+def untrained(shape: tuple[int, ...], classes: int, recipe: Recipe) -> Network:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(generator(recipe.seed, "weights").initial_seed())
+        return Network(shape, classes, recipe)
+
+
 def train(images: Tensor, labels: Tensor, classes: int, recipe: Recipe, advance: Advance | None) -> Network:
     """The trained network, on the CPU."""
     images, labels = images.cpu(), labels.cpu()
     shape = tuple(images.shape[1:])
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(generator(recipe.seed, "weights").initial_seed())
-        network = Network(shape, classes, recipe)
+    network = untrained(shape, classes, recipe)
     mean, deviation = mean_and_deviation(images)
     network.mean.fill_(mean)
     network.deviation.fill_(deviation)
