@@ -54,7 +54,7 @@ def read(path: Path) -> Images:
 
 
 def one_part(path: Path) -> tuple[np.ndarray, np.ndarray | None] | None:
-    """Of a file of images alone: the array x, uint8 [N, H, W, C], and y, its labels, if there. None: it has no x."""
+    """Of a file of images alone: x, uint8 [N, H, W, C], and y, their labels, if there. None: it has no x."""
     with _opened(path, ()) as archive:
         if "x.npy" not in archive.namelist():
             return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,7 +26,7 @@ PARTS = ("train", "test")
 
 @dataclass(frozen=True)
 class Reading:
-    """How sets are read. size: of all images, N x N; None: as they are. count: images drawn of a set; None: all."""
+    """How sets are read. size: of all images, NxN; None: as they are. count: images drawn of a set; None: all."""
 
     split: str = "train"
     size: int | None = None
@@ -100,10 +99,11 @@ def of_images(name: str, found: Images, reading: Reading, published: bool = Fals
 
 def of_npz(name: str, path: Path, reading: Reading) -> ImageSet:
     """Of x and y, or of one part of a user's own data set."""
-    with contextlib.suppress(UserError):
-        part = npz.one_part(path)
     if (part := npz.one_part(path)) is None:
-        return of_images(name, npz.read(path), reading)
+        try:
+            return of_images(name, npz.read(path), reading)
+        except UserError as error:
+            raise UserError(f"{error}{'; or x, images alone' * ('has no array' in str(error))}") from None
     x, y = part
     labels = None if y is None else torch.from_numpy(y)
     return of_source(name, source_of(torch.from_numpy(np.ascontiguousarray(x))), labels, reading)
@@ -171,7 +171,7 @@ def check_size(size: int) -> None:
 
 
 def sized(images: Tensor, size: int | None) -> Tensor:
-    """The shorter side resized (bilinear, smoothed), the middle cut out; as they are where they are of the size."""
+    """The shorter side resized (bilinear, smoothed), the middle cut out; untouched where they have the size."""
     if size is None or tuple(images.shape[-2:]) == (size, size):
         return images
     check_size(size)
