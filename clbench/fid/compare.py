@@ -1,9 +1,10 @@
-"""`clbench fid`: two sets of images, what they are seen through, how far they are apart, and what to know of it."""
+"""`clbench fid`: two sets of images, what they are seen through, how far apart they are, what to know of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from clbench.fid.distance import Distance, Statistics, frechet, frechet_infinity
 from clbench.fid.features import Advance, Features
 from clbench.fid.kernel import KID, kid
 from clbench.fid.manifolds import PrecisionRecall, precision_recall
-from clbench.fid.sets import ImageSet, Reading, parted, read, training_of
+from clbench.fid.sets import ImageSet, Reading, read, training_of
 
 ENOUGH = 5000  # images; of fewer, FID's bias is larger than most differences that are spoken of
 
@@ -46,14 +47,17 @@ class Compared:
     kid: KID | None = None
     manifolds: PrecisionRecall | None = None
     infinity: float | None = None
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """One line."""
         name = self.features.score.name
         found = [f"{name} {self.distance.value:.4g}"]
         found += [] if self.infinity is None else [f"{name}-infinity {self.infinity:.4g}"]
-        found += [] if self.kid is None else [f"KID {self.kid.mean:.4g} ± {self.kid.deviation:.2g}"]
+        kid = name.replace("FID", "KID")  # through a LeNet it is no KID either
+        if self.kid is not None:
+            between = f" ± {self.kid.deviation:.2g}" if self.kid.subsets > 1 else ""
+            found += [f"{kid} {self.kid.mean:.4g}{between}"]
         if self.manifolds is not None:
             found += [f"precision {self.manifolds.precision:.3f}", f"recall {self.manifolds.recall:.3f}"]
         counts = " and ".join(f"{len(one.images):,} of {one.name}" for one in (self.a, self.b))
@@ -89,31 +93,20 @@ def compared(a: str, b: str, asked: Asked, reading: Reading, device: torch.devic
     first, second = read(a, reading), read(b, reading)
     same_size(first, second)
     features, trained_on = features_for(first, second, asked, reading, device)
-    (first, grey_a), (second, grey_b) = (fitted(one, features) for one in (first, second))
-    notes = [note for note in (grey_a, grey_b) if note]
-    few = [len(one.images) for one in (first, second)]
-    notes += list(notes_on_counts(*few, features)) + list(notes_on_features(features, reading))
-    cache, more = cache_folder("fid"), asked.kid or asked.precision_recall or asked.infinity
-    if not more:
-        distance = frechet(*(statistics(one, features, cache) for one in (first, second)))
-        notes += [distance.note] if distance.note else []
-        return Compared(first, second, features, distance, trained_on, notes=tuple(notes))
-    x, y = (
-        watched(one, lambda advance, one=one: features(one.images, advance)).numpy() for one in (first, second)
-    )
-    distance = frechet(statistics_of(x), statistics_of(y))
-    notes += [distance.note] if distance.note else []
-    return Compared(
-        first,
-        second,
-        features,
-        distance,
-        trained_on,
-        kid(x, y, reading.seed) if asked.kid else None,
-        precision_recall(x, y) if asked.precision_recall else None,
-        frechet_infinity(x, y, reading.seed) if asked.infinity else None,
-        tuple(notes),
-    )
+    (first, changed_a), (second, changed_b) = (fitted(one, features) for one in (first, second))
+    notes = [changed_a, changed_b, *notes_on_counts(len(first.images), len(second.images), features)]
+    notes += notes_on_features(features, reading)
+    more: dict[str, Any] = {}
+    if asked.kid or asked.precision_recall or asked.infinity:
+        x, y = (watched(one, partial(features, one.images)).numpy() for one in (first, second))
+        distance = frechet(statistics_of(x), statistics_of(y))
+        more |= {"kid": kid(x, y, reading.seed)} if asked.kid else {}
+        more |= {"manifolds": precision_recall(x, y)} if asked.precision_recall else {}
+        more |= {"infinity": frechet_infinity(x, y, reading.seed)} if asked.infinity else {}
+    else:
+        distance = frechet(*(statistics(one, features, cache_folder("fid")) for one in (first, second)))
+    said = tuple(filter(None, [*notes, distance.note]))
+    return Compared(first, second, features, distance, trained_on, notes=said, **more)
 
 
 def same_size(a: ImageSet, b: ImageSet) -> None:
@@ -164,10 +157,7 @@ def fitted(one: ImageSet, features: Features) -> tuple[ImageSet, str]:
 def statistics(one: ImageSet, features: Features, cache: Path) -> Statistics:
     """Kept for published sets, which will be compared with again."""
 
-    def measured(advance: Advance) -> Statistics:
-        return cached.statistics(one.images, features, cache if one.published else None, advance)
-
-    return watched(one, measured)
+    return watched(one, partial(cached.statistics, one.images, features, cache if one.published else None))
 
 
 def watched(one: ImageSet, work: Callable[[Advance], Any]) -> Any:
@@ -188,7 +178,7 @@ def notes_on_counts(a: int, b: int, features: Features) -> Iterator[str]:
     if least <= features.dimension:
         yield f"{least:,} images are no more than the {features.dimension} features: {name} is mostly bias; --kid"
     elif least < ENOUGH:
-        yield f"{least:,} images: {name} is biased upwards by few; compare it with those of as many ({ENOUGH:,} do)"
+        yield f"{least:,} images: few make {name} larger; compare it with those of as many ({ENOUGH:,} will do)"
 
 
 def notes_on_features(features: Features, reading: Reading) -> Iterator[str]:

@@ -17,12 +17,22 @@ Advance = Callable[[int], None]  # told how many images were seen since it was t
 class Features(Protocol):
     """A network's features of images. A distance through them is called by `score`: FID only through Inception."""
 
-    name: str  # inception | lenet
-    score: Score
-    dimension: int
-    sha256: str  # of the weights: of Inception's file; of a LeNet's tensors
-    device: torch.device
+    @property
+    def name(self) -> str:
+        """inception | lenet."""
+        ...
 
+    @property
+    def score(self) -> Score: ...
+    @property
+    def dimension(self) -> int: ...
+    @property
+    def sha256(self) -> str:
+        """Of the weights: of Inception's file, of a LeNet's tensors."""
+        ...
+
+    @property
+    def device(self) -> torch.device: ...
     @property
     def accuracy(self) -> float | None:
         """Share of held-out images that it reads rightly, 0..1; None for Inception."""
