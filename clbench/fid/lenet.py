@@ -37,7 +37,7 @@ class Recipe:
 
     maps: tuple[int, int] = (16, 32)
     hidden: tuple[int, int] = (120, 84)  # of LeNet-5
-    iterations: int = 600
+    iterations: int = 500
     batch_size: int = 64
     rate: float = 5e-3  # at its highest
     seed: int = 0
