@@ -240,3 +240,13 @@ def test_commands_of_the_readme_run(command, folder):
     ran = clbench(*shlex.split(command)[1:])
     assert ran.code == 0, ran
     assert "FID-lenet" in ran.out
+
+
+def test_the_readme_s_python_runs(capsys):
+    images, labels = digits(0, 300)
+    code = README.partition("```python")[2].partition("```")[0]
+    exec(code, {"images": images, "labels": labels, "samples": digits(300, 200)[0]})
+
+    accuracy, distance = map(float, capsys.readouterr().out.split())
+    assert 0.1 < accuracy <= 1
+    assert distance > 0
