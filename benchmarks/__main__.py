@@ -148,6 +148,21 @@ def per_sample(
 
 
 @app.command()
+def fid(
+    dataset: Annotated[str, typer.Option(help="A data set of labelled images.")] = "mnist",
+    training: Annotated[int, typer.Option(min=20, help="Images that the LeNet learns.")] = 8000,
+    images: Annotated[int, typer.Option(min=2, help="Of each of the two sets.")] = 10_000,
+    data_root: DataRoot = None,
+    as_json: AsJson = False,
+) -> None:
+    """Seconds that FID-lenet takes on one core: its LeNet's training, features of two sets, their distance."""
+    from benchmarks.fid import Setting, measured, table
+
+    found = measured(Setting(dataset, training, images, data_root))
+    typer.echo(json.dumps(found, indent=1) if as_json else table(found))
+
+
+@app.command()
 def sweeps(
     stream: Annotated[str, typer.Option()] = "split-mnist",
     method: Annotated[str, typer.Option(help="One with a strength lam.")] = "ewc",

@@ -267,7 +267,9 @@ class Group(SeedGroup):
             self.load(trainer, stage)
         joint = trainer.strategy.protocol == "joint"
         trainer.model.seen = len(trainer.stream.tasks) if joint and stage else stage
-        return self.rows(trainer)
+        rows = self.rows(trainer)
+        self.accounts = trainer.model.account(trainer, trainer.stream.tasks[: trainer.model.seen])
+        return rows
 
 
 def require_same(checksums: dict[str, str], data: dict[str, str]) -> None:
