@@ -62,6 +62,9 @@ class Generator(Model):
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
+        shown = self.stream.tasks[0].train
+        if not (shown.scale == 1 / 255 and shown.shift == 0):
+            raise UserError("a generator paints pixels from 0 to 1: --set stream.normalize=unit")
         if self.options.features == "inception":
             self.score = FID
         self.seen_by: tuple[Features, LeNetFeatures] | None = None  # what FID goes by, and what reads classes
