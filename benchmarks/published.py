@@ -7,6 +7,7 @@ The runs are ordinary ones, scored on test data as the published ones are; their
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,19 +23,22 @@ from clbench.metrics import METRICS
 from clbench.options import did_you_mean
 from clbench.progress import watcher
 from clbench.registry import strategies
-from clbench.results import Result
-from clbench.runner import run_all
+from clbench.report.makers import not_published
+from clbench.results import Result, load
+from clbench.runner import FINISHED, run_all
 
 HERE = Path(__file__).parent
 FIGURES, RECORD = HERE / "published.yaml", HERE / "published"
 SECTIONS = ("stream", "network", "train", "strategy")
+WANTED = ("source", "stream", "network", "scenario", "seeds", "common", "rows")  # of a table
+OF_A_ROW = ("name", "method", "mean", "std")
 MARGIN = 0.3  # points, beside two published standard deviations
 Table = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Options:
-    """What one call compares, and where it runs. table: one of the figures' tables, or None for all."""
+    """What one call compares, and where it runs. table: one of the figures' tables, or None for all that fit."""
 
     table: str | None = None
     seeds: int | None = None
@@ -45,28 +49,62 @@ class Options:
 
 
 def compared(options: Options) -> dict[str, list[Table]]:
-    """Run what is missing; the rows of every table asked for."""
+    """Run what is missing; the rows of every table asked for.
+
+    Of a table that `needs` more than any machine has, and is not asked for by its name, no row is run; those whose
+    results are kept are compared all the same.
+    """
     tables = read(options.figures)
     if options.table is not None and options.table not in tables:
         raise UserError(f"no table called {options.table!r}; {did_you_mean(options.table, tables)}")
     names = list(tables) if options.table is None else [options.table]
     configs = {name: [config(tables[name], row, options.seeds) for row in tables[name]["rows"]] for name in names}
-    asked = [c for each in configs.values() for c in each if c is not None]
+    left = {name: not_run(name, tables[name]) if options.table is None else "" for name in names}
+    asked = [
+        c for name in names for c in configs[name] if c is not None and (not left[name] or kept(c, options.record))
+    ]
     machine = Machine(data_root=options.data_root, keep="none")
     with watcher() as watch:
         done = run_all(asked, options.record, machine, workers=options.workers, watch=watch)
     results = {(result.digest, frozenset(result.seeds)): result for _, result in done}
     return {
         name: [
-            beside(row, None if c is None else results[c.digest, frozenset(c.seeds)])
+            beside(row, None if c is None else results.get((c.digest, frozenset(c.seeds))), left[name])
             for row, c in zip(tables[name]["rows"], configs[name], strict=True)
         ]
         for name in names
     }
 
 
+def not_run(name: str, table: Table) -> str:
+    """Why a table is not run unless it is asked for; empty where it is."""
+    return f"not run: needs {table['needs'].strip()}; --table {name} runs it" if table.get("needs") else ""
+
+
+def kept(chosen: Config, record: Path) -> bool:
+    """Whether the result of a configuration's seeds is there, with every one at its end."""
+    path = record / chosen.path
+    if not path.is_file():
+        return False
+    runs = {run.seed: run.status for run in load(path).runs}
+    return all(runs.get(seed) in FINISHED for seed in chosen.seeds)
+
+
 def read(figures: Path) -> dict[str, Table]:
-    return read_yaml(figures)[0]
+    """The tables by name; a UserError says what one lacks or has too many."""
+    tables = read_yaml(figures)[0]
+    for name, table in tables.items():
+        require(f"{figures}: {name}", table, WANTED, ("needs", "differs"))
+        for row in table["rows"]:
+            require(f"{figures}: {name}: row {row.get('name')}", row, OF_A_ROW, ("note", *SECTIONS))
+    return tables
+
+
+def require(where: str, table: Table, wanted: Sequence[str], also: Sequence[str]) -> None:
+    if lacking := [key for key in wanted if key not in table]:
+        raise UserError(f"{where} lacks {', '.join(lacking)}")
+    if strange := [key for key in table if key not in (*wanted, *also)]:
+        raise UserError(f"{where} has {strange[0]!r}; {did_you_mean(strange[0], [*wanted, *also])}")
 
 
 def config(table: Table, row: Table, seeds: int | None = None) -> Config | None:
@@ -77,16 +115,19 @@ def config(table: Table, row: Table, seeds: int | None = None) -> Config | None:
     return resolve(
         row["method"],
         table["stream"],
-        network="mlp",
-        scenario="task",
+        network=table["network"],
+        scenario=table["scenario"],
         score="test",
         seeds=tuple(range(seeds or table["seeds"])),
         file=Layer("published figures", sections),
     )
 
 
-def beside(row: Table, result: Result | None) -> Table:
-    """Published and ours of one row, in percent and points; ours is None where nothing ran to its end."""
+def beside(row: Table, result: Result | None, left: str = "") -> Table:
+    """Published and ours of one row, in percent and points; ours is None where nothing ran to its end.
+
+    left: why nothing was to run.
+    """
     values = [] if result is None else accuracies(result)
     ours = statistics.fmean(values) if values else None
     return {
@@ -98,7 +139,7 @@ def beside(row: Table, result: Result | None) -> Table:
         "seeds": len(values),
         "difference": None if ours is None else ours - row["mean"],
         "within": None if ours is None else within(ours, row["mean"], row["std"]),
-        "notes": notes(row, result, len(values)),
+        "notes": notes(row, result, len(values), left),
     }
 
 
@@ -113,13 +154,14 @@ def within(ours: float, mean: float, std: float | None) -> bool:
     return abs(ours - mean) <= 2 * (std or 0.0) + MARGIN + 1e-9
 
 
-def notes(row: Table, result: Result | None, finished: int) -> list[str]:
+def notes(row: Table, result: Result | None, finished: int, left: str) -> list[str]:
     found = [row["note"]] if row.get("note") else []
     if result is None:
-        found.append(f"cannot run: this clbench has no method called {row['method']}")
-    elif finished < len(result.runs):
+        unknown = row["method"] not in list(strategies)
+        return [*found, f"cannot run: this clbench has no method called {row['method']}" if unknown else left]
+    if finished < len(result.runs):
         found.append(f"{len(result.runs) - finished} of {len(result.runs)} seeds did not end: {result.reason}")
-    return found
+    return [*found, *not_published(result)]
 
 
 def unexplained(rows: list[Table]) -> list[Table]:
@@ -132,16 +174,18 @@ def unexplained(rows: list[Table]) -> list[Table]:
 
 def text(found: dict[str, list[Table]], figures: Path = FIGURES) -> str:
     tables = read(figures)
-    return "\n\n".join(block(f"{name}: {tables[name]['source'].strip()}", rows) for name, rows in found.items())
+    return "\n\n".join(block(name, tables[name], rows) for name, rows in found.items())
 
 
-def block(heading: str, rows: list[Table]) -> str:
-    """One table under its source, with its notes below."""
+def block(name: str, table: Table, rows: list[Table]) -> str:
+    """One table under its source, with what differs and its notes below."""
     said: list[str] = []
     shown = [cells(row, marks(row["notes"], said)) for row in rows]
     body = tabulate(shown, headers="keys", disable_numparse=True, colalign=("left", *["right"] * 4, "left"))
     rule = f"within: at most two published standard deviations (none known: 0) and {MARGIN} points apart"
-    return "\n".join([heading, "", body, "", rule, *(f"[{n}] {note}" for n, note in enumerate(said, 1))])
+    differs = [f"what differs: {table['differs'].strip()}"] if table.get("differs") else []
+    numbered = [f"[{n}] {note}" for n, note in enumerate(said, 1)]
+    return "\n".join([f"{name}: {table['source'].strip()}", "", body, "", rule, *differs, *numbered])
 
 
 def marks(notes: list[str], said: list[str]) -> str:

@@ -1,14 +1,16 @@
 """`python -m benchmarks published`: runs what is missing, sets ours beside theirs, and says what cannot run."""
 
+import copy
 import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import yaml
 from command_line import ROOT
 
-from benchmarks.published import FIGURES, Options, beside, compared, config, read, within
+from benchmarks.published import FIGURES, RECORD, Options, beside, compared, config, kept, read, text, within
 from clbench.errors import UserError
 from clbench.registry import strategies
 from clbench.results import load
@@ -17,6 +19,8 @@ DIGITS = {
     "digits": {
         "source": "nobody, of two tasks",
         "stream": "split-digits",
+        "network": "mlp",
+        "scenario": "task",
         "seeds": 3,
         "common": {
             "stream": {"tasks": 2, "limit": 40, "pad": 1},
@@ -114,12 +118,8 @@ def test_every_published_row_has_settings_that_clbench_takes(name, row, tmp_path
         assert found is None
         return
     assert found is not None
-    assert (found.method, found.stream, found.score, found.scenario) == (
-        row["method"],
-        "split-mnist",
-        "test",
-        "task",
-    )
+    assert (found.method, found.score) == (row["method"], "test")
+    assert all(getattr(found, key) == table[key] for key in ("stream", "network", "scenario"))
     assert len(found.seeds) == table["seeds"] >= 5
     assert found.train.keep_optimizer
 
@@ -133,3 +133,135 @@ def test_no_default_of_clbench_toml_leaks_into_a_published_row(name, row, tmp_pa
     shipped = config(table, row)
     monkeypatch.setattr("clbench.defaults.default_files", list)
     assert config(table, row) == shipped
+
+
+# -- tables that take more than any machine has, and what differs -----------------------------------------------
+
+
+def figures(path, **tables):
+    path.write_text(yaml.safe_dump(tables))
+    return path
+
+
+def small(scenario="class", **more):
+    rows = [
+        {"name": "naive", "method": "finetuning", "mean": 50.0, "std": 50.0},
+        {
+            "name": "replay",
+            "method": "er",
+            "strategy": {"memory_size": 10, "replay": 5},
+            "mean": 50.0,
+            "std": 50.0,
+        },
+    ]
+    common = copy.deepcopy(DIGITS["digits"]["common"])
+    common["train"]["epochs"] = 1
+    return {**DIGITS["digits"], "scenario": scenario, "seeds": 1, "common": common, "rows": rows, **more}
+
+
+def test_a_table_that_needs_more_is_run_when_it_is_asked_for_and_compared_once_it_was(tmp_path):
+    large = small(needs="a month", differs="all of it")
+    options = {"figures": figures(tmp_path / "figures.yaml", large=large), "record": tmp_path / "runs"}
+    for row in compared(Options(**options))["large"]:
+        assert (row["ours"], row["within"], row["seeds"]) == (None, None, 0)
+        assert row["notes"] == ["not run: needs a month; --table large runs it"]
+    assert not list((tmp_path / "runs").rglob("*.json"))
+    asked = compared(Options(table="large", **options))
+    assert [row["notes"] for row in asked["large"]] == [[], []]
+    assert all(row["within"] for row in asked["large"])
+    next((tmp_path / "runs").rglob("er-*.json")).unlink()
+    naive, replay = compared(Options(**options))["large"]
+    assert naive == asked["large"][0]
+    assert replay["ours"] is None
+    said = text({"large": [naive, replay]}, options["figures"]).splitlines()
+    assert said[0] == "large: nobody, of two tasks"
+    assert "what differs: all of it" in said
+
+
+def test_what_fits_runs_beside_what_does_not(tmp_path):
+    both = {"large": small(needs="a month"), "fits": small("task")}
+    found = compared(Options(figures=figures(tmp_path / "figures.yaml", **both), record=tmp_path / "runs"))
+    assert [row["ours"] is None for rows in (found["large"], found["fits"]) for row in rows] == [True] * 2 + [
+        False
+    ] * 2
+    configs = [load(path).config for path in (tmp_path / "runs").rglob("*.json")]
+    assert [one["scenario"] for one in configs] == ["task", "task"]
+
+
+@pytest.mark.parametrize(
+    ("lacking", "more", "words"),
+    [
+        ("network", {}, "table lacks network$"),
+        ("scenario", {}, "table lacks scenario$"),
+        (None, {"need": "a GPU"}, "table has 'need'; did you mean 'needs'"),
+        (None, {"rows": [{"name": "x", "method": "er", "mean": 1.0}]}, "table: row x lacks std$"),
+        (
+            None,
+            {"rows": [{"name": "x", "method": "er", "mean": 1, "std": 1, "notes": ""}]},
+            "row x has 'notes'; .*note",
+        ),
+    ],
+)
+def test_a_table_that_leaves_something_open_is_refused(tmp_path, lacking, more, words):
+    table = {key: value for key, value in small(**more).items() if key != lacking}
+    path = figures(tmp_path / "figures.yaml", table=table)
+    with pytest.raises(UserError, match=words):
+        read(path)
+
+
+# -- DER's tables -----------------------------------------------------------------------------------------------
+
+DER = {name: table for name, table in read(FIGURES).items() if name.startswith("der-")}
+
+
+@pytest.fixture(scope="module")
+def data_root(tmp_path_factory):
+    """Noise in the form of CIFAR-10, which is not the published file."""
+    folder, draws = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
+    x = {f"x_{part}": draws.integers(0, 256, (40, 32, 32, 3), np.uint8) for part in ("train", "test")}
+    np.savez(folder / "cifar10.npz", **x, y_train=np.arange(40) % 10, y_test=np.arange(40) % 10)
+    return folder
+
+
+def test_there_is_a_table_for_each_scenario_and_buffer():
+    assert list(DER) == ["der-class-200", "der-class-500", "der-task-200", "der-task-500"]
+    for name, table in DER.items():
+        _, scenario, buffer = name.split("-")
+        assert (table["scenario"], table["network"], bool(table["needs"])) == (scenario, "resnet18-small", True)
+        sizes = {
+            row["strategy"]["memory_size"] for row in table["rows"] if "memory_size" in row.get("strategy", {})
+        }
+        assert sizes == {int(buffer)}
+        assert [row["name"] for row in table["rows"]] == ["SGD", "joint", "ER", "A-GEM", "iCaRL", "DER++"]
+
+
+@pytest.mark.parametrize("name", ["der-class-200", "der-task-500"])
+def test_every_row_of_der_s_tables_takes_steps(name, data_root, tmp_path, monkeypatch):
+    """A narrow network, two tasks of four images, an epoch."""
+    monkeypatch.chdir(tmp_path)
+    table = copy.deepcopy(DER[name])
+    table["common"]["stream"] |= {"limit": 4, "tasks": 2}
+    table["common"]["network"]["width"] = 0.125
+    table["common"]["train"]["epochs"] = 1
+    options = Options(
+        name, 1, 1, data_root, figures(tmp_path / "figures.yaml", **{name: table}), tmp_path / "runs"
+    )
+    for row in compared(options)[name]:
+        assert row["seeds"] == 1
+        assert 0 <= row["ours"] <= 100
+        [note] = row["notes"]
+        assert note.startswith("cifar10.npz (sha256 ")
+        assert "is not the published file" in note
+    runs = [load(path) for path in (tmp_path / "runs").rglob("*.json")]
+    assert {run.config["method"] for run in runs} == {"finetuning", "joint", "er", "agem", "icarl", "derpp"}
+    assert all(run.config["stream"]["augment"] == ["crop", "flip"] for run in runs)
+
+
+def test_the_committed_results_are_those_of_rows_and_load():
+    """Each is found again by the settings of a row, so that nothing is trained twice."""
+    asked = [config(table, row) for table in read(FIGURES).values() for row in table["rows"]]
+    paths = {str(one.path) for one in asked if one is not None}
+    there = {str(path.relative_to(RECORD)) for path in RECORD.rglob("*.json")}
+    assert there
+    assert there <= paths
+    assert all(kept(one, RECORD) for one in asked if one is not None and str(one.path) in there)
