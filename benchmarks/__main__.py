@@ -81,7 +81,10 @@ def tune(
 @app.command()
 def published(
     table: Annotated[
-        str | None, typer.Option(help="One table of the figures, such as hsu.  [default: all]", show_default=False)
+        str | None,
+        typer.Option(
+            help="One table of the figures, such as hsu.  [default: all that fit two cores]", show_default=False
+        ),
     ] = None,
     seeds: Annotated[
         int | None, typer.Option(min=1, help="Of every row.  [default: as the figures say]", show_default=False)
@@ -141,6 +144,21 @@ def per_sample(
 
     say = None if as_json else lambda text: typer.echo(text, err=True)
     found = measured(network, tuple(set_ or ()), images, size, repeats, say)
+    typer.echo(json.dumps(found, indent=1) if as_json else table(found))
+
+
+@app.command()
+def fid(
+    dataset: Annotated[str, typer.Option(help="A data set of labelled images.")] = "mnist",
+    training: Annotated[int, typer.Option(min=20, help="Images that the LeNet learns.")] = 8000,
+    images: Annotated[int, typer.Option(min=2, help="Of each of the two sets.")] = 10_000,
+    data_root: DataRoot = None,
+    as_json: AsJson = False,
+) -> None:
+    """Seconds that FID-lenet takes on one core: its LeNet's training, features of two sets, their distance."""
+    from benchmarks.fid import Setting, measured, table
+
+    found = measured(Setting(dataset, training, images, data_root))
     typer.echo(json.dumps(found, indent=1) if as_json else table(found))
 
 

@@ -64,6 +64,20 @@ def of_result(path: Path, result: Any, stage: int | None, machine: Machine) -> I
             for task, was, now in zip(tasks, stored(runs[seed], wanted, len(tasks)), scores, strict=True):
                 row = {"file": str(path), "seed": seed, "stage": wanted, "task": task, "score": measure}
                 yield {**row, "stored": was, "scored": now}
+        if group.accounts is not None and any(run.samples for run in mine):
+            for run, account in zip(mine, group.accounts, strict=True):
+                for row in of_samples(run.samples[wanted], account, measure):
+                    yield {"file": str(path), "seed": run.seed, "stage": wanted, **row}
+
+
+def of_samples(was: Row, now: Row, measure: Score) -> Iterator[Row]:
+    """What a result holds of samples beside its matrix: FID of all classes and of each, the share read rightly."""
+    if "pooled" in was:
+        yield {"task": "all classes", "score": measure, "stored": was["pooled"], "scored": now.get("pooled")}
+    for number, score in (("fid", measure), ("read", ACCURACY)):
+        for name, value in was.get(number, {}).items():
+            row = {"task": f"class {name}", "score": score}
+            yield {**row, "stored": value, "scored": now.get(number, {}).get(name)}
 
 
 def require_same_code(path: Path, result: Result) -> None:

@@ -98,6 +98,7 @@ class SeedGroup(ABC):
     makers: dict[str, Maker] = field(default_factory=dict, init=False)  # of all its stages so far
     maker: str = field(default="", init=False)  # the key of this process
     peak: Peak | None = field(default=None, init=False)
+    accounts: list[dict[str, Any]] | None = field(default=None, init=False)  # of a model's samples, when rescored
 
     @property
     def plugins(self) -> dict[str, str]:

@@ -24,7 +24,7 @@ from clbench.learn.trainer import Trainer
 from clbench.networks import pretrained
 from clbench.options import options_of
 from clbench.registry import datasets, model_kind, models, networks, plugins_behind, strategies
-from clbench.results import Result, Run
+from clbench.results import Result, Run, samples_path
 from clbench.streams.assemble import Common, assemble
 from clbench.streams.find import data_sets_of, find, is_list, own_file, registered_as
 from clbench.streams.shown import shown_as
@@ -237,9 +237,7 @@ class Group(SeedGroup):
         """A picture of the samples of every seed, and a warning where something looks wrong with them."""
         for place, (seed, found) in enumerate(zip(self.seeds, more, strict=True)):
             if trainer.first_bad[place] < 0:
-                samples.write(
-                    samples.path_of(self.folder, stage, seed), trainer.model.grid(trainer, learned, place)
-                )
+                samples.write(samples_path(self.folder, stage, seed), trainer.model.grid(trainer, learned, place))
             for words in found["warnings"]:
                 warnings.warn(f"{self.config.method}, seed {seed}, {self.name_of(stage)}: {words}", stacklevel=2)
 
@@ -269,7 +267,9 @@ class Group(SeedGroup):
             self.load(trainer, stage)
         joint = trainer.strategy.protocol == "joint"
         trainer.model.seen = len(trainer.stream.tasks) if joint and stage else stage
-        return self.rows(trainer)
+        rows = self.rows(trainer)
+        self.accounts = trainer.model.account(trainer, trainer.stream.tasks[: trainer.model.seen])
+        return rows
 
 
 def require_same(checksums: dict[str, str], data: dict[str, str]) -> None:

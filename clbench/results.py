@@ -28,6 +28,7 @@ __all__ = [
     "load",
     "of_seeds",
     "place_of",
+    "samples_path",
     "save",
     "settle",
 ]
@@ -187,6 +188,11 @@ def of_seeds(result: R, seeds: Iterable[int]) -> R:
     found = replace(result, runs=[run for run in result.runs if run.seed in chosen])
     settle(found)
     return found
+
+
+def samples_path(folder: Path, stage: int, seed: int) -> Path:
+    """The picture of what a generator of one seed paints after `stage` tasks, a row a class, in a run's folder."""
+    return folder / "samples" / f"stage-{stage:03d}-seed-{seed}.png"
 
 
 def save(result: AnyResult, path: Path) -> None:

@@ -12,13 +12,6 @@ from torch import Tensor
 
 from clbench.atomic import write_whole
 
-FOLDER = "samples"  # beside a run's checkpoints
-
-
-def path_of(folder: Path, stage: int, seed: int) -> Path:
-    """Of one seed's samples after `stage` tasks."""
-    return folder / FOLDER / f"stage-{stage:03d}-seed-{seed}.png"
-
 
 def write(path: Path, rows: Sequence[Tensor]) -> None:
     """rows: uint8 [N, C, H, W] a class. Whole or not at all; UserError if the disk refuses."""

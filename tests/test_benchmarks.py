@@ -41,6 +41,16 @@ def test_per_sample_prints_a_speed_of_every_form_and_they_agree():
     assert min(row["images/s"] for row in found["forms"]) > 0
 
 
+def test_fid_prints_the_seconds_of_every_step():
+    words = ("--dataset", "digits", "--training", "300", "--images", "300")
+    found = json.loads(benchmark("fid", *words, "--json"))
+
+    assert [row["step"] for row in found["steps"]] == ["train a LeNet", "features of both sets", "distance"]
+    assert min(row["seconds"] for row in found["steps"]) > 0
+    assert found["accuracy"] > 0.8
+    assert found["FID-lenet"] > 0
+
+
 def test_speed_of_images_prints_a_ratio_for_every_pipeline():
     found = json.loads(benchmark("speed", "--images", "--limit", "200", "--repeats", "1", "--json"))
 

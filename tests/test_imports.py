@@ -122,6 +122,7 @@ def test_report_reads_results_alone():
         ["--version"],
         ["train", "--help"],
         ["data", "--help"],
+        ["fid", "--help"],
         ["data", "list"],
         ["report"],
         ["show", "runs/ewc.json"],

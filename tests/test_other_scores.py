@@ -74,6 +74,7 @@ def test_every_metric_has_its_direction_and_unit_of_accuracy():
     found = {name: (m.called(ACCURACY), m.unit(ACCURACY), m.better(ACCURACY)) for name, m in METRICS.items()}
     assert found == {
         "mean": ("ACC", "%", "higher"),
+        "old": ("old", "%", "higher"),
         "BWT": ("BWT", "points", "higher"),
         "FWT": ("FWT", "points", "higher"),
         "SMT": ("SMT", "points²", "lower"),

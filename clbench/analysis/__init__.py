@@ -17,6 +17,7 @@ from .course import over_stages
 from .density import importance_distribution
 from .found import Analysis, Lacking, Loaded, read
 from .growth import parameter_growth
+from .samples import of_generators
 from .space import parameter_space
 from .strength import over_values
 from .text import FORMATS, text
@@ -29,6 +30,7 @@ __all__ = [
     "Loaded",
     "analyze",
     "importance_distribution",
+    "of_generators",
     "over_stages",
     "over_tasks",
     "over_values",
@@ -40,7 +42,7 @@ __all__ = [
     "text",
 ]
 
-ANALYSES = ("importance", "parameters", "growth", "tasks", "stages", "width", "pruning", "values")
+ANALYSES = ("importance", "parameters", "growth", "tasks", "stages", "width", "pruning", "values", "samples")
 
 
 def analyze(
@@ -73,6 +75,7 @@ def analyze(
         "width": lambda: over_width(loaded),
         "pruning": lambda: pruning_strategies(loaded),
         "values": lambda: over_values(loaded),
+        "samples": lambda: of_generators(loaded),
     }
     found, without = [], []
     for name in dict.fromkeys(what or ANALYSES):

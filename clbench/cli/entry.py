@@ -13,6 +13,7 @@ import typer
 
 from clbench import __version__
 from clbench.cli.features import data_features
+from clbench.cli.fid import fid
 from clbench.cli.listing import data_fetch, data_list, data_verify, list_
 from clbench.cli.merge import merge
 from clbench.cli.once import Command, Group
@@ -75,6 +76,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "sweep": sweep,
     "prune-lenet": prune_lenet,
     "evaluate": evaluate,
+    "fid": fid,
     "merge": merge,
     "show": show,
     "report": report,

@@ -98,8 +98,9 @@ def analyze(
         typer.Option(
             help="importance (its distribution; needs checkpoints), parameters (how layers move from the first "
             "task to the last; needs --checkpoints all), growth (parameters over tasks), tasks, width (ACC over "
-            "either), stages (ACC, BWT, FWT, SMT after every task), pruning (ACC by strategy) or values (metrics "
-            "over an option of a method); several, comma-separated.  [default: all that the runs allow]",
+            "either), stages (ACC, BWT, FWT, SMT after every task), pruning (ACC by strategy), values (metrics "
+            "over an option of a method) or samples (of generators: FID of each class, pictures); "
+            "several, comma-separated.  [default: all that the runs allow]",
             show_default=False,
         ),
     ] = None,

@@ -84,7 +84,7 @@ def _decode(
         array = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)
         _take_room(temporary)
         with Decoding(f"{tree.path}: decoding {len(names):,} images at {shape[1]} pixels", len(names)) as progress:
-            for name, made in _pictures(tree, rows, shape[1], shape[3] == 1):
+            for name, made in pictures(tree, rows, shape[1], shape[3] == 1):
                 if isinstance(made, str):
                     if not skip_broken:
                         raise _refused(tree, name, made, known)
@@ -104,8 +104,10 @@ def _take_room(path: Path) -> None:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
-def _pictures(tree: Tree, wanted: dict[str, int], size: int, grey: bool) -> Iterator[tuple[str, np.ndarray | str]]:
-    """Each file's name with its array, or why there is none: read by one thread, decoded by one a core."""
+def pictures(
+    tree: Tree, wanted: Collection[str], size: int | None, grey: bool | None
+) -> Iterator[tuple[str, np.ndarray | str]]:
+    """Each file's name with its `picture`, or why there is none: read by one thread, decoded by one a core."""
     waiting: deque[tuple[str, Future[np.ndarray | str]]] = deque()
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     with ThreadPoolExecutor(workers) as pool:
@@ -121,7 +123,7 @@ def _pictures(tree: Tree, wanted: dict[str, int], size: int, grey: bool) -> Iter
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _picture(raw: bytes, size: int, grey: bool) -> np.ndarray | str:
+def _picture(raw: bytes, size: int | None, grey: bool | None) -> np.ndarray | str:
     from PIL import Image, UnidentifiedImageError
 
     if not raw:
@@ -134,10 +136,11 @@ def _picture(raw: bytes, size: int, grey: bool) -> np.ndarray | str:
         return " ".join(str(error).split())[:200] or type(error).__name__
 
 
-def picture(raw: bytes, size: int, grey: bool) -> np.ndarray:
+def picture(raw: bytes, size: int | None, grey: bool | None) -> np.ndarray:
     """uint8 [size, size, 1 or 3]: the shorter side resized (bilinear, smoothed), the middle cut out.
 
-    The same pixels as torchvision's Resize(size) and CenterCrop(size) give for an image opened by Pillow.
+    The same pixels as torchvision's Resize(size) and CenterCrop(size) give for an image opened by Pillow. size,
+    grey: None for as the file has it.
     """
     from PIL import Image
 
@@ -146,7 +149,11 @@ def picture(raw: bytes, size: int, grey: bool) -> np.ndarray:
         if width * height > MAX_PIXELS:
             raise ValueError(f"it has {width} x {height} pixels, more than {MAX_PIXELS}")
         whole = file.convert("RGBA") if file.mode == "P" and "transparency" in file.info else file
+        grey = file.mode in ("1", "L") if grey is None else grey
         image = whole.convert("L" if grey else "RGB")
+    if size is None:
+        array = np.asarray(image)
+        return array[..., None] if grey else array
     short = min(width, height)
     if short != size:
         width, height = (size if side == short else int(size * side / short) for side in (width, height))

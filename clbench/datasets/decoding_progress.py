@@ -23,19 +23,22 @@ def say(text: str) -> None:
 def _console() -> Console:
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+    return Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 class Decoding:
     """A bar, or lines, on stderr."""
 
     def __init__(self, title: str, total: int) -> None:
-        from rich.progress import Progress
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
         self.title, self.total, self.done, self.spoke = title, total, 0, time.monotonic()
         self.console = _console()
         self.silent = QUIET or total < AT_LEAST
-        self.bar = Progress(console=self.console) if self.console.is_terminal and not self.silent else None
+        title_as_it_is = TextColumn("{task.description}", markup=False)  # a path may hold what looks like a style
+        columns = (title_as_it_is, BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+        shown = self.console.is_terminal and not self.silent
+        self.bar = Progress(*columns, console=self.console) if shown else None
 
     def __enter__(self) -> Decoding:
         if self.bar:

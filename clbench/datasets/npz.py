@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -53,6 +53,18 @@ def read(path: Path) -> Images:
     )
 
 
+def one_part(path: Path) -> tuple[np.ndarray, np.ndarray | None] | None:
+    """Of a file of images alone: x, uint8 [N, H, W, C], and y, their labels, if there. None: it has no x."""
+    with _opened(path, ()) as archive:
+        if "x.npy" not in archive.namelist():
+            return None
+        x = _inputs(whole(archive, "x", path), "x", path)
+        y = _labels(whole(archive, "y", path), "y", path) if "y.npy" in archive.namelist() else None
+    if y is not None and len(x) != len(y):
+        raise UserError(f"{path}: {len(x)} images in x, {len(y)} labels in y")
+    return x, y
+
+
 def read_as(one: DataSet, path: Path) -> Images:
     """A file in that form in the place of a data set's published ones, with the names of the set's classes."""
     images = read(path)
@@ -77,13 +89,13 @@ def arrays_of(path: Path) -> dict[str, np.ndarray]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
-    """The archive, which has the four arrays; a UserError for whatever is wrong with it."""
+def _opened(path: Path, wanted: Sequence[str] = ARRAYS) -> Iterator[zipfile.ZipFile]:
+    """The archive, which has the wanted arrays; a UserError for whatever is wrong with it."""
     try:
         with zipfile.ZipFile(path) as archive:
-            absent = [name for name in ARRAYS if f"{name}.npy" not in archive.namelist()]
+            absent = [name for name in wanted if f"{name}.npy" not in archive.namelist()]
             if absent:
-                raise UserError(f"{path}: has no array {', '.join(absent)}; wanted are {', '.join(ARRAYS)}")
+                raise UserError(f"{path}: has no array {', '.join(absent)}; wanted are {', '.join(wanted)}")
             yield archive
     except UserError:
         raise

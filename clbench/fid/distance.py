@@ -10,7 +10,11 @@ import numpy as np
 from clbench.errors import UserError
 
 SMALL = 1e-3  # of the sum of both traces; what is cut off is spoken of when it is more
-POINTS, LEAST = 15, 0.1  # counts of images for FID-infinity, the smallest of them as a share of all
+POINTS = 15  # counts of images for FID-infinity
+LEAST, PER_FEATURE = (
+    0.1,
+    2,
+)  # the smallest of them: a share of all, and images a feature; the bias of fewer is no line
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,9 +98,12 @@ def frechet_infinity(a: Any, b: Any, seed: int = 0, points: int = POINTS) -> flo
     """
     sets = [checked(a), checked(b)]
     most = min(map(len, sets))
-    counts = np.unique(np.linspace(max(2, round(LEAST * most)), most, points).astype(int))
-    if len(counts) < 2:
-        raise UserError(f"FID-infinity is a line through several counts of images; {most} images are too few")
+    least = max(round(LEAST * most), PER_FEATURE * sets[0].shape[1])
+    if most < 2 * least:
+        raise UserError(
+            f"FID-infinity is a line through counts from {least} to {2 * least} images; here are {most}"
+        )
+    counts = np.unique(np.linspace(least, most, points).astype(int))
     rng = np.random.default_rng(seed)
     found = [frechet(*(statistics_of(x[rng.permutation(len(x))[:count]]) for x in sets)).value for count in counts]
     return float(np.polyfit(1 / counts, found, 1)[-1])

@@ -24,18 +24,15 @@ class Features(Protocol):
 
     @property
     def score(self) -> Score: ...
-
     @property
     def dimension(self) -> int: ...
-
     @property
     def sha256(self) -> str:
-        """Of the weights: of Inception's file; of a LeNet's tensors."""
+        """Of the weights: of Inception's file, of a LeNet's tensors."""
         ...
 
     @property
     def device(self) -> torch.device: ...
-
     @property
     def accuracy(self) -> float | None:
         """Share of held-out images that it reads rightly, 0..1; None for Inception."""

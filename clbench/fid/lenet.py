@@ -7,6 +7,7 @@ their sha256 has to be the same.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clbench.datasets.decoding_progress import say
+from clbench.datasets.decoding_progress import Decoding, say
 from clbench.errors import UserError
 from clbench.fid.features import Advance, in_chunks
 from clbench.fid.kept import alone, digest_of, keep, same_bits
@@ -36,7 +37,7 @@ class Recipe:
 
     maps: tuple[int, int] = (16, 32)
     hidden: tuple[int, int] = (120, 84)  # of LeNet-5
-    iterations: int = 600
+    iterations: int = 500
     batch_size: int = 64
     rate: float = 5e-3  # at its highest
     seed: int = 0
@@ -103,12 +104,12 @@ def trained(
     device: torch.device | str,
     test_images: Tensor | None = None,
     test_labels: Tensor | None = None,
-    advance: Advance | None = None,
+    show: bool = False,
 ) -> LeNetFeatures:
     """A LeNet of these images (uint8 [N, C, H, W]; labels int64 [N] from 0), from the cache where it is there.
 
     Its accuracy is on the test images, or, without any, on every tenth image, which is then not trained on. The
-    same data gives the same bits on one machine. advance: told of images as they are trained on.
+    same data gives the same bits on one machine. show: a bar on stderr, rather than a line.
     """
     if test_images is None or test_labels is None:
         images, labels, test_images, test_labels = held_out(images, labels)
@@ -118,12 +119,12 @@ def trained(
     path = None if cache is None else cache / f"lenet-{key[:32]}.safetensors"
     shape, classes = tuple(images.shape[1:]), int(labels.max()) + 1
     with alone(path):
-        network = Network(shape, classes, recipe)
+        network = untrained(shape, classes, recipe)
         accuracy = None if path is None else read(path, network, key)
         if accuracy is None:
-            say(f"training a LeNet on {len(labels):,} images of {classes} classes, for FID-lenet")
-            with same_bits():
-                network = train(images, labels, classes, recipe, advance)
+            title = f"training a LeNet on {len(labels):,} images of {classes} classes, for FID-lenet"
+            with same_bits(), Decoding(title, recipe.iterations) if show else said(title) as bar:
+                network = train(images, labels, classes, recipe, bar.advance if bar else None)
                 features = LeNetFeatures(network, shape, classes, 0.0, "", torch.device("cpu"))
                 accuracy = float((features.say(test_images) == test_labels.cpu()).float().mean())
             state = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
@@ -131,6 +132,12 @@ def trained(
             keep(path, save(state, kept))
     network.to(device).requires_grad_(False)
     return LeNetFeatures(network, shape, classes, accuracy, weights_digest(network), torch.device(device))
+
+
+@contextlib.contextmanager
+def said(text: str) -> Iterator[None]:
+    say(text)
+    yield
 
 
 def held_out(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -151,13 +158,17 @@ def check(images: Tensor, labels: Tensor) -> None:
         raise UserError("a LeNet is trained on images of two classes or more; give others with --trained-on")
 
 
+def untrained(shape: tuple[int, ...], classes: int, recipe: Recipe) -> Network:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(generator(recipe.seed, "weights").initial_seed())
+        return Network(shape, classes, recipe)
+
+
 def train(images: Tensor, labels: Tensor, classes: int, recipe: Recipe, advance: Advance | None) -> Network:
     """The trained network, on the CPU."""
     images, labels = images.cpu(), labels.cpu()
     shape = tuple(images.shape[1:])
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(generator(recipe.seed, "weights").initial_seed())
-        network = Network(shape, classes, recipe)
+    network = untrained(shape, classes, recipe)
     mean, deviation = mean_and_deviation(images)
     network.mean.fill_(mean)
     network.deviation.fill_(deviation)
@@ -174,7 +185,7 @@ def train(images: Tensor, labels: Tensor, classes: int, recipe: Recipe, advance:
         optimizer.step()
         schedule.step()
         if advance is not None:
-            advance(len(batch))
+            advance(1)
     if not all(p.isfinite().all() for p in network.parameters()):
         raise UserError("the LeNet's training diverged on these images; --features inception needs none")
     return network

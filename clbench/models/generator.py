@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import torch
@@ -13,9 +14,10 @@ from torch import Tensor
 
 from clbench.datasets.cache import cache_folder
 from clbench.errors import UserError
-from clbench.fid import lenet
+from clbench.fid import inception, lenet
 from clbench.fid.distance import frechet, statistics_of
 from clbench.fid.features import Features
+from clbench.fid.lenet import LeNetFeatures
 from clbench.learn.params import Params, generator
 from clbench.learn.task import Split, Task
 from clbench.models.base import Model
@@ -44,7 +46,7 @@ class Looked:
     """Images of one class as the features see them. features: float [N, D]. read: share that is read rightly."""
 
     features: Tensor
-    read: float | None
+    read: float
     variance: float  # of a pixel over the images, mean of all pixels
 
 
@@ -62,7 +64,7 @@ class Generator(Model):
         super().__init__(*args, **more)
         if self.options.features == "inception":
             self.score = FID
-        self.reader: Features | None = None
+        self.seen_by: tuple[Features, LeNetFeatures] | None = None  # what FID goes by, and what reads classes
         self.real: dict[int, list[Looked]] = {}  # of a task's test images, by class
         self.painted: dict[int, list[list[Looked]]] = {}  # of a task's samples, by seed and class
 
@@ -135,7 +137,7 @@ class Generator(Model):
     def real_of(self, trainer: Trainer, task: Task, split: Split) -> list[Looked]:
         """The task's images in `split`, class by class, the first `samples` of each."""
         if task.index not in self.real:
-            reader, found = self.features_of(trainer), []
+            both, found = self.features_of(trainer), []
             for place, y in enumerate(range(*task.columns)):
                 rows = (split.labels == y).nonzero().flatten()[: self.options.samples]
                 if len(rows) < 2:
@@ -143,17 +145,17 @@ class Generator(Model):
                         f"task {task.name}: FID needs two real test images of every class, and a class has "
                         f"{len(rows)}"
                     )
-                found.append(looked(reader, as_bytes(split.take(rows)), self.first_class(task) + place))
+                found.append(looked(*both, as_bytes(split.take(rows)), self.first_class(task) + place))
             self.real[task.index] = found
         return self.real[task.index]
 
     def look(self, trainer: Trainer, task: Task, seed: int, wanted: Sequence[int]) -> list[Looked]:
         """Samples of one seed, `wanted` of each of the task's classes."""
-        reader, found = self.features_of(trainer), []
+        both, found = self.features_of(trainer), []
         draws = [generator(self.seeds[seed], f"samples of task {task.index}", self.device)]
         for place, (y, count) in enumerate(zip(range(*task.columns), wanted, strict=True)):
             images = self.samples_of(seed, task, y, count, draws, trainer.scored_at_once(task.train))
-            found.append(looked(reader, images, self.first_class(task) + place))
+            found.append(looked(*both, images, self.first_class(task) + place))
         return found
 
     def samples_of(
@@ -172,13 +174,17 @@ class Generator(Model):
         """The number, among all of the stream's classes, of the first class of a task."""
         return sum(width(t) for t in self.stream.tasks[: task.index])
 
-    def features_of(self, trainer: Trainer) -> Features:
-        """Of images; a LeNet is trained on the stream's own training images, once."""
-        if self.reader is None:
+    def features_of(self, trainer: Trainer) -> tuple[Features, LeNetFeatures]:
+        """What FID goes by, and what reads classes: a LeNet trained on the stream's own training images, once."""
+        if self.seen_by is None:
             train = self.labelled([task.train for task in self.stream.tasks])
             held = self.labelled([task.test or task.validation for task in self.stream.tasks])
-            self.reader = lenet.trained(*train, cache_folder("fid"), self.device, *held)
-        return self.reader
+            reader = lenet.trained(*train, cache_folder("fid"), self.device, *held)
+            self.seen_by = (reader, reader)
+            if self.options.features == "inception":
+                weights = self.options.fid_weights
+                self.seen_by = (inception.loaded(Path(weights) if weights else None, self.device), reader)
+        return self.seen_by
 
     def labelled(self, splits: Sequence[Split | None]) -> tuple[Tensor, Tensor]:
         """The images of a split a task, uint8 [N, C, H, W], and the numbers of their classes."""
@@ -196,10 +202,9 @@ class Generator(Model):
         return [self.account_of(trainer, tasks, seed) for seed in range(len(self.seeds))]
 
     def account_of(self, trainer: Trainer, tasks: Sequence[Task], seed: int) -> dict[str, Any]:
-        reader = self.features_of(trainer)
-        found: dict[str, Any] = {"features": reader.name, "features_sha256": reader.sha256}
-        if reader.accuracy is not None:
-            found["features_accuracy"] = reader.accuracy
+        features, reader = self.features_of(trainer)
+        found: dict[str, Any] = {"features": features.name, "features_sha256": features.sha256}
+        found |= {"reader_sha256": reader.sha256, "reader_accuracy": reader.accuracy}
         real = [one for task in tasks for one in self.real[task.index]]
         painted = [one for task in tasks for one in self.painted[task.index][seed]]
         names = [name for task in tasks for name in classes_of(task)]
@@ -208,7 +213,7 @@ class Generator(Model):
             found["pooled"] = finite(self.distance(real, painted))
         pairs = list(zip(names, real, painted, strict=True))
         found["fid"] = {name: finite(self.distance([a], [b])) for name, a, b in pairs}
-        found["read"] = {name: b.read for name, _, b in pairs if b.read is not None}
+        found["read"] = {name: b.read for name, _, b in pairs}
         found["spread"] = {name: finite(b.variance / max(a.variance, 1e-12)) for name, a, b in pairs}
         return {**found, "warnings": self.warnings(found)}
 
@@ -224,13 +229,12 @@ class Generator(Model):
         return [self.samples_of(seed, task, y, GRID, draws, GRID) for task in tasks for y in range(*task.columns)]
 
 
-def looked(reader: Features, images: Tensor, label: int) -> Looked:
+def looked(features: Features, reader: LeNetFeatures, images: Tensor, label: int) -> Looked:
     """images: uint8 [N, C, H, W], all of the class `label`."""
-    seen = reader(images)
-    said = reader.say(images) if isinstance(reader, lenet.LeNetFeatures) else None
-    read = None if said is None else float((said == label).double().mean())
+    colours = images.expand(-1, 3, -1, -1) if features is not reader and images.shape[1] == 1 else images
+    read = float((reader.say(images) == label).double().mean())
     pixels = images.flatten(1).double()
-    return Looked(seen.cpu(), read, float(pixels.var(0, unbiased=False).mean()))
+    return Looked(features(colours).cpu(), read, float(pixels.var(0, unbiased=False).mean()))
 
 
 def as_bytes(images: Tensor) -> Tensor:

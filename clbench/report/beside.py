@@ -16,6 +16,9 @@ from .references import Printed, ReferenceTable
 from .table import Row, Table
 
 log = logging.getLogger(__name__)
+OTHER_FEATURES = (
+    "Theirs is {}, ours {}, of other features of images: the numbers do not compare, the order of the methods may."
+)
 
 
 @dataclass(frozen=True)
@@ -91,12 +94,13 @@ def wanted(reference: ReferenceTable) -> str:
 def grid(comparison: Comparison) -> Grid:
     column, reference, lines = comparison.column, comparison.reference, comparison.lines
     heading = f"{comparison.table.title}: {column.head} beside {reference.title}"
+    same = reference.score == comparison.table.score.name
     body = [
         [
             line.row.label,
             f"{spread(line.ours.mean, line.ours.std, column.digits)} ({len(line.ours.values)})",
             f"{spread(*line.theirs, column.digits)} ({reference.runs})",
-            fixed(line.difference, column.digits, "+"),
+            fixed(line.difference, column.digits, "+") if same else "–",
         ]
         for line in lines
     ]
@@ -105,6 +109,7 @@ def grid(comparison: Comparison) -> Grid:
     notes = [
         "Mean ± standard deviation (number of runs); difference: ours minus theirs.",
         f"Theirs: {reference.source}; {reference.title}.",
+        *([] if same else [OTHER_FEATURES.format(reference.score, comparison.table.score.name)]),
         *([reference.note] if reference.note else []),
         *([f"Theirs alone: {', '.join(missing)}."] if missing else []),
         order_in_words(comparison),

@@ -16,6 +16,7 @@ from ..results import Result, Run
 from ..scores import ACCURACY, Score, score_of
 
 DEFAULT_COLUMNS = ["mean", "BWT", "FWT", "SMT"]
+PAINTED = ["old", "mean", "BWT", "pooled", "read"]  # of results that hold samples
 NO_JOINT = "no finished joint run of this stream, data, scenario, network and split with the same seeds"
 
 
@@ -42,6 +43,10 @@ COSTS = [
     Column("state_parameters", "numbers", None, 0, cost=lambda run: run.state_parameters[-1]),
     Column("seconds", "s", None, 1, cost=lambda run: sum(run.seconds)),
     Column("pruned", "%", None, 2, cost=lambda run: 100 * statistics.fmean(run.pruned[1:])),  # mean over tasks
+]
+SAMPLES = [
+    Column("pooled", "", "lower", 2, cost=lambda run: run.samples[-1]["pooled"]),  # FID of all classes together
+    Column("read", "%", "higher", 2, cost=lambda run: 100 * statistics.fmean(read_of_old(run))),
 ]
 ALIASES = {"parameters": ["network_parameters", "state_parameters"]}
 
@@ -99,22 +104,27 @@ def equals(p: float) -> str:
 
 
 def columns(
-    names: list[str] | None, score: Score = ACCURACY, others: Iterable[Score] = (), digits: int = 2
+    names: list[str] | None,
+    score: Score = ACCURACY,
+    others: Iterable[Score] = (),
+    digits: int = 2,
+    painted: bool = False,
 ) -> list[Column]:
     """Columns of a table of `score` by name, whatever the case; UserError for a name there is not.
 
     others: scores of other tables. The name of another's mean is a column in which no row has a value. digits:
-    those of the mean.
+    those of the mean. painted: whether results hold samples, which other columns show then.
     """
     apart = {other.mean_name: other for other in (*others, ACCURACY) if other.mean_name != score.mean_name}
     there: dict[str, Column] = {
         **{name: _of_another(other, score) for name, other in apart.items()},
         **{metric.called(score): of_metric(metric, score, digits) for metric in METRICS.values()},
-        **{cost.name: cost for cost in COSTS},
+        **{cost.name: cost for cost in (*COSTS, *SAMPLES)},
     }
     known = {name.lower(): [name] for name in there} | ALIASES | {"mean": [score.mean_name]}
+    default = PAINTED if painted else DEFAULT_COLUMNS
     found: dict[str, Column] = {}
-    for name in DEFAULT_COLUMNS if names is None else names:
+    for name in default if names is None else names:
         if name.lower() not in known:
             near = difflib.get_close_matches(name.lower(), known, 1)
             hint = f"; did you mean {known[near[0]][0]!r}?" if near else ";"
@@ -158,6 +168,8 @@ def cell(column: Column, result: Result, joint: Result | None) -> Cell:
     if column.cost:
         if column.name == "pruned":
             return _pruned(column.cost, runs)
+        if column in SAMPLES:
+            return _painted(column, runs)
         return _cost(column.cost, runs, timed=column.name == "seconds")
     assert column.metric is not None
     return _metric(column.metric, result, runs, joint)
@@ -191,6 +203,21 @@ def _cost(cost: Callable[[Run], float], runs: list[Run], timed: bool) -> Cell:
     shared = timed and together > 1
     notes = [f"wall time of the program that trained up to {together} seeds together"] if shared else []
     return Cell([run.seed for run in runs], [float(cost(run)) for run in runs], notes)
+
+
+def read_of_old(run: Run) -> list[float]:
+    """Share of samples that a classifier reads as their class after the last task, of the first half of them."""
+    shares = list(run.samples[-1]["read"].values())
+    return shares[: max(len(shares) // 2, 1)]
+
+
+def _painted(column: Column, runs: list[Run]) -> Cell:
+    """Of what is recorded of samples."""
+    assert column.cost is not None
+    try:
+        return _cost(column.cost, runs, False)
+    except (IndexError, KeyError, TypeError, statistics.StatisticsError):
+        return Cell(notes=["paints no images" if not any(run.samples for run in runs) else "not measured"])
 
 
 def _pruned(cost: Callable[[Run], float], runs: list[Run]) -> Cell:

@@ -56,7 +56,8 @@ def _table(group: list[tuple[Path, Result]], names: list[str] | None, scores: It
     joints = [row.result for row in rows if row.joint]
     score = score_of(group[0][1])
     digits = digits_of(score, [mean for row in rows if (mean := _mean(row.result)) is not None])
-    chosen = columns(names, score, scores, digits)
+    painted = any(run.samples for row in rows for run in row.result.runs)
+    chosen = columns(names, score, scores, digits, painted)
     for row in rows:
         row.ceiling = _partner(row.result, joints)
         row.cells = {column.name: cell(column, row.result, row.ceiling) for column in chosen}

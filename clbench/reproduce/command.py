@@ -39,6 +39,7 @@ ANALYSES: dict[str, Callable[[analysis.Loaded], analysis.Analysis]] = {
     "width": analysis.over_width,
     "pruning": analysis.pruning_strategies,
     "values": analysis.over_values,
+    "samples": analysis.of_generators,
     "importance": analysis.importance_distribution,
     "parameters": analysis.parameter_space,
 }

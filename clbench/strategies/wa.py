@@ -29,6 +29,12 @@ class WA(Exemplars):
     ones. Norms stand for sizes of outputs where weights are positive, as features are after a ReLU: the paper
     clips them at 0 after every step, and without that γ can do harm. In the task scenario cross-entropy and
     distillation are a head's own, and γ hardly matters: it scales a whole head.
+
+    It wants more than one pass, or pixels of mean 0: positive weights are slow to leave chance in the first task,
+    and γ aligns only what was learned. ACC of seeds 0 and 1 on split CIFAR-10 (class scenario, lenet of 8 and 16
+    maps, 3000 images a task in batches of 20, rate 0.02, 100 exemplars), in brackets without the clip: an epoch
+    10.0, 10.0 (11.5, 13.2); with stream.normalize=standard 22.3, 20.6 (16.6, 16.5); two epochs 23.1, 22.2; five
+    30.5, 24.8 (20.0, 23.0). icarl: an epoch 21.5, 26.3.
     """
 
     paper = "Zhao et al. 2020, Maintaining discrimination and fairness in class incremental learning"

@@ -118,9 +118,9 @@ def test_the_discrepancy_of_sets_by_hand():
 def test_kid_of_two_halves_of_a_set_is_near_zero_on_both_sides_of_it():
     found = []
     for seed in range(20):
-        x = drawn(seed, 200, 5)
+        x = np.random.default_rng(seed).normal(size=(200, 5))
         found.append(kid(x[:100], x[100:]).mean)
-    apart = kid(drawn(0, 100, 5), drawn(0, 100, 5, shift=2.0)).mean
+    apart = kid(x[:100], x[100:] + 1).mean
 
     assert min(found) < 0 < max(found)
     assert abs(np.mean(found)) < 3 * np.std(found) / len(found) ** 0.5
@@ -168,7 +168,8 @@ def test_manifolds_by_hand():
 
 
 def test_many_features_go_through_in_pieces(monkeypatch):
-    x, y = drawn(0, 40, 3), drawn(1, 30, 3)
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(40, 3)), rng.normal(size=(30, 3)) + 1
     whole = precision_recall(x, y)
     monkeypatch.setattr("clbench.fid.manifolds.NUMBERS", 50)
 

@@ -1,0 +1,82 @@
+"""`clbench fid`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clbench.cli.options import AllowModified, AsJson, DataRoot, Device, Plugins, Threads, machine_of
+from clbench.errors import UserError
+
+
+def fid(
+    a: Annotated[str, typer.Argument(help="Real images: FOLDER, FILE.npz or a data set's name, :train or :test.")],
+    b: Annotated[str, typer.Argument(help="The images compared with them, given likewise.")],
+    features: Annotated[str, typer.Option(help="inception (FID), or lenet (FID-lenet).")] = "inception",
+    fid_weights: Annotated[
+        Path | None,
+        typer.Option(help="Inception's weights in pytorch-fid's format.  [default: its own]", show_default=False),
+    ] = None,
+    trained_on: Annotated[
+        str | None,
+        typer.Option(help="What a LeNet is trained on.  [default: A, or B, with labels]", show_default=False),
+    ] = None,
+    kid: Annotated[bool, typer.Option("--kid", help="Also KID, which few images do not bias.")] = False,
+    precision_recall: Annotated[
+        bool, typer.Option("--precision-recall", help="Also how much of each lies within the other.")
+    ] = False,
+    infinity: Annotated[
+        bool, typer.Option("--infinity", help="Also extrapolated to endless images (Chong and Forsyth 2020).")
+    ] = False,
+    split: Annotated[str, typer.Option(help="train or test, of sets without :train or :test.")] = "train",
+    count: Annotated[
+        int | None, typer.Option(min=2, help="Images drawn of each.  [default: all]", show_default=False)
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of what is drawn.")] = 0,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Pixels a side, for images of several sizes.  [default: theirs]", show_default=False
+        ),
+    ] = None,
+    device: Device = "auto",
+    threads: Threads = 1,
+    data_root: DataRoot = None,
+    allow_modified_data: AllowModified = False,
+    plugin: Plugins = None,
+    as_json: AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr.")] = False,
+) -> None:
+    """How far two sets of images are apart: FID, or FID-lenet where Inception's weights cannot be had."""
+    from clbench.options import did_you_mean
+
+    for flag, value, known in (
+        ("features", features, ("inception", "lenet")),
+        ("split", split, ("train", "test")),
+    ):
+        if value not in known:
+            raise UserError(f"--{flag} {value!r}: {did_you_mean(value, known)}")
+    if fid_weights is not None and features != "inception":
+        raise UserError("--fid-weights are Inception's; leave out --features lenet")
+    if trained_on is not None and features != "lenet":
+        raise UserError("--trained-on is for --features lenet; Inception comes trained")
+    chosen = machine_of(device, threads, data_root, allow_modified_data, plugin).prepare()
+    from clbench.datasets import decoding_progress
+    from clbench.fid.compare import Asked, compared
+    from clbench.fid.sets import Reading
+
+    asked = Asked(features, fid_weights, trained_on, kid, precision_recall, infinity)
+    reading = Reading(split, size, count, seed, data_root, allow_modified_data)
+    decoding_progress.QUIET = quiet
+    try:
+        found = compared(a, b, asked, reading, chosen)
+    finally:
+        decoding_progress.QUIET = False
+    typer.echo(json.dumps(found.as_object(), indent=1, allow_nan=False) if as_json else str(found))
+    if not quiet and not as_json:
+        for note in found.notes:
+            print(f"clbench: note: {note}", file=sys.stderr)
