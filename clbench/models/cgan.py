@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clbench.errors import UserError
 from clbench.learn.params import Params, copies
 from clbench.learn.task import Batch, Task
 from clbench.models.base import Player
@@ -170,6 +169,10 @@ class CGAN(Generator):
 
     # -- averaged weights, and the critic's account ---------------------------------------------------------------
 
+    @property
+    def painter(self) -> Params:
+        return {**super().painter, **self.averages}
+
     @torch.no_grad()
     def after_step(self, player: Player) -> None:
         if not self.averages or player.name != "painter":
@@ -204,12 +207,6 @@ class CGAN(Generator):
             fake = self.forward(painted, (self.codes(y, y, draws),))
             of_real, of_fake = self.judged(2 * real - 1, y), self.judged(fake, y)
         return float(((of_real > 0).double().mean() + (of_fake < 0).double().mean()) / 2)
-
-
-def refuse_other_pixels(normalize: str, model: str) -> None:
-    """UserError where pixels are not shown from 0 to 1."""
-    if normalize != "unit":
-        raise UserError(f"a {model} paints pixels from 0 to 1: --set stream.normalize=unit")
 
 
 def painted(seed: Seed, x: Tensor) -> Tensor:

@@ -128,27 +128,25 @@ class VAE(Generator):
         gates: Sequence[Tensor | None] | None = None,
         instead: Params | None = None,
     ) -> Tensor:
-        """Inputs -> logits of the pixels, the pixels, mean and log-variance: [S, B, 2 · pixels + 2 · latent]."""
+        """Inputs -> logits of the pixels, and the two halves of the bound: [S, B, pixels + 2]."""
         every = {**self.fixed, **self.params}
         heads = {n: every[n][self.own(n, task)] for n, slot in self.slots.items() if slot.role == "head"}
         there_and_back = partial(reconstructed, shape=self.stream.input_shape, first=self.span(task).start)
         return self.forward(there_and_back, (x,), {**(instead or {}), **heads})
-
-    def taken_apart(self, outputs: Tensor) -> Sequence[Tensor]:
-        """Logits and pixels [S, B, pixels], mean and log-variance [S, B, latent]."""
-        return outputs.split((self.pixels, self.pixels, self.latent, self.latent), -1)
 
     def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
         return batch.mean(-self.lower_bound(outputs))
 
     def lower_bound(self, outputs: Tensor) -> Tensor:
         """E log p(x | z) - KL(q(z | x) ‖ p(z)) of each row, nats, summed over the pixels, [S, B]."""
-        logits, pixels, mean, log_variance = self.taken_apart(outputs)
-        unlikely = F.binary_cross_entropy_with_logits(logits, pixels, reduction="none").sum(-1)
-        apart = (mean.square() + log_variance.exp() - 1 - log_variance).sum(-1) / 2
-        return -unlikely - apart
+        return outputs[..., -2] - outputs[..., -1]
 
     # -- painting -------------------------------------------------------------------------------------------------
+
+    @property
+    def painter(self) -> Params:
+        """The decoder's side."""
+        return {n: p for n, p in self.params.items() if n.partition(".")[0] in ("from_latent", "decoder")}
 
     def codes(self, owner: Tensor, y: Tensor, draws: Sequence[torch.Generator | None]) -> Tensor:
         """From the prior, [S, B, latent]."""
@@ -156,7 +154,7 @@ class VAE(Generator):
 
     def paint(self, codes: Tensor, owner: Tensor, instead: Params | None = None) -> Tensor:
         """The chances of ink, which are the means of the pixels."""
-        return self.forward(decoded, (codes, owner), instead).sigmoid()
+        return self.forward(painted, (codes, owner), instead)
 
     # -- what methods ask for -------------------------------------------------------------------------------------
 
@@ -174,7 +172,7 @@ class VAE(Generator):
 
     def response(self, outputs: Tensor) -> Tensor:
         """The pixels that it gives back, as chances of ink."""
-        return self.taken_apart(outputs)[0].sigmoid()
+        return seed_by_seed(torch.sigmoid, outputs[..., :-2])
 
     def log_likelihood(self, outputs: Tensor, y: Tensor, task: Task) -> Tensor:
         """The evidence lower bound, [S, B]."""
@@ -182,21 +180,33 @@ class VAE(Generator):
 
     def uncertainty(self, outputs: Tensor) -> Tensor:
         """Entropy of the pixels that it gives back, read as chances of ink, summed, nats, [S, B]."""
-        logits = self.taken_apart(outputs)[0]
-        return (F.softplus(logits) - logits * logits.sigmoid()).sum(-1)
+        return seed_by_seed(entropy, outputs[..., :-2]).sum(-1)
 
 
 def reconstructed(seed: Seed, x: Tensor, shape: tuple[int, ...], first: int) -> Any:
     """One seed: inputs [B, pixels + latent + 1] -> outputs. first: the task of the first latent layer in place."""
     pixels = prod(shape)
-    images, noise, owner = x[:, :pixels], x[:, pixels:-1], x[:, -1].long() - first
+    images, noise, owner = x[:, :pixels].contiguous(), x[:, pixels:-1], x[:, -1].long() - first
     features = seed("encoder", images.unflatten(1, shape))
     mean, log_variance = seed("to_latent", features, owner).float().chunk(2, -1)
     z = mean + (log_variance / 2).exp() * noise
-    logits = seed("decoder", seed("from_latent", z, owner))
-    return torch.cat([logits.flatten(1).float(), images, mean, log_variance], -1)
+    logits = seed("decoder", seed("from_latent", z, owner)).flatten(1).float()
+    likely = -F.binary_cross_entropy_with_logits(logits, images, reduction="none").sum(-1, keepdim=True)
+    apart = (mean.square() + log_variance.exp() - 1 - log_variance).sum(-1, keepdim=True) / 2
+    return torch.cat([logits, likely, apart], -1)
 
 
-def decoded(seed: Seed, z: Tensor, owner: Tensor) -> Any:
-    """One seed: latent numbers [B, latent], their tasks [B] -> logits of the pixels [B, ...]."""
-    return seed("decoder", seed("from_latent", z, owner))
+def painted(seed: Seed, z: Tensor, owner: Tensor) -> Any:
+    """One seed: latent numbers [B, latent], their tasks [B] -> pixels [B, ...] in 0..1."""
+    z = z.clone()  # a product rounds by where in memory it begins, and this is a part of all seeds' numbers
+    return seed("decoder", seed("from_latent", z, owner)).sigmoid()
+
+
+def entropy(logits: Tensor) -> Tensor:
+    """Of a chance each, nats."""
+    return F.softplus(logits) - logits * logits.sigmoid()
+
+
+def seed_by_seed(function: Callable[[Tensor], Tensor], each: Tensor) -> Tensor:
+    """Elementwise; of all seeds [S, ...] at once, ends of vector registers would round otherwise."""
+    return torch.stack([function(one) for one in each])
