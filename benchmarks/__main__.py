@@ -42,6 +42,9 @@ def speed(
     images: Annotated[
         bool, typer.Option("--images", help="Of images alone: their batches beside torchvision's DataLoader.")
     ] = False,
+    gan: Annotated[
+        str, typer.Option("--gan", metavar="NETWORK", help="Of the two players of a GAN alone: dcgan or mlp-gan.")
+    ] = "",
     size: Annotated[int, typer.Option(min=8, help="With --images: their height and width.")] = 32,
     cores: Annotated[int, typer.Option(min=1, help="With --images: threads, and a DataLoader's workers.")] = 1,
     data_root: DataRoot = None,
@@ -50,11 +53,25 @@ def speed(
     """Throughput of training and cost of importance, beside a bare PyTorch loop in the same process."""
     if images:
         return image_speed(size, cores, repeats, limit, as_json)
+    if gan:
+        return gan_speed(
+            gan, "cgan-mnist" if stream == "permuted-mnist" else stream, repeats, limit, data_root, as_json
+        )
     from benchmarks.speed import Setting, measured, table
 
     setting = Setting(stream, tasks, epochs, repeats, limit, tuple(methods.split(",")), data_root)
     found = measured(setting, None if as_json else lambda text: typer.echo(text, err=True))
     typer.echo(json.dumps(found, indent=1) if as_json else table(found))
+
+
+def gan_speed(
+    network: str, stream: str, repeats: int, limit: int | None, data_root: Path | None, as_json: bool
+) -> None:
+    """`speed --gan NETWORK`."""
+    from benchmarks import players
+
+    found = players.measured(players.Setting(stream, network, repeats, limit or 1000, data_root))
+    typer.echo(json.dumps(found, indent=1) if as_json else players.table(found))
 
 
 def image_speed(size: int, cores: int, repeats: int, limit: int | None, as_json: bool) -> None:

@@ -26,6 +26,14 @@ def test_speed_prints_a_ratio_for_every_method_and_importance():
     assert [row["target"] for row in shown["training"]] == [None, 0.9, 0.8, 0.8, 0.8, 0.8]
 
 
+def test_speed_of_a_gan_prints_its_ratio_to_a_bare_loop():
+    words = ("--gan", "mlp-gan", "--stream", "cgan-digits", "--limit", "60", "--repeats", "1", "--json")
+    found = json.loads(benchmark("speed", *words))
+    assert found["network"] == "mlp-gan"
+    assert found["images_per_second"] > 0
+    assert found["ratio"] > 0
+
+
 def test_per_sample_prints_a_speed_of_every_form_and_they_agree():
     words = ("--network", "lenet", "--set", "maps=3,4", "--set", "hidden=6,5", "--images", "6", "--size", "8")
     found = json.loads(benchmark("per-sample", *words, "--repeats", "1", "--json"))

@@ -130,17 +130,23 @@ def test_what_stands_beside_the_paper_is_what_reproduce_prints():
     assert printed[1].strip() == "\n\n".join(shown)
 
 
+QUICK: tuple[str, ...] = ()  # figures shown at a size that fits a laptop
 FIGURES = ROOT / "benchmarks" / "results" / "figures"
-PAGES = {
-    "fig7a": FIGURES.parent,
-    **dict.fromkeys(("fig7b", "fig7c", "fig8a"), FIGURES),
-    "table4": ROOT / "benchmarks" / "pruning",
+RESULTS = FIGURES.parent
+PAGES: dict[str, tuple[Path, tuple[str, ...]]] = {  # where the runs of a page lie, and the words that show them
+    "fig7a": (RESULTS, ("fig7a",)),
+    **{name: (FIGURES, (name,)) for name in ("fig7b", "fig7c", "fig8a")},
+    "table4": (ROOT / "benchmarks" / "pruning", ("table4",)),
+    **{name: (RESULTS, (name, "--preset", "quick")) for name in QUICK},
+    "class-cifar10": (RESULTS, ("benchmarks/class-cifar10.yaml",)),
 }
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_the_page_of_a_figure_is_what_reproduce_prints(name):
-    done = CliRunner().invoke(app, ["reproduce", name, "--out", str(PAGES[name])])
+def test_the_page_of_a_figure_is_what_reproduce_prints(name, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    folder, words = PAGES[name]
+    done = CliRunner().invoke(app, ["reproduce", *words, "--out", str(folder)])
     assert done.exit_code == 0, done.output
     page = (FIGURES / f"{name}.md").read_text()
     assert re.sub(r"!\[.*\n?", "", page).strip() == done.stdout.strip()

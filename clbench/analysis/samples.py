@@ -41,17 +41,16 @@ def runs_of(row: Row) -> list[Run]:
 
 
 def lines_of(table: Table, row: Row) -> list[dict[str, Any]]:
-    """A line a seed, stage and class."""
+    """A line a seed and class, after the last task. old: whether the class is of the first half."""
     return [
         {
             **identity(table, row, run.seed),
-            "stage": stage,
             "class": name,
-            **{number: entry.get(number, {}).get(name) for number in NUMBERS},
+            "old": place < max(len(run.samples[-1]["fid"]) // 2, 1),
+            **{number: run.samples[-1].get(number, {}).get(name) for number in NUMBERS},
         }
         for run in runs_of(row)
-        for stage, entry in enumerate(run.samples)
-        for name in entry["fid"]
+        for place, name in enumerate(run.samples[-1]["fid"])
     ]
 
 

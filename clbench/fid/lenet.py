@@ -27,6 +27,7 @@ from clbench.learn.params import generator
 from clbench.networks.lenet import LeNet
 from clbench.scores import FID_LENET, Score
 
+SMALL = 64 * 64  # pixels; a step of larger images takes as long as several
 AT_ONCE = 500  # images a forward pass, at most
 HELD_OUT = 10  # every tenth image tests, where no test images are given
 
@@ -44,7 +45,7 @@ class Recipe:
     version: int = 1  # another one, and all are trained anew
 
 
-GREY, COLOUR = Recipe(), Recipe(iterations=1500)
+GREY, COLOUR, LARGE = Recipe(), Recipe(iterations=1500), Recipe(iterations=300)
 
 
 class Network(nn.Module):
@@ -114,7 +115,7 @@ def trained(
     if test_images is None or test_labels is None:
         images, labels, test_images, test_labels = held_out(images, labels)
     check(images, labels)
-    recipe = GREY if images.shape[1] == 1 else COLOUR
+    recipe = recipe_for(tuple(images.shape[1:]))
     key = digest_of(asdict(recipe), images, labels, test_images, test_labels)
     path = None if cache is None else cache / f"lenet-{key[:32]}.safetensors"
     shape, classes = tuple(images.shape[1:]), int(labels.max()) + 1
@@ -132,6 +133,13 @@ def trained(
             keep(path, save(state, kept))
     network.to(device).requires_grad_(False)
     return LeNetFeatures(network, shape, classes, accuracy, weights_digest(network), torch.device(device))
+
+
+def recipe_for(shape: tuple[int, ...]) -> Recipe:
+    """What a core does in a minute or two, for images of this shape: C, H, W."""
+    if shape[1] * shape[2] > SMALL:
+        return LARGE
+    return GREY if shape[0] == 1 else COLOUR
 
 
 @contextlib.contextmanager

@@ -246,7 +246,7 @@ def unlike_pixels(stream: Stream) -> str | None:
     if images.images.dtype.is_floating_point:
         return "paints pixels, and this stream shows features"
     if images.scale != 1 / 255 or images.shift != 0.0:
-        return "paints pixels from 0 to 1, and this stream shows others: --set stream.normalize=unit"
+        return "paints pixels from 0 to 1: --set stream.normalize=unit"
     return None
 
 

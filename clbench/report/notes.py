@@ -50,7 +50,8 @@ def score_notes(score: Score, columns: list[Column]) -> list[str]:
     if score.better == "higher":
         return []
     changes = [c.name for c in columns if c.metric and c.metric.gives == "difference" and not c.metric.loss]
-    losses = f"; above 0, {' and '.join(changes)} are losses" if changes else ""
+    end = "is a loss" if len(changes) == 1 else "are losses"
+    losses = f"; above 0, {' and '.join(changes)} {end}" if changes else ""
     return [f"{score.name[:1].upper()}{score.name[1:]}: lower is better{losses}."]
 
 

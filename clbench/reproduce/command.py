@@ -195,7 +195,7 @@ def add_analysis(found: Shown, name: str, how: How) -> None:
         found.lacking = str(why)
         return
     options = {result.digest: found.named(result) for _, result in found.results}
-    for table in tables(found.results, [*METRICS, "SMT"]):
+    for table in tables(found.results, [*METRICS, "SMT", "read"]):
         found.directions = {**found.directions, **{c.name: c.better for c in table.columns if c.better}}
     found.grids += done.grids
     if not found.tables:  # beside a table of methods, claims are about its numbers

@@ -142,6 +142,12 @@ def test_colour_and_images_that_hardly_fit(quick):
         found(TRAIN[0])
 
 
+def test_larger_images_take_fewer_steps():
+    steps = [lenet.recipe_for(shape).iterations for shape in ((1, 28, 28), (3, 32, 32), (3, 96, 96), (1, 96, 96))]
+
+    assert steps[1] > steps[0] > steps[2] == steps[3]
+
+
 @pytest.mark.parametrize(
     ("images", "labels", "words"),
     [

@@ -1,0 +1,117 @@
+"""clbench analyze --what samples: numbers and pictures of what generators paint."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import clbench
+from PIL import Image
+
+from clbench.analysis.samples import before_and_after, stage_learned
+from clbench.report.rows import tables
+from clbench.results import load
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*(have collapsed|the critic is right)")
+WORDS = [
+    *(
+        "train",
+        "--stream",
+        "cgan-digits",
+        "--network",
+        "mlp-gan",
+        "--method",
+        "finetuning,joint",
+        "--device",
+        "cpu",
+    ),
+    *("--set", "stream.tasks=3", "--set", "stream.limit=40", "--set", "network.hidden=16", "--quiet"),
+    *("--set", "network.samples=20", "--set", "train.epochs=1", "--seeds", "2"),
+]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs")
+    ran = clbench(*WORDS, "--out", out)
+    assert ran.code == 0, ran
+    return out
+
+
+def result(runs: Path, method: str) -> Path:
+    return next(runs.rglob(f"{method}-*.json"))
+
+
+def test_every_class_has_its_numbers_after_the_last_task(runs: Path) -> None:
+    ran = clbench("analyze", runs, "--what", "samples", "--format", "json")
+    assert ran.code == 0, ran
+    lines = json.loads(ran.out)
+    lines = lines["rows"] if isinstance(lines, dict) else lines[0]["rows"]
+    mine = [line for line in lines if line["method"] == "finetuning" and line["seed"] == 1]
+    assert [(line["class"], line["old"]) for line in mine] == [("0", True), ("1", False), ("2", False)]
+    stored = load(result(runs, "finetuning")).runs[1].samples[-1]
+    assert [line["fid"] for line in mine] == list(stored["fid"].values())
+    assert [line["read"] for line in mine] == list(stored["read"].values())
+
+
+def test_the_report_shows_the_old_classes_and_what_is_read(runs: Path) -> None:
+    table = clbench("report", runs).out
+    assert "| method     |" in table
+    for head in ("old", "FID-lenet", "BWT (FID-lenet)", "pooled", "read (%)"):
+        assert f" {head} |" in table
+    assert "above 0, BWT is a loss" in table
+
+
+def test_pictures_are_cut_into_their_samples(runs: Path) -> None:
+    [table] = tables([(path := result(runs, "finetuning"), load(path))])
+    both = before_and_after(table.rows[0])
+    assert both is not None
+    before, after = both
+    assert before.shape == after.shape == (3, 4, 8, 8)
+    with Image.open(path.with_suffix("") / "samples/stage-001-seed-0.png") as picture:
+        assert np.array_equal(np.asarray(picture)[:8, 8:16], before[0, 1])
+    with Image.open(path.with_suffix("") / "samples/stage-003-seed-0.png") as picture:
+        assert np.array_equal(np.asarray(picture)[16:24, :8], after[2, 0])
+    assert np.array_equal(before[2], after[2])  # learned last
+    assert stage_learned(load(path).runs[0]) == [1, 2, 3]
+    assert stage_learned(load(result(runs, "joint")).runs[0]) == [1, 1, 1]
+
+
+def test_pictures_are_drawn_and_a_damaged_one_is_named(runs: Path, tmp_path: Path) -> None:
+    ran = clbench("analyze", runs, "--what", "samples", "--plots", tmp_path)
+    assert ran.code == 0, ran
+    assert {p.suffix for p in tmp_path.iterdir()} == {".png", ".svg"}
+    assert len(list(tmp_path.iterdir())) == 4
+    picture = result(runs, "finetuning").with_suffix("") / "samples/stage-002-seed-0.png"
+    whole = picture.read_bytes()
+    try:
+        for content in (whole[:50], b"no picture"):
+            picture.write_bytes(content)
+            ran = clbench("analyze", runs, "--what", "samples")
+            assert ran.code == 2
+            assert ran.err.count("\n") == 1
+            assert str(picture) in ran.err
+        picture.unlink()
+        ran = clbench("analyze", runs, "--what", "samples")
+        assert ran.code == 0
+    finally:
+        picture.write_bytes(whole)
+
+
+def test_checkpoints_give_the_same_samples_again(runs: Path) -> None:
+    ran = clbench("evaluate", runs, "--device", "cpu")
+    assert ran.code == 0, ran
+    assert "all classes" in ran.out
+    assert "class 2" in ran.out
+    assert "0 of 40 scores differ" in ran.out, ran.out
+
+
+def test_runs_of_classifiers_have_no_samples(tmp_path: Path) -> None:
+    words = ("--stream", "split-digits", "--set", "stream.limit=20", "--set", "train.epochs=1", "--quiet")
+    assert clbench("train", "--method", "finetuning", *words, "--out", tmp_path).code == 0
+    ran = clbench("analyze", tmp_path, "--what", "samples")
+    assert ran.code == 2
+    assert "samples are of runs of a generator" in ran.err
+    assert "paints no images" in clbench("report", tmp_path, "--metrics", "ACC,read").out
