@@ -8,6 +8,7 @@ from typing import Literal
 
 Unit = Literal[
     "shared weight",  # weights and biases of every layer but the heads
+    "weight of its generator",  # that a method trains beside a classifier, for itself
     "connection",  # shared weights without the biases
     "hidden unit",  # what a gate multiplies
     "stored image",

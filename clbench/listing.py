@@ -66,6 +66,7 @@ def at_length(name: str) -> Entry:
     images = options_of(method)["memory_size"].default if "memory_size" in options_of(method) else 0
     counts = {
         "shared weight": sum(p.numel() for p in parts),
+        "weight of its generator": method().own_weights(EXAMPLE_SHAPE),
         "connection": sum(p.numel() for p in parts if p.dim() > 1),
         "hidden unit": sum(network.widths),
         "stored image": images,

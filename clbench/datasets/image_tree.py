@@ -38,13 +38,16 @@ def of_path(path: Path, size: int | None, skip_broken: bool) -> Images:
 def pictures_of(tree: Tree, leave_out: Sequence[str] = ()) -> list[Picture]:
     """Every image with its class, sorted by name. leave_out: folders that are no class.
 
-    A folder that holds all else (as archives have one) is not a class; below a class, folders do not matter.
+    A folder that holds all else (as archives have one) is not a class; below a class, folders do not matter. Where
+    there is no folder at all, the images are one class, of the tree's name.
     """
     paths = [tuple(name.split("/")) for name in tree.names()]
     if not paths:
         raise UserError(
             f"{tree.path}: holds no image (.png, .jpg, ...); wanted is a folder a class, with images in it"
         )
+    if all(len(path) == 1 for path in paths):
+        return [Picture(name, tree.path.name, "") for (name,) in paths]
     top = 0
     while all(len(path) > top + 2 for path in paths) and len({path[top] for path in paths}) == 1:
         top += 1

@@ -169,6 +169,10 @@ class CGAN(Generator):
 
     # -- averaged weights, and the critic's account ---------------------------------------------------------------
 
+    @property
+    def painter(self) -> Params:
+        return {**super().painter, **self.averages}
+
     @torch.no_grad()
     def after_step(self, player: Player) -> None:
         if not self.averages or player.name != "painter":

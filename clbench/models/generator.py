@@ -19,7 +19,7 @@ from clbench.fid.distance import frechet, statistics_of
 from clbench.fid.features import Features
 from clbench.fid.lenet import LeNetFeatures
 from clbench.learn.params import Params, generator
-from clbench.learn.task import Split, Task
+from clbench.learn.task import Split, Stream, Task
 from clbench.models.base import Model
 from clbench.options import Absent, Count
 from clbench.scores import FID, FID_LENET
@@ -62,9 +62,8 @@ class Generator(Model):
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        shown = self.stream.tasks[0].train
-        if not (shown.scale == 1 / 255 and shown.shift == 0):
-            raise UserError("a generator paints pixels from 0 to 1: --set stream.normalize=unit")
+        if why := unlike_pixels(self.stream):
+            raise UserError(f"a generator {why}")
         if self.options.features == "inception":
             self.score = FID
         self.seen_by: tuple[Features, LeNetFeatures] | None = None  # what FID goes by, and what reads classes
@@ -74,6 +73,13 @@ class Generator(Model):
     @property
     def offers(self) -> frozenset[str]:
         return frozenset({"likelihood", "uncertainty", "sampling"})
+
+    @property
+    def painter(self) -> Params:
+        """What it paints with, of all tasks."""
+        return {
+            name: self.params[name] for player in self.players() if player.consolidated for name in player.params
+        }
 
     @abstractmethod
     def codes(self, owner: Tensor, y: Tensor, draws: Sequence[torch.Generator | None]) -> Tensor:
@@ -179,6 +185,8 @@ class Generator(Model):
 
     def features_of(self, trainer: Trainer) -> tuple[Features, LeNetFeatures]:
         """What FID goes by, and what reads classes: a LeNet trained on the stream's own training images, once."""
+        if len(self.stream.input_shape) != 3:
+            raise UserError(f"FID is of images, and {self.stream.name} shows their pixels in another order")
         if self.seen_by is None:
             train = self.labelled([task.train for task in self.stream.tasks])
             held = self.labelled([task.test or task.validation for task in self.stream.tasks])
@@ -230,6 +238,16 @@ class Generator(Model):
         """The same codes at every stage, painted: for each class uint8 [GRID, C, H, W]."""
         draws = [generator(self.seeds[seed], "grid", self.device)]
         return [self.samples_of(seed, task, y, GRID, draws, GRID) for task in tasks for y in range(*task.columns)]
+
+
+def unlike_pixels(stream: Stream) -> str | None:
+    """Why nothing can be painted like the images of a stream, as the end of a sentence; else None."""
+    images = stream.tasks[0].train
+    if images.images.dtype.is_floating_point:
+        return "paints pixels, and this stream shows features"
+    if images.scale != 1 / 255 or images.shift != 0.0:
+        return "paints pixels from 0 to 1: --set stream.normalize=unit"
+    return None
 
 
 def looked(features: Features, reader: LeNetFeatures, images: Tensor, label: int) -> Looked:

@@ -147,6 +147,16 @@ class Stacked:
             self.run = run
 
     @contextmanager
+    def standing_in(self, state: Params) -> Iterator[None]:
+        """Within, these tensors [S, ...] in the place of parameters and buffers of the same names."""
+        kept = self.params, self.buffers
+        self.params, self.buffers = ({name: state.get(name, t) for name, t in each.items()} for each in kept)
+        try:
+            yield
+        finally:
+            self.params, self.buffers = kept
+
+    @contextmanager
     def as_seed(self, seed: int, shared: Params) -> Iterator[None]:
         """The model of one seed alone, with `shared` [...] in the place of its shared parameters."""
         kept = self.params, self.fixed, self.buffers, self.run

@@ -113,6 +113,10 @@ class Strategy:
         """How many numbers of one seed it keeps beside the network after `seen` tasks."""
         return sum(t[0].numel() for t in self.state().values())
 
+    def own_weights(self, shape: tuple[int, ...]) -> int:
+        """Numbers of a generator that it has beside a classifier of images [C, H, W]."""
+        return 0
+
     def state(self) -> Params:
         """Everything remembered, flat: 'importance/network.blocks.0.weight' -> tensor [S, ...]."""
         flat: Params = {}

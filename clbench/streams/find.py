@@ -91,4 +91,4 @@ def data_sets_of(name: str, options: dict[str, Any]) -> list[str]:
     function, data = find(name)
     if data is not None:
         return data.split(",") if is_list(function) else [data]
-    return list(options.get("datasets", ()))
+    return [*options.get("datasets", ()), *options.get("folders", ())]

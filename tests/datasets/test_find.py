@@ -82,7 +82,9 @@ def test_the_catalogue_counts_the_images_that_are_there(tmp_path, write_set):
 
 def test_each_set_states_its_licence(tmp_path):
     assert {info.name: info.licence for info in catalogue(tmp_path)} == {
+        "anime-faces": "none stated",
         "caltech101": "CC BY 4.0",
+        "celeba-faces": "non-commercial research only",
         "stl10": "none stated",
         "cifar10": "none stated",
         "cifar100": "none stated",

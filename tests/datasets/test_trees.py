@@ -199,7 +199,7 @@ def tarred(path, *members):
         ([("cat\\..\\1.png", png(0), 0)], "a name that leads out of it"),
         ([("cat/1.png", b"/etc/passwd", LINK)], "cat/1.png is a link or no plain file"),
         ([("cat/1.png", png(0), 0), ("cat/./1.png", png(1), 0)], "holds cat/1.png twice"),
-        ([("1.png", png(0), 0)], "1.png lies in no folder of a class"),
+        ([("1.png", png(0), 0), ("cat/2.png", png(0), 0)], "1.png lies in no folder of a class"),
         ([("cat/1.txt", b"", 0)], "holds no image"),
     ],
 )

@@ -19,6 +19,7 @@ def test_the_stated_bytes_are_those_of_the_state(method: str) -> None:
     images = getattr(strategy, "memory_size", 0)
     counts = {
         "shared weight": sum(p[0].numel() for p in model.shared.values()),
+        "weight of its generator": strategy.own_weights(stream.input_shape),
         "connection": sum(p[0].numel() for p in model.shared.values() if p.dim() > 2),
         "hidden unit": sum(model.units),
         "stored image": images,
