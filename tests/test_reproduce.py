@@ -96,7 +96,7 @@ def test_a_fault_in_a_configuration_is_one_line(text, words):
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (("table3",), "did you mean"),
+        (("table9",), "did you mean"),
         (("table1", "--preset", "quik"), "did you mean 'quick'"),
         (("table1", "--format", "pdf"), "--format 'pdf'"),
         (("nowhere.yaml",), "No such file"),
