@@ -184,9 +184,12 @@ class VAE(Generator):
 
 
 def reconstructed(seed: Seed, x: Tensor, shape: tuple[int, ...], first: int) -> Any:
-    """One seed: inputs [B, pixels + latent + 1] -> outputs. first: the task of the first latent layer in place."""
+    """One seed: inputs [B, pixels + latent + 1] -> outputs. first: the task of the first latent layer in place.
+
+    Copied are parts of what is of all seeds: a product rounds by where in memory it begins.
+    """
     pixels = prod(shape)
-    images, noise, owner = x[:, :pixels].contiguous(), x[:, pixels:-1], x[:, -1].long() - first
+    images, noise, owner = x[:, :pixels].clone(), x[:, pixels:-1], x[:, -1].long() - first
     features = seed("encoder", images.unflatten(1, shape))
     mean, log_variance = seed("to_latent", features, owner).float().chunk(2, -1)
     z = mean + (log_variance / 2).exp() * noise
@@ -198,8 +201,7 @@ def reconstructed(seed: Seed, x: Tensor, shape: tuple[int, ...], first: int) -> 
 
 def painted(seed: Seed, z: Tensor, owner: Tensor) -> Any:
     """One seed: latent numbers [B, latent], their tasks [B] -> pixels [B, ...] in 0..1."""
-    z = z.clone()  # a product rounds by where in memory it begins, and this is a part of all seeds' numbers
-    return seed("decoder", seed("from_latent", z, owner)).sigmoid()
+    return seed("decoder", seed("from_latent", z.clone(), owner)).sigmoid()
 
 
 def entropy(logits: Tensor) -> Tensor:
