@@ -21,8 +21,8 @@ from clbench.reproduce.claims import Claim
 from clbench.runner import Experiment
 
 ORDER = (
-    *("table1", "table2", "table3", "fig3", "fig4", "fig5", "fig6", "fig7a", "fig7b", "fig7c", "fig8a", "fig8b", "fig8c"),
-    *("fig9", "fig10", "fig11", "table4"),
+    *("table1", "table2", "table3", "fig3", "fig4", "fig5", "fig6", "fig7a", "fig7b", "fig7c"),
+    *("fig8a", "fig8b", "fig8c", "fig9", "fig10", "fig11", "table4"),
 )
 KEYS = ("title", "show", "also", "seeds", "checkpoints", "runs", "study", "claims", "quick", "paper")
 
