@@ -130,7 +130,7 @@ def test_what_stands_beside_the_paper_is_what_reproduce_prints():
     assert printed[1].strip() == "\n\n".join(shown)
 
 
-QUICK: tuple[str, ...] = ("fig8b", "fig8c")  # figures shown at a size that fits a laptop
+QUICK: tuple[str, ...] = ("fig3", "fig8b", "fig8c", "fig11")  # figures shown at a size that fits a laptop
 FIGURES = ROOT / "benchmarks" / "results" / "figures"
 RESULTS = FIGURES.parent
 PAGES: dict[str, tuple[Path, tuple[str, ...]]] = {  # where the runs of a page lie, and the words that show them
