@@ -40,7 +40,7 @@ TINY = (
     *(f"strategy.{m}.memory_size=30" for m in ("er", "er-ace", "agem", "derpp", "gdumb", "icarl", "wa")),
     *(f"strategy.{m}.replay=12" for m in ("er", "er-ace", "agem", "derpp")),
     "strategy.gdumb.epochs=60",
-    "strategy.dgr.hidden=21",
+    "strategy.dgr.hidden=16",
     "strategy.dgr.latent=5",
 )
 # Settings under which task 1 is plain training, for methods that do more than pull in it: pruning changes weights
