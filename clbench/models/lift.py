@@ -1,7 +1,7 @@
 """From the modules of one seed to all seeds at once: the one place where the seed axis meets nn.Module.
 
 On a CPU the seeds are unrolled: each runs the single-seed kernels, which was the fastest of three forms in
-`python -m benchmarks seeds` and gives every seed the very bits it has alone. On a GPU, where small networks
+`python -m benchmarks seeds` and gives every seed what it has alone, to rounding. On a GPU, where small networks
 are bound by launches, `torch.func.vmap` makes one batched kernel of them.
 """
 
