@@ -46,7 +46,7 @@ def measured(setting: Setting) -> dict[str, Any]:
     stream = build_stream(config, machine, CPU)
     trainer = build_trainer(config, stream, (0,), CPU)
     trainer.model.seen = 1
-    bare = Bare(trainer, stream.tasks[0])
+    bare = Bare(trainer, stream.tasks[0], setting.network)
     for warming in (bare.epoch, lambda: trainer.fit(stream.tasks[0])):
         warming()
     ratios, speeds = [], []
@@ -72,10 +72,10 @@ def measured(setting: Setting) -> dict[str, Any]:
 class Bare:
     """The same two players, losses and optimisers, written down for one seed."""
 
-    def __init__(self, trainer: Trainer, task: Task) -> None:
+    def __init__(self, trainer: Trainer, task: Task, network: str) -> None:
         self.options, self.rate = trainer.options, trainer.model.options.critic_rate
         self.images = 2 * task.train.take(torch.arange(len(task.train))) - 1
-        self.pair = networks[resolved(trainer)](trainer.stream.input_shape)
+        self.pair = networks[network](trainer.stream.input_shape)
         classes = trainer.stream.outputs
         self.tables = [
             [torch.randn(classes, w).mul(0.1).requires_grad_() for w in one.takes] for one in self.players
@@ -113,12 +113,6 @@ class Bare:
     def painted(self, c: Tensor) -> Tensor:
         z = torch.randn(len(c), self.pair.latent)
         return self.pair.painter(z, [c @ table for table in self.tables[0]])
-
-
-def resolved(trainer: Trainer) -> str:
-    """The name of the network that a trainer's model is on."""
-    painter = type(trainer.model.network)
-    return next(name for name in networks if painter.__module__ == networks[name].__module__)
 
 
 def table(found: dict[str, Any]) -> str:

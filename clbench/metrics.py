@@ -41,7 +41,12 @@ def final_mean(R: Array, score: Score = ACCURACY) -> float:
 
 def old_mean(R: Array, score: Score = ACCURACY) -> float:
     """Mean over the first half of the tasks of R[T, i]: Table III has the first five of ten digits."""
-    return _printed(R[-1, : max(R.shape[1] // 2, 1)], score)
+    return _printed(R[-1, : old_of(R.shape[1])], score)
+
+
+def old_of(count: int) -> int:
+    """How many of so many tasks, or of a generator's classes, are called old: the first half."""
+    return max(count // 2, 1)
 
 
 def backward_transfer(R: Array, score: Score = ACCURACY) -> float:

@@ -17,6 +17,7 @@ from .upgrades import UPGRADES
 __all__ = [
     "KINDS",
     "SCHEMA_VERSION",
+    "SHEET",
     "AnyResult",
     "PrunedRun",
     "PruningResult",
@@ -34,6 +35,7 @@ __all__ = [
 ]
 SCHEMA_VERSION = 2
 NOT_PUBLISHED = "(not the published file)"  # ends the name of a file, in `data`, that was read in its place
+SHEET = 8  # samples of a class in the picture of a stage
 Raw = dict[str, Any]
 
 

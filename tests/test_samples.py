@@ -14,7 +14,6 @@ from clbench.analysis.samples import before_and_after, stage_learned
 from clbench.report.rows import tables
 from clbench.results import load
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*(have collapsed|the critic is right)")
 WORDS = [
     *(
         "train",

@@ -8,21 +8,16 @@ import numpy as np
 from PIL import Image
 
 from ..errors import UserError
-from ..metrics import Array
+from ..metrics import Array, old_of
 from ..report.cells import Cell, finished
 from ..report.grid import Grid
 from ..report.table import Row, Table
-from ..results import Result, Run, samples_path
+from ..results import SHEET, Result, Run, samples_path
 from .found import Analysis, Lacking, Loaded, Picture, comparable, fixed, grid, identity
 
-NUMBERS = {
-    "fid": "FID",
-    "read": "read (%)",
-    "spread": "variance beside real (%)",
-}  # of a class, as they are stored
+NUMBERS = {"fid": "FID", "read": "read (%)", "spread": "variance beside real (%)"}  # stored of each class
 FACTORS = {"fid": 1.0, "read": 100.0, "spread": 100.0}
 SHOWN = 4  # samples of a class in a picture of several methods
-GRID = 8  # samples of a class in the picture of a stage
 
 
 def of_generators(loaded: Loaded) -> Analysis:
@@ -46,7 +41,7 @@ def lines_of(table: Table, row: Row) -> list[dict[str, Any]]:
         {
             **identity(table, row, run.seed),
             "class": name,
-            "old": place < max(len(run.samples[-1]["fid"]) // 2, 1),
+            "old": place < old_of(len(run.samples[-1]["fid"])),
             **{number: run.samples[-1].get(number, {}).get(name) for number in NUMBERS},
         }
         for run in runs_of(row)
@@ -131,8 +126,8 @@ def read(path: Any, classes: int) -> Array:
             sheet = np.asarray(picture)
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(f"{path}: not a picture of samples ({error}); train again with --force") from None
-    height, width = sheet.shape[0] // classes, sheet.shape[1] // GRID
-    if sheet.shape[:2] != (height * classes, width * GRID) or not height * width:
-        raise UserError(f"{path}: not a picture of {GRID} samples of {classes} classes; train again with --force")
-    rows = sheet.reshape(classes, height, GRID, width, *sheet.shape[2:])
+    height, width = sheet.shape[0] // classes, sheet.shape[1] // SHEET
+    if sheet.shape[:2] != (height * classes, width * SHEET) or not height * width:
+        raise UserError(f"{path}: not a picture of {SHEET} samples of {classes} classes; train again with --force")
+    rows = sheet.reshape(classes, height, SHEET, width, *sheet.shape[2:])
     return np.swapaxes(rows, 1, 2)[:, :SHOWN]

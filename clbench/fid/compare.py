@@ -19,8 +19,7 @@ from clbench.fid.features import Advance, Features
 from clbench.fid.kernel import KID, kid
 from clbench.fid.manifolds import PrecisionRecall, precision_recall
 from clbench.fid.sets import ImageSet, Reading, read, training_of
-
-ENOUGH = 5000  # images; of fewer, FID's bias is larger than most differences that are spoken of
+from clbench.scores.fid import ENOUGH
 
 
 @dataclass(frozen=True)

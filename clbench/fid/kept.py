@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from filelock import FileLock
 from torch import Tensor
 
 from clbench.atomic import write_whole
+from clbench.datasets import cache
 from clbench.datasets.decoding_progress import say
 from clbench.errors import UserError
 
@@ -39,9 +39,8 @@ def alone(path: Path | None) -> Iterator[None]:
         yield
         return
     with contextlib.ExitStack() as held:
-        with contextlib.suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            held.enter_context(FileLock(path.with_suffix(".lock")))
+        with contextlib.suppress(cache.Unwritable):
+            held.enter_context(cache.alone(path))
         yield
 
 

@@ -70,7 +70,7 @@ def sampled(trainer: Trainer, task: Task, images: int | None) -> Task:
     if images is None or images >= found:
         return task
     index = torch.arange(images, device=device).repeat(len(trainer.model.seeds), 1)
-    for row, g in zip(index, learning_ones(trainer, "importance samples"), strict=True):
+    for row, g in zip(index, trainer.model.drawing(trainer.generators("importance samples")), strict=True):
         if g is not None:
             row.copy_(torch.randperm(found, generator=g, device=device)[:images].sort().values)
     return replace(task, train=Drawn.of(trainer.at_hand(task.train), index))
@@ -117,17 +117,11 @@ def fisher_of(trainer: Trainer, task: Task, x: Tensor, y: Tensor, labels: Labels
 def add_squares(total: Params, trainer: Trainer, task: Task, x: Tensor, y: Tensor, labels: Labels) -> None:
     """Add the squared per-sample gradients of a batch."""
     model = trainer.model
-    generators = learning_ones(trainer, "fisher labels") if labels == "true" else []
+    generators = model.drawing(trainer.generators("fisher labels")) if labels == "true" else []
     for choose, weight in label_choices(model, task, labels, y, generators):
         value = weighted_log_likelihood(model, task, weight)
         for name, sums in per_sample_sums(trainer, task, x, choose, value, torch.square).items():
             total[name].add_(sums)
-
-
-def learning_ones(trainer: Trainer, purpose: str) -> list[torch.Generator | None]:
-    """The generators of the seeds that still learn; a stopped seed draws nothing."""
-    active = trainer.model.active.tolist()
-    return [g if a else None for g, a in zip(trainer.generators(purpose), active, strict=True)]
 
 
 Choose = Callable[[Tensor], Tensor]  # outputs [S, B, k] -> labels [S, B], columns of the head

@@ -180,8 +180,8 @@ class Model(Stacked, ABC):
         return slice(None)
 
     def own(self, name: str, task: Task) -> tuple[slice, ...]:
-        """The part of a parameter [S, ...] that `task` uses: all of it but where it is of a head."""
-        return (slice(None),)
+        """The part of a parameter [S, ...] that `task` uses: all of it, or of a head the task's columns."""
+        return (slice(None), self.columns(task)) if self.slots[name].role == "head" else (slice(None),)
 
     def parameters_at(self, seen: int) -> int:
         """Numbers that may be trained of one seed's network, with the heads of the first `seen` tasks."""

@@ -89,15 +89,9 @@ class CGAN(Generator):
     def columns(self, task: Task) -> slice:
         return slice(*task.columns)
 
-    def own(self, name: str, task: Task) -> tuple[slice, ...]:
-        return (slice(None), self.columns(task)) if self.slots[name].role == "head" else (slice(None),)
-
-    def parameters_at(self, seen: int) -> int:
-        """Numbers of one seed's painter and critic with the columns of the classes seen."""
-        last = max((t.columns[1] for t in self.stream.tasks[:seen]), default=0)
-        heads = [p for name, p in self.params.items() if self.slots[name].role == "head"]
-        rest = [p for name, p in self.params.items() if self.slots[name].role != "head"]
-        return sum(p[0].numel() for p in rest) + last * sum(p[0, 0].numel() for p in heads)
+    def used(self, seen: int) -> int:
+        """Columns, one a class."""
+        return max((t.columns[1] for t in self.stream.tasks[:seen]), default=0)
 
     # -- painting and judging -------------------------------------------------------------------------------------
 

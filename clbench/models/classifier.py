@@ -43,9 +43,6 @@ class Classifier(Model):
         last = self.stream.tasks[self.seen - 1]  # seen = 0, untrained: all classes
         return slice(0, max(last.columns[1], task.columns[1]) if self.training else last.columns[1])
 
-    def own(self, name: str, task: Task) -> tuple[slice, ...]:
-        return (slice(None), self.columns(task)) if self.slots[name].role == "head" else (slice(None),)
-
     def __call__(
         self,
         x: Tensor,

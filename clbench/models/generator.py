@@ -22,14 +22,13 @@ from clbench.learn.params import Params, generator
 from clbench.learn.task import Split, Stream, Task
 from clbench.models.base import Model
 from clbench.options import Absent, Count
+from clbench.results import SHEET
 from clbench.scores import FID, FID_LENET
 
 if TYPE_CHECKING:
     from clbench.learn.trainer import Trainer
 
-ENOUGH = 5000  # samples of all classes: with fewer FID is biased upwards so much that it is said
 COLLAPSED = 0.1  # of the variance of real images: below it, samples of a class are nearly one image
-GRID = 8  # samples of a class in a picture
 
 
 @dataclass(frozen=True)
@@ -109,17 +108,25 @@ class Generator(Model):
 
     @property
     def learning(self) -> list[torch.Generator | None]:
-        """The generators that training draws from; of a seed that has stopped none."""
-        active = self.active.tolist()
-        return [g if a else None for g, a in zip(self.noise.generators, active, strict=True)]
+        """The generators that training draws from."""
+        return self.drawing(self.noise.generators)
+
+    @abstractmethod
+    def used(self, seen: int) -> int:
+        """How many of the parts of a head the first `seen` tasks use."""
+
+    def parameters_at(self, seen: int) -> int:
+        """Numbers of one seed's networks, with the parts of the heads that the first `seen` tasks use."""
+        heads = {name for name, slot in self.slots.items() if slot.role == "head"}
+        parts = self.used(seen) if heads else 0
+        return sum(parts * p[0, 0].numel() if n in heads else p[0].numel() for n, p in self.params.items())
 
     def examples(self, trainer: Trainer, task: Task, at_once: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Codes of as many samples of the task's classes as it has training images, and the classes.
 
         Importance needs no image of an old task. The classes come in turn, so that all are there equally often.
         """
-        active = self.active.tolist()
-        draws = [g if a else None for g, a in zip(trainer.generators("importance codes"), active, strict=True)]
+        draws = self.drawing(trainer.generators("importance codes"))
         start, stop = task.columns
         with self.evaluation(), self.statistics_of(task.index):
             for rows in torch.arange(len(task.train), device=self.device).split(at_once):
@@ -235,9 +242,11 @@ class Generator(Model):
         return [f"{words} images' do"] if flat else []
 
     def grid(self, trainer: Trainer, tasks: Sequence[Task], seed: int) -> list[Tensor]:
-        """The same codes at every stage, painted: for each class uint8 [GRID, C, H, W]."""
+        """The same codes at every stage, painted: for each class uint8 [SHEET, C, H, W]."""
         draws = [generator(self.seeds[seed], "grid", self.device)]
-        return [self.samples_of(seed, task, y, GRID, draws, GRID) for task in tasks for y in range(*task.columns)]
+        return [
+            self.samples_of(seed, task, y, SHEET, draws, SHEET) for task in tasks for y in range(*task.columns)
+        ]
 
 
 def unlike_pixels(stream: Stream) -> str | None:
@@ -252,10 +261,9 @@ def unlike_pixels(stream: Stream) -> str | None:
 
 def looked(features: Features, reader: LeNetFeatures, images: Tensor, label: int) -> Looked:
     """images: uint8 [N, C, H, W], all of the class `label`."""
-    colours = images.expand(-1, 3, -1, -1) if features is not reader and images.shape[1] == 1 else images
     read = float((reader.say(images) == label).double().mean())
     pixels = images.flatten(1).double()
-    return Looked(features(colours).cpu(), read, float(pixels.var(0, unbiased=False).mean()))
+    return Looked(features(images), read, float(pixels.var(0, unbiased=False).mean()))
 
 
 def as_bytes(images: Tensor) -> Tensor:

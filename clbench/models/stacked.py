@@ -84,6 +84,10 @@ class Stacked:
         """The part [s, ...] of a tensor [S, ...] (or [1, ...]) that belongs to the seeds now in place."""
         return t if self.only is None or len(t) == 1 else t[self.only : self.only + 1]
 
+    def drawing(self, generators: Sequence[torch.Generator]) -> list[torch.Generator | None]:
+        """Those of the seeds that still learn; None for one that has stopped, which draws nothing."""
+        return [g if a else None for g, a in zip(generators, self.active.tolist(), strict=True)]
+
     # -- training and measuring -----------------------------------------------------------------------------------
 
     def train(self, training: bool) -> None:

@@ -100,11 +100,9 @@ class VAE(Generator):
     def own(self, name: str, task: Task) -> tuple[slice, ...]:
         return (slice(None), self.span(task)) if self.slots[name].role == "head" else (slice(None),)
 
-    def parameters_at(self, seen: int) -> int:
-        """Numbers of one seed's network with the latent layers of the first `seen` tasks."""
-        heads = [p for name, p in self.params.items() if self.slots[name].role == "head"]
-        rest = [p for name, p in self.params.items() if self.slots[name].role != "head"]
-        return sum(p[0].numel() for p in rest) + seen * sum(p[0, 0].numel() for p in heads)
+    def used(self, seen: int) -> int:
+        """Latent layers, one a task."""
+        return seen
 
     # -- from images to images ------------------------------------------------------------------------------------
 
@@ -161,10 +159,8 @@ class VAE(Generator):
     def examples(self, trainer: Trainer, task: Task, at_once: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Its own samples of the task, as inputs: painted, and with noise of their own."""
         for codes, y in super().examples(trainer, task, at_once):
-            active, draws = self.active.tolist(), trainer.generators("importance noise")
-            noise = self.normal(
-                y.shape[1], self.latent, [g if a else None for g, a in zip(draws, active, strict=True)]
-            )
+            draws = self.drawing(trainer.generators("importance noise"))
+            noise = self.normal(y.shape[1], self.latent, draws)
             owner = torch.full_like(y, task.index)
             with torch.no_grad():
                 images = self.paint(codes, owner)

@@ -7,8 +7,7 @@ from typing import Annotated
 
 from torch import Tensor, nn
 
-from clbench.errors import UserError
-from clbench.networks.images import images_of_at_least
+from clbench.networks.images import quarter_of
 from clbench.options import Count
 from clbench.registry import networks
 
@@ -30,19 +29,10 @@ class ConvVAE(nn.Module):
         latent: Annotated[Count, "normal numbers an image becomes"] = 64,
     ) -> None:
         super().__init__()
-        channels = images_of_at_least(8, input_shape, "conv-vae")
-        _, height, width = input_shape
-        if height % 4 or width % 4:
-            raise UserError(
-                f"conv-vae paints images whose sides are multiples of 4, and this stream shows {height}x{width}; "
-                "--set stream.size=32"
-            )
-        self.latent = latent
-        quarter = (maps[0], height // 4, width // 4)
-        self.encoder, self.decoder = (
-            Encoder(channels, quarter, maps, hidden),
-            Decoder(channels, quarter, maps, hidden),
-        )
+        channels, *sides = quarter_of(input_shape, "conv-vae")
+        self.latent, quarter = latent, (maps[0], *sides)
+        self.encoder = Encoder(channels, quarter, maps, hidden)
+        self.decoder = Decoder(channels, quarter, maps, hidden)
 
 
 class Encoder(nn.Module):

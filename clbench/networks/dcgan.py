@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
-from clbench.errors import UserError
-from clbench.networks.images import images_of_at_least
+from clbench.networks.images import quarter_of
 from clbench.options import Absent, Count
 from clbench.registry import networks
 
@@ -40,16 +39,10 @@ class DCGAN(nn.Module):
         spectral: Annotated[bool, "spectral normalisation of the critic (Miyato 2018)", Absent(False)] = False,
     ) -> None:
         super().__init__()
-        channels = images_of_at_least(8, input_shape, "dcgan")
-        _, height, width = input_shape
-        if height % 4 or width % 4:
-            raise UserError(
-                f"dcgan paints images whose sides are multiples of 4, and this stream shows {height}x{width}; "
-                "--set stream.size=32"
-            )
+        channels, *quarter = quarter_of(input_shape, "dcgan")
         self.latent = latent
-        self.painter = Painter(channels, (height // 4, width // 4), latent, maps, condition == "all")
-        self.critic = Critic(channels, (height // 4, width // 4), maps, spectral)
+        self.painter = Painter(channels, (quarter[0], quarter[1]), latent, maps, condition == "all")
+        self.critic = Critic(channels, (quarter[0], quarter[1]), maps, spectral)
 
 
 class Painter(nn.Module):

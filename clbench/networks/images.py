@@ -16,6 +16,17 @@ def images_of_at_least(pixels: int, input_shape: tuple[int, ...], network: str) 
     return input_shape[0]
 
 
+def quarter_of(input_shape: tuple[int, ...], network: str) -> tuple[int, int, int]:
+    """Channels of a stream's images, and a quarter of their sides; UserError where these are no multiples of 4."""
+    channels, (_, height, width) = images_of_at_least(8, input_shape, network), input_shape
+    if height % 4 or width % 4:
+        raise UserError(
+            f"{network} paints images whose sides are multiples of 4, and this stream shows {height}x{width}; "
+            "--set stream.size=32"
+        )
+    return channels, height // 4, width // 4
+
+
 def maps_of(maps: int, width: float) -> int:
     """Maps of a convolution at `width` times its own; at least one."""
     return max(round(maps * width), 1)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ..errors import UserError
-from ..metrics import METRICS, Array, Metric, Setting, Unavailable
+from ..metrics import METRICS, Array, Metric, Setting, Unavailable, old_of
 from ..results import Result, Run
 from ..scores import ACCURACY, Score, score_of
 
@@ -208,7 +208,7 @@ def _cost(cost: Callable[[Run], float], runs: list[Run], timed: bool) -> Cell:
 def read_of_old(run: Run) -> list[float]:
     """Share of samples that a classifier reads as their class after the last task, of the first half of them."""
     shares = list(run.samples[-1]["read"].values())
-    return shares[: max(len(shares) // 2, 1)]
+    return shares[: old_of(len(shares))]
 
 
 def _painted(column: Column, runs: list[Run]) -> Cell:

@@ -2,5 +2,6 @@
 
 from clbench.scores.score import Score
 
+ENOUGH = 5000  # images; of fewer, FID's bias is larger than most differences that are spoken of
 FID = Score("FID", mean_name="FID", better="lower", low=0.0)
 FID_LENET = Score("FID-lenet", mean_name="FID-lenet", better="lower", low=0.0)

@@ -82,8 +82,7 @@ class DGR(Strategy):
     @torch.no_grad()
     def painted(self, like: Batch) -> Batch:
         """As many images as a batch has, of old classes, each equally likely."""
-        active = self.paints.active.tolist()
-        draws = [g if a else None for g, a in zip(self.draws, active, strict=True)]
+        draws = self.paints.drawing(self.draws)
         which = torch.zeros(like.y.shape, dtype=torch.int64, device=like.y.device)
         for row, g in zip(which, draws, strict=True):
             if g is not None:

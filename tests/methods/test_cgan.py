@@ -35,7 +35,10 @@ REFUSED = {
     "hat": "gates hidden units, and this network takes no gates .*",
 }
 SEEDS = (0, 3)
-pytestmark = pytest.mark.filterwarnings("ignore:.*(have collapsed|the critic is right)")
+pytestmark = [
+    pytest.mark.usefixtures("lenets_kept"),
+    pytest.mark.filterwarnings("ignore:.*(have collapsed|the critic is right)"),
+]
 CALM = (
     *("stream.tasks=3", "stream.limit=48", "train.lr=0.001", "train.optimizer=adam", "train.betas=0.5,0.9"),
     *("network.latent=8", "network.samples=20", "strategy.er.replay=16"),
@@ -48,14 +51,6 @@ def settings(method: str, *more: str, seeds: tuple[int, ...] = SEEDS, network: s
     own = [s for s in tiny.TINY if not s.startswith("network.")]
     sizes = MLP if network == "mlp-gan" else CONVOLUTIONS
     return resolve(method, "cgan-digits", seeds=seeds, sets=(*own, *CALM, *sizes, *more), network=network)
-
-
-@pytest.fixture(autouse=True)
-def read_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """LeNets that read digits are kept from test to test; pictures lie in a folder of the test's own."""
-    monkeypatch.chdir(tmp_path)
-    folder = tmp_path_factory.getbasetemp() / "fid"
-    monkeypatch.setattr("clbench.models.generator.cache_folder", lambda kind: folder)
 
 
 def trained(method: str, *more: str, tasks: int | None = None, **where) -> Trainer:

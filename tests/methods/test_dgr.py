@@ -27,15 +27,10 @@ THREE = ("stream.tasks=3", "stream.limit=48")
 GENERATORS = {"mlp-gan": ("network.hidden=24,40",), "mlp-vae": ("network.hidden=21,13",)}
 CALM = ("train.lr=0.001", "train.optimizer=adam", "network.latent=8", "network.samples=20")
 load_plugin(Path(__file__).parent / "my_autoencoder.py")
-pytestmark = pytest.mark.filterwarnings("ignore:.*(have collapsed|the critic is right)")
-
-
-@pytest.fixture(autouse=True)
-def read_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """LeNets that read digits are kept from test to test; pictures lie in a folder of the test's own."""
-    monkeypatch.chdir(tmp_path)
-    folder = tmp_path_factory.getbasetemp() / "fid"
-    monkeypatch.setattr("clbench.models.generator.cache_folder", lambda kind: folder)
+pytestmark = [
+    pytest.mark.usefixtures("lenets_kept"),
+    pytest.mark.filterwarnings("ignore:.*(have collapsed|the critic is right)"),
+]
 
 
 def of_generator(network: str, *more: str, method: str = "dgr", seeds: tuple[int, ...] = SEEDS) -> Config:

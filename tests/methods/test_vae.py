@@ -27,7 +27,7 @@ REFUSED = {
 METHODS = [method for method in strategies if method not in REFUSED]
 SEEDS = (0, 3)
 LATENT = 5
-pytestmark = pytest.mark.filterwarnings("ignore:.*have collapsed")
+pytestmark = pytest.mark.usefixtures("lenets_kept")
 CALM = (
     *("stream.tasks=3", "stream.limit=50", "train.lr=0.001", "train.optimizer=adam", "network.samples=20"),
     *(f"network.latent={LATENT}", "strategy.er.replay=13", "strategy.agem.replay=13", "strategy.gdumb.epochs=3"),
@@ -39,14 +39,6 @@ SIZES = {"mlp-vae": ("network.hidden=21,13",), "conv-vae": ("network.maps=7,3", 
 def settings(method: str, *more: str, seeds: tuple[int, ...] = SEEDS, network: str = "mlp-vae") -> Config:
     own = [s for s in tiny.TINY if not s.startswith("network.")]
     return resolve(method, "cgan-digits", seeds=seeds, sets=(*own, *CALM, *SIZES[network], *more), network=network)
-
-
-@pytest.fixture(autouse=True)
-def read_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """LeNets that read digits are kept from test to test; pictures lie in a folder of the test's own."""
-    monkeypatch.chdir(tmp_path)
-    folder = tmp_path_factory.getbasetemp() / "fid"
-    monkeypatch.setattr("clbench.models.generator.cache_folder", lambda kind: folder)
 
 
 def trained(method: str, *more: str, tasks: int | None = None, **where) -> Trainer:
