@@ -16,6 +16,7 @@ import torch
 from clbench import room, samples
 from clbench.config import Config
 from clbench.datasets import Images, load
+from clbench.datasets.find import sha256_of
 from clbench.errors import UserError
 from clbench.groups import GOES_ON, Machine, SeedGroup
 from clbench.learn.budget import Budget
@@ -140,9 +141,18 @@ def chosen(settings: type, config: Config) -> dict[str, Any]:
 
 
 def weights_read(config: Config, machine: Machine) -> dict[str, str]:
-    """File name -> sha256 of the weights that a configuration starts from; nothing where it starts at random."""
+    """File name -> sha256 of the weights that a configuration starts from, and of those that FID goes by."""
     found = pretrained.weights_of(config.network, config.network_options, machine.download)
-    return {} if found is None else {found.file.name: found.sha256}
+    read = {} if found is None else {found.file.name: found.sha256}
+    if (seen_by := fid_weights(config)) is not None:
+        read[seen_by.name] = sha256_of(seen_by)
+    return read
+
+
+def fid_weights(config: Config) -> Path | None:
+    """The user's own file of Inception's weights, if one is named."""
+    named = config.network_options.get("fid_weights")
+    return None if named is None else Path(named)
 
 
 def plugins_of(config: Config) -> dict[str, str]:
@@ -306,7 +316,8 @@ class Learning:
     @property
     def own_file(self) -> bool:
         config = self.config
-        return own_file(config.stream) or pretrained.own_file(config.network, config.network_options)
+        weights = pretrained.own_file(config.network, config.network_options) or fid_weights(config) is not None
+        return own_file(config.stream) or weights
 
     @property
     def plugins(self) -> dict[str, str]:

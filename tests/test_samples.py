@@ -12,7 +12,7 @@ from PIL import Image
 
 from clbench.analysis.samples import before_and_after, stage_learned
 from clbench.report.rows import tables
-from clbench.results import load
+from clbench.results import load, save
 
 WORDS = [
     *(
@@ -61,6 +61,26 @@ def test_the_report_shows_the_old_classes_and_what_is_read(runs: Path) -> None:
     for head in ("old", "FID-lenet", "BWT (FID-lenet)", "pooled", "read (%)"):
         assert f" {head} |" in table
     assert "above 0, BWT is a loss" in table
+    assert "Distances are of 60 samples and as many real images: few make them larger" in table
+
+
+def test_distances_through_different_features_are_told_apart(runs: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.json"
+    changed = load(result(runs, "joint"))
+    for run in changed.runs:
+        run.samples[-1]["features_sha256"] = "f" * 64
+    save(changed, other)
+    assert "Rows were seen by different features" not in clbench("report", runs).out
+    assert "Rows were seen by different features" in clbench("report", result(runs, "finetuning"), other).out
+
+
+def test_weights_for_fid_that_are_not_there_end_the_command_at_its_start(tmp_path: Path) -> None:
+    words = ("--set", "network.features=inception", "--set", f"network.fid_weights={tmp_path / 'none.pth'}")
+    ran = clbench(*WORDS, *words, "--out", tmp_path)
+    assert ran.code == 2
+    assert ran.err.count("\n") == 1
+    assert "none.pth" in ran.err
+    assert not list(tmp_path.rglob("*.json"))
 
 
 def test_pictures_are_cut_into_their_samples(runs: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from .. import origins
 from ..results import AnyResult
 from ..scores import ACCURACY, Score
+from ..scores.fid import ENOUGH
 from .cells import Column
 from .differences import MISSING, described, differing, flatten, shown
 from .table import Row, Table
@@ -79,6 +80,19 @@ def sample_notes(rows: list[Row]) -> list[str]:
         f"Importance is measured on {images} images drawn of a task's (on all where it has fewer): "
         f"{', '.join(labels)}."
         for images, labels in drawn.items()
+    ]
+
+
+def painted_notes(rows: list[Row]) -> list[str]:
+    """Of generators: what few samples do to FID, and whether all were seen by the same features."""
+    last = [run.samples[-1] for row in rows for run in row.result.runs if run.samples]
+    least = min((each["count"] for each in last if "count" in each), default=ENOUGH)
+    seen_by = list(dict.fromkeys(each["features_sha256"] for each in last if "features_sha256" in each))
+    few = f"Distances are of {least:,} samples and as many real images: few make them larger; "
+    apart = f"Rows were seen by different features (sha256 {', '.join(each[:12] for each in seen_by)}): "
+    return [
+        *([f"{few}compare them with those of as many ({ENOUGH:,} will do)."] if least < ENOUGH else []),
+        *([f"{apart}their distances do not compare."] if len(seen_by) > 1 else []),
     ]
 
 

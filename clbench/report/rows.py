@@ -14,7 +14,16 @@ from ..scores import Score, score_of
 from .cells import Cell, cell, columns, finished, left_out, matrix_of
 from .differences import described, differing, flatten, sortable
 from .makers import remarks
-from .notes import APART, default_notes, heading, preset_notes, sample_notes, score_notes, training_notes
+from .notes import (
+    APART,
+    default_notes,
+    heading,
+    painted_notes,
+    preset_notes,
+    sample_notes,
+    score_notes,
+    training_notes,
+)
 from .scales import digits_of
 from .table import Row, Table
 
@@ -67,7 +76,7 @@ def _table(group: list[tuple[Path, Result]], names: list[str] | None, scores: It
         row.notes += remarks(row.result)
     defaults = default_notes([(row.method, row.result) for row in rows])
     words = [*score_notes(score, chosen), *training_notes(rows), *preset_notes(rows), *defaults]
-    notes = [*words, *sample_notes(rows), *notes]
+    notes = [*words, *sample_notes(rows), *painted_notes(rows), *notes]
     return Table(rows, chosen, notes=notes, digits=digits)
 
 
