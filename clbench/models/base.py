@@ -124,7 +124,7 @@ class Model(Stacked, ABC):
 
     def blank(self, task: Task) -> Tensor:
         """One input [1, 1, ...], to see what the network makes of it."""
-        return task.train.shown(slice(0, 1), 1)[0]
+        return task.train.shown(slice(0, 1), 1)[0][:1]  # where each seed has its own images, the first's
 
     @abstractmethod
     def loss(self, outputs: Any, batch: Batch) -> Tensor:

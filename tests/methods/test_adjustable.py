@@ -39,7 +39,7 @@ def test_an_adjustable_option_can_be_0_which_holds_nothing_back(method: str, nam
 
 
 def test_methods_that_hold_back_have_something_to_adjust() -> None:
-    plain = {"finetuning", "sgd", "sgd-f", "joint", "gdumb", "xdg", "icarl", "wa"}
+    plain = {"finetuning", "sgd", "sgd-f", "joint", "gdumb", "xdg", "icarl", "wa", "dgr"}
     assert {method for method, _ in ADJUSTABLE} == set(tiny.METHODS) - plain
 
 
