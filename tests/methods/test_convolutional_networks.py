@@ -187,7 +187,7 @@ def test_hat_with_gates_that_are_shut_or_open_never_changes_an_earlier_answer(ne
         moved = copies(trainer.model.params)
 
 
-LEARNING = ("stream.tasks=3", "stream.limit=80", "train.epochs=8", "train.batch_size=8", "train.lr=0.02")
+LEARNING = ("stream.tasks=3", "stream.limit=80", "train.epochs=8", "train.batch_size=8", "train.lr=0.05")
 
 
 @pytest.mark.parametrize("method", ["hat", "packnet"])
