@@ -61,13 +61,13 @@ def known_sections(file: Layer) -> None:
 
 
 def sections(file: Layer, kind: Kind) -> Iterator[Layer]:
-    """[train], [network], [strategy.Y]; [network.N], [stream.X] with their own; [tuned.X.SCENARIO.NETWORK]."""
+    """[train], [network], [strategy.Y]; [stream.X], [network.N] with their own; [tuned.X.SCENARIO.NETWORK]."""
     known_sections(file)
     own = tables(file.inner("stream")).inner(kind.stream)
     alone = {key: value for key, value in own.values.items() if key not in SECTIONS}
     yield of_method(file, kind, {})
-    yield of_network(file, kind)
     yield of_method(own, kind, {"stream": alone}, {("stream", *path): n for path, n in own.lines.items()})
+    yield of_network(file, kind)  # a network that brings an optimiser of its own needs the rate that goes with it
     yield of_network(own, kind)
     yield of_method(tuned(file, kind), kind, {})
 

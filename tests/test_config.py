@@ -217,6 +217,16 @@ def test_network_options_under_a_name_hold_for_that_network_alone(tmp_path, monk
         resolve("ewc", "split-digits", network="vgg9")
 
 
+@pytest.mark.parametrize("network", ["dcgan", "mlp-gan", "conv-vae", "mlp-vae"])
+def test_a_network_that_brings_an_optimiser_brings_its_rate_whatever_the_stream(network):
+    everywhere = resolve("ewc", "cgan-digits", network=network).train
+    for stream in ("split-digits", "permuted-digits"):
+        assert resolve("ewc", stream, network=network).train == everywhere
+    assert resolve("ewc", "split-digits").train.lr == 0.05
+    Path("clbench.toml").write_text(f"[stream.split-digits.network.{network}.train]\nlr = 0.3\n")
+    assert resolve("ewc", "split-digits", network=network).train.lr == 0.3
+
+
 def test_presets_hold_in_every_scenario():
     for scenario in SCENARIOS:
         assert resolve("anpyc", "split-mnist", scenario=scenario, preset="paper").strategy_options["lam"] == 4
