@@ -343,8 +343,10 @@ def test_what_is_missing_is_run_and_set_beside_printed_numbers():
     shown = re.findall(r"!\[My table: .*?\]\(<(\.\./plots/.*?\.png)>\)", Path("pages/mine.md").read_text())
     assert len(shown) == len(list(Path("plots").glob("*.png")))
     assert all((Path("pages") / picture).is_file() for picture in shown)
-    document = clbench(*words, "--format", "latex")
-    assert r"\begin{document}" in document.out
+    assert clbench(*words, "--format", "latex", "--plots", "plots", "--output", "pages/mine.tex").code == 0
+    document = Path("pages/mine.tex").read_text()
+    assert r"\begin{document}" in document
+    assert set(re.findall(r"\\includegraphics\[.*?\]\{\\detokenize\{(.*?)\}\}", document)) == set(shown)
 
 
 @pytest.mark.parametrize("show", ["report", "tasks"])

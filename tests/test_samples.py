@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -134,3 +137,17 @@ def test_runs_of_classifiers_have_no_samples(tmp_path: Path) -> None:
     assert ran.code == 2
     assert "samples are of runs of a generator" in ran.err
     assert "paints no images" in clbench("report", tmp_path, "--metrics", "ACC,read").out
+
+
+def test_a_page_and_a_document_show_the_samples(runs: Path, tmp_path: Path) -> None:
+    page = clbench("analyze", runs, "--what", "samples", "--format", "html")
+    assert page.code == 0, page
+    pictures = re.findall(r'<img src="data:image/png;base64,([^"]+)"', page.out)
+    assert len(pictures) == 2  # samples before and after; FID over stages
+    for one in pictures:
+        with Image.open(io.BytesIO(base64.b64decode(one))) as picture:
+            assert min(picture.size) > 100
+    document = clbench("analyze", runs, "--what", "samples", "--format", "latex", "--plots", tmp_path / "p_1")
+    shown = re.findall(r"\\includegraphics\[[^]]*\]\{\\detokenize\{(.*)\}\}", document.out)
+    assert len(shown) == 2
+    assert all(Path(path).is_file() for path in shown)

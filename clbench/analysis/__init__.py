@@ -85,8 +85,8 @@ def analyze(
             if what:
                 raise
             without.append(f"- {name} is left out: {why}")
-    words = text(found, fmt)
     drawn = [picture for analysis in found for picture in analysis.draw(plots)] if plots else []
+    words = text(found, fmt, drawn)
     more = [
         *(["", *without] if without else []),
         *(["", "Plots:", "", *(f"- {p}" for p in drawn)] if drawn else []),

@@ -1,10 +1,13 @@
-"""Analyses as text: markdown and LaTeX have the tables, CSV and JSON every number, a line a seed."""
+"""Analyses as text: tables in markdown, LaTeX and HTML; CSV and JSON have every number, a line a seed."""
 
 from __future__ import annotations
 
 import csv
 import io
 import math
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
@@ -12,17 +15,37 @@ from ..jsonfile import dumps
 from ..report import latex, markdown
 from .found import Analysis
 
-FORMATS = ("md", "csv", "json", "latex")
+FORMATS = ("md", "csv", "json", "latex", "html")
 
 
-def text(found: list[Analysis], fmt: str) -> str:
-    """In one of FORMATS; UserError for csv of several analyses, whose columns differ."""
+def text(found: list[Analysis], fmt: str, pictures: Sequence[Path] = ()) -> str:
+    """In one of FORMATS; UserError for csv of several analyses, whose columns differ.
+
+    pictures: drawn already, which LaTeX shows; a page of HTML has its own within it.
+    """
     grids = [grid for analysis in found for grid in analysis.grids]
     if fmt == "csv":
         return _csv(found)
     if fmt == "json":
         return dumps([_object(analysis) for analysis in found])
-    return (latex if fmt == "latex" else markdown).write([], grids)
+    if fmt == "html":
+        return _page(found)
+    if fmt == "latex":
+        shown = {path.as_posix(): path.stem.replace("-", " ") for path in pictures if path.suffix == ".png"}
+        return latex.write([], grids, shown)
+    return markdown.write([], grids)
+
+
+def _page(found: list[Analysis]) -> str:
+    from ..report import html  # jinja2, which the other formats do without
+
+    parts = []
+    for analysis in found:
+        with tempfile.TemporaryDirectory() as folder:
+            drawn = [path for path in analysis.draw(Path(folder)) if path.suffix == ".png"]
+            images = {path.stem: path.read_bytes() for path in drawn}
+        parts.append(html.Further(analysis.what, analysis.grids, images))
+    return html.write([], [], parts)
 
 
 def _csv(found: list[Analysis]) -> str:

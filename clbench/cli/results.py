@@ -119,7 +119,7 @@ def analyze(
     weights: Annotated[
         str, typer.Option(help="parameters: absolute changes as mean, sum or weighted by importance.")
     ] = "mean",
-    format_: Annotated[str, typer.Option("--format", help="md, csv, json or latex.")] = "md",
+    format_: Annotated[str, typer.Option("--format", help="md, csv, json, latex or html (one page).")] = "md",
     plots: Plots = None,
     accept_modified: AcceptModified = False,
 ) -> None:

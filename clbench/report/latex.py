@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from .cells import text
 from .grid import Grid
@@ -67,17 +68,29 @@ class Sheet:
     left: list[bool]  # columns of words
 
 
-def document(tables: Sequence[Table], grids: Iterable[Grid] = ()) -> str:
+Pictures = Mapping[str, str]  # path of a PNG file, as LaTeX is to read it -> what it shows
+NONE: Pictures = MappingProxyType({})
+
+
+def document(tables: Sequence[Table], grids: Iterable[Grid] = (), pictures: Pictures = NONE) -> str:
     """A whole document; `--format latex-tables` prints what is between its \\begin and \\end."""
     sheets = _sheets(tables, grids)
     landscape = "landscape," if any(len(sheet.header) >= WIDE for sheet in sheets) else ""
     says = "% Compiles as it is. `clbench report --format latex-tables` prints the tables alone, for \\input.\n"
-    return says + DOCUMENT % (landscape, "\n".join(_all(sheets)))
+    return says + DOCUMENT % (landscape, "\n".join([*_all(sheets), *_figures(pictures)]))
 
 
-def write(tables: Sequence[Table], grids: Iterable[Grid] = ()) -> str:
-    """The tables alone."""
-    return "\n".join([f"% For \\input; the document needs {PACKAGES}.", *_all(_sheets(tables, grids))])
+def write(tables: Sequence[Table], grids: Iterable[Grid] = (), pictures: Pictures = NONE) -> str:
+    """The tables and figures alone."""
+    parts = [*_all(_sheets(tables, grids)), *_figures(pictures)]
+    return "\n".join([f"% For \\input; the document needs {PACKAGES}.", *parts])
+
+
+def _figures(pictures: Pictures) -> Iterator[str]:
+    for path, words in pictures.items():
+        size = r"width=\linewidth,height=0.85\textheight,keepaspectratio"
+        lines = [rf"\includegraphics[{size}]{{\detokenize{{{path}}}}}", rf"\caption{{{escaped(words)}}}"]
+        yield "\n".join([r"\begin{figure}[htbp]", r"\centering", *lines, r"\end{figure}"]) + "\n"
 
 
 def escaped(words: str) -> str:

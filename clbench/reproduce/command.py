@@ -219,7 +219,7 @@ def keep(drawn: dict[str, bytes], folder: Path, name: str) -> list[Path]:
 
 
 def text(found: Sequence[Shown], fmt: str, folder: Path | None = None) -> str:
-    """In one of FORMATS; markdown for a file in `folder` shows its pictures, and lists them without one."""
+    """In one of FORMATS; markdown and LaTeX for a file in `folder` show its pictures."""
     if fmt == "md":
         return "\n".join(as_markdown(one, folder) for one in found)
     if fmt == "json":
@@ -229,7 +229,15 @@ def text(found: Sequence[Shown], fmt: str, folder: Path | None = None) -> str:
     grids = [grid for one in found for grid in one.grids]
     if fmt == "html":
         return html.write(tables, studies, map(as_further, found))
-    return (latex.document if fmt == "latex" else latex.write)(tables, [*pruning.grids(studies), *grids])
+    pictures = {path: one.title for one in found for path in drawn_for(one, folder)}
+    set_as = latex.document if fmt == "latex" else latex.write
+    return set_as(tables, [*pruning.grids(studies), *grids], pictures)
+
+
+def drawn_for(one: Shown, folder: Path | None) -> list[str]:
+    """The paths of its PNG pictures as a file in `folder` names them."""
+    drawn = [picture for picture in one.pictures if picture.suffix == ".png"]
+    return [Path(os.path.relpath(p, folder) if folder is not None else p).as_posix() for p in drawn]
 
 
 def as_further(one: Shown) -> html.Further:
@@ -248,6 +256,5 @@ def as_markdown(one: Shown, folder: Path | None) -> str:
     if one.pictures and folder is None:
         words += [*(f"- {picture}" for picture in one.pictures), ""]
     elif folder is not None:
-        drawn = [os.path.relpath(picture, folder) for picture in one.pictures if picture.suffix == ".png"]
-        words += [f"![{one.title}: {Path(picture).stem}](<{picture}>)\n" for picture in drawn]
+        words += [f"![{one.title}: {Path(picture).stem}](<{picture}>)\n" for picture in drawn_for(one, folder)]
     return "\n".join(words)
