@@ -81,6 +81,11 @@ class Option:
 
 def options_of(factory: Callable[..., Any]) -> dict[str, Option]:
     """The parameters of a dataclass, class or function that have a default value."""
+    return dict(_options_of(factory))
+
+
+@functools.cache  # reading type hints takes milliseconds, and a configuration asks for dozens
+def _options_of(factory: Callable[..., Any]) -> dict[str, Option]:
     hinted = factory
     if inspect.isclass(factory) and not dataclasses.is_dataclass(factory):
         hinted = factory.__init__

@@ -9,7 +9,7 @@ CHECKS = (
     ["ruff", "format", "--check", "."],
     ["ruff", "check", "."],
     ["mypy"],
-    ["pytest", "-n", "2", "--dist", "loadfile", *sys.argv[1:]],
+    ["pytest", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", *sys.argv[1:]],
 )
 
 

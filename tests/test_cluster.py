@@ -47,14 +47,14 @@ def test_a_node_that_dies_changes_no_number(two_nodes, tmp_path, monkeypatch):
     cluster, nodes = two_nodes
     started_in = Path.cwd()
     monkeypatch.chdir(tmp_path)
-    asked = Asked("ewc", "permuted-digits", sets=SETS, grids=("strategy.lam=0,1,10,100,1000",), seeds=1)
+    asked = Asked("ewc", "permuted-digits", sets=SETS, grids=("strategy.lam=0,10,100,1000",), seeds=1)
     plan = planned(None, asked)
     serial = sweep(plan, Path("serial"), Machine(device="cpu"))
     watch = KillOne(cluster, nodes[1])
     with ours.connected(cluster.address, cpus=1, gpus=0) as found:
         spread = sweep(plan, Path("spread"), Machine(device="cpu"), watch=watch, spread=found.spread)
     assert watch.killed.is_set()
-    assert [t.status for t in spread.record.trials] == ["done"] * 5
+    assert [t.status for t in spread.record.trials] == ["done"] * 4
     for one, other in zip(results.find([Path("serial")]), results.find([Path("spread")]), strict=True):
         assert one.relative_to("serial") == other.relative_to("spread")
         assert [r.matrix for r in results.load(one).runs] == [r.matrix for r in results.load(other).runs]

@@ -84,6 +84,8 @@ def test_commands_run(command, folder, monkeypatch):
         words = ["report", "runs"] if "benchmarks/results/split-mnist" in words else words
     if words[0] == "prune-lenet":
         words = but_for(words, PRUNE.split())
+    if "--workers" in words:  # more processes import torch, no more is tried
+        words[words.index("--workers") + 1] = "1"
     if "CLBENCH_DATA" not in os.environ:
         words = [EMBEDDED.get(word, word).replace("permuted-mnist", "permuted-digits") for word in words]
     done = CliRunner().invoke(app, words)

@@ -485,7 +485,7 @@ def test_every_number_of_options_has_its_picture(grids, suffix):
 
 
 def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on():
-    more = ["--grid", "strategy.lam=0:9:1", "--workers", "2", "--set", "train.epochs=3"]
+    more = ["--grid", "strategy.lam=0:5:1", "--workers", "2", "--set", "train.epochs=3"]
     words = but_for(list(WORDS), more)
     run = process(*words)
     deadline = time.monotonic() + 120
@@ -501,6 +501,6 @@ def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on():
     assert before.status == "running"
     assert clbench(*words, "--quiet").code == 0
     after = records.load(path)
-    assert after.count("done") == 10
+    assert after.count("done") == 6
     kept = {t.number: t for t in before.trials if t.status == "done"}
     assert {n: after.trials[n] for n in kept} == kept

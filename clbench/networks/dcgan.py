@@ -37,11 +37,14 @@ class DCGAN(nn.Module):
             Literal["first", "all"], "layers of the painter that a class adds to: the first, or all but the last"
         ] = "all",
         spectral: Annotated[bool, "spectral normalisation of the critic (Miyato 2018)", Absent(False)] = False,
+        biases: Annotated[
+            bool, "whether classes share biases and factors of norms in the painter, or weights alone", Absent(True)
+        ] = True,
     ) -> None:
         super().__init__()
         channels, *quarter = quarter_of(input_shape, "dcgan")
         self.latent = latent
-        self.painter = Painter(channels, (quarter[0], quarter[1]), latent, maps, condition == "all")
+        self.painter = Painter(channels, (quarter[0], quarter[1]), latent, maps, condition == "all", biases)
         self.critic = Critic(channels, (quarter[0], quarter[1]), maps, spectral)
 
 
@@ -49,15 +52,21 @@ class Painter(nn.Module):
     """z [B, latent], given -> images [B, channels, H, W] in -1..1."""
 
     def __init__(
-        self, channels: int, quarter: tuple[int, int], latent: int, maps: tuple[int, int], every: bool
+        self,
+        channels: int,
+        quarter: tuple[int, int],
+        latent: int,
+        maps: tuple[int, int],
+        every: bool,
+        biases: bool,
     ) -> None:
         super().__init__()
         self.shape = (maps[0], *quarter)
         first = maps[0] * quarter[0] * quarter[1]
-        self.first = nn.Linear(latent, first)
-        self.norms = nn.ModuleList([nn.GroupNorm(groups(m), m) for m in maps])
-        self.middle = nn.ConvTranspose2d(maps[0], maps[1], 4, 2, 1)
-        self.last = nn.ConvTranspose2d(maps[1], channels, 4, 2, 1)
+        self.first = nn.Linear(latent, first, bias=biases)
+        self.norms = nn.ModuleList([nn.GroupNorm(groups(m), m, affine=biases) for m in maps])
+        self.middle = nn.ConvTranspose2d(maps[0], maps[1], 4, 2, 1, bias=biases)
+        self.last = nn.ConvTranspose2d(maps[1], channels, 4, 2, 1, bias=biases)
         self.takes = (first, maps[1]) if every else (first,)
 
     def forward(self, z: Tensor, given: Sequence[Tensor]) -> Tensor:

@@ -46,8 +46,7 @@ def kill_after(chosen: Config, folder: Path, stage: int) -> None:
 KEPT_ADAM = ("train.keep_optimizer=true", "train.optimizer=adam", "train.lr=0.01")
 
 
-@pytest.mark.parametrize("optimizer", [(), KEPT_ADAM], ids=["new", "kept"])
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("optimizer", "method"), tiny.met([KEPT_ADAM, ()]))
 def test_a_resumed_run_ends_with_the_bits_of_an_uninterrupted_one(
     method: str, optimizer: tuple[str, ...], tmp_path: Path
 ) -> None:
@@ -128,9 +127,12 @@ EASIER = {  # where two epochs of a network of 22 units answer with the first ta
 }
 
 
-@pytest.mark.parametrize("network", tiny.NETWORKS)
-@pytest.mark.parametrize(("method", "scenario"), [(m, s) for m in METHODS for s in strategies[m].scenarios])
-def test_scores_are_shares_in_every_scenario(method: str, scenario: str, network: str, tmp_path: Path) -> None:
+SCORED = [(m, s) for m in METHODS for s in strategies[m].scenarios]
+
+
+@pytest.mark.parametrize(("network", "both"), tiny.met(tiny.NETWORKS, 4, SCORED))
+def test_scores_are_shares_in_every_scenario(both: tuple[str, str], network: str, tmp_path: Path) -> None:
+    method, scenario = both
     sets = ("stream.tasks=3", *EASIER.get(method, ()))
     chosen = tiny.config(method, *sets, stream="split-digits", scenario=scenario, network=network)
     runs, _ = finished(chosen, tmp_path)

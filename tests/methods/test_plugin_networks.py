@@ -23,7 +23,7 @@ from clbench.registry import strategies
 from clbench.strategies.exemplars import Exemplars
 
 NETWORKS = ("norm-mlp", "dropout-mlp", "spare-mlp", "frozen-mlp")
-EVERY = [(network, method) for network in NETWORKS for method in METHODS]
+EVERY = tiny.met(NETWORKS)
 SEEDS = (0, 3, 4)
 STOPPING = ("train.epochs=4", "train.patience=1", "train.stop_on=validation", "stream.validation=0.5")
 

@@ -130,8 +130,10 @@ SWITCHES = {
 }
 
 
-@pytest.mark.parametrize("switch", SWITCHES)
-@pytest.mark.parametrize("method", ["finetuning", "ewc", "anpyc", "gdumb", "icarl", "joint"])
+OTHERS = ("finetuning", "ewc", "anpyc", "gdumb", "icarl", "joint")
+
+
+@pytest.mark.parametrize(("switch", "method"), tiny.met(SWITCHES, 3, OTHERS))
 def test_seeds_together_and_resumed_are_those_alone_and_whole(method: str, switch: str, tmp_path: Path) -> None:
     sets = (*SWITCHES[switch], "stream.tasks=3")
     together = tiny.train(method, *sets, stream="split-digits", seeds=(0, 3))

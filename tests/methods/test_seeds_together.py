@@ -36,8 +36,7 @@ def switched(method: str, switch: str) -> tuple[str, ...]:
     return (*SWITCHES[switch], *(CALMER.get(method, ()) if switch == "stopping" else ()))
 
 
-@pytest.mark.parametrize("switch", SWITCHES)
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("switch", "method"), tiny.met(reversed(SWITCHES)))  # `kept` has most of the others in it
 def test_seeds_together_equal_seeds_alone(method: str, switch: str) -> None:
     together = tiny.train(method, *switched(method, switch), seeds=SEEDS)
     for place, seed in enumerate(SEEDS):

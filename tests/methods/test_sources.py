@@ -235,10 +235,11 @@ def test_crop_shows_a_window_of_each_image() -> None:
 AUGMENTED = ("stream.augment=flip,crop", "stream.tasks=3")
 
 
-@pytest.mark.parametrize("sets", [(), ("train.patience=1", "train.epochs=5", "train.lr=0.1")])
-@pytest.mark.parametrize(
-    "method", ["finetuning", "joint", "er", "er-ace", "derpp", "agem", "gdumb", "icarl", "wa", "lwf"]
-)
+SHOWING = ("finetuning", "joint", "er", "er-ace", "derpp", "agem", "gdumb", "icarl", "wa", "lwf")
+STOPPING = ("train.patience=1", "train.epochs=5", "train.lr=0.1")
+
+
+@pytest.mark.parametrize(("sets", "method"), tiny.met([STOPPING, ()], 3, SHOWING))
 def test_augmented_seeds_together_equal_seeds_alone(method: str, sets: tuple[str, ...]) -> None:
     together = tiny.train(method, *AUGMENTED, *sets, stream="split-digits", seeds=(0, 3))
     for place, seed in enumerate((0, 3)):

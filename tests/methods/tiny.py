@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,6 +25,18 @@ load_plugin(Path(__file__).parent / "my_networks.py")
 NETWORKS = ("mlp", "norm-mlp", "dropout-mlp")  # plain, with batch norm, with dropout layers of torch's own
 METHODS = list(strategies)
 QUADRATIC = [m for m in METHODS if issubclass(strategies[m], Quadratic)]
+
+
+def met(kinds: Iterable[Any], every: int = 4, methods: Sequence[Any] = METHODS) -> list[tuple[Any, Any]]:
+    """Pairs of a kind and a method: the first kind with every method, each other one with one method in `every`.
+
+    So every kind meets methods of several sorts, and every method a kind, in a fraction of the time of all pairs.
+    """
+    first, *others = kinds
+    turns = [(k, m) for n, k in enumerate(others) for i, m in enumerate(methods) if (i + n) % every == 0]
+    return [*((first, m) for m in methods), *turns]
+
+
 SEQUENTIAL = [m for m in METHODS if strategies[m].protocol == "sequential"]
 TINY = (
     "stream.tasks=2",
