@@ -24,7 +24,8 @@ ORDER = (
     *("table1", "table2", "table3", "fig3", "fig4", "fig5", "fig6", "fig7a", "fig7b", "fig7c"),
     *("fig8a", "fig8b", "fig8c", "fig9", "fig10", "fig11", "table4"),
 )
-KEYS = ("title", "show", "also", "seeds", "checkpoints", "runs", "study", "claims", "quick", "paper")
+PRESETS = ("quick", "paper")  # what they change of all runs, and within a run of it alone
+KEYS = ("title", "show", "also", "seeds", "checkpoints", "runs", "study", "claims", *PRESETS)
 
 
 @dataclass(frozen=True)
@@ -64,13 +65,14 @@ class Reproduction:
 
     def layer(self, number: int, preset: str, changed: Table) -> Layer:
         """One of the runs as a --config file would say it, with what its preset changes."""
-        values = dict(self.runs[number])
+        run, here = self.runs[number], ("runs", str(number))
+        values = {key: value for key, value in run.items() if key not in PRESETS}
         stands = Layer(self.origin, {}, self.lines)
-        lines = {path[2:]: line for path, line in self.lines.items() if path[:2] == ("runs", str(number))}
-        for section in SECTIONS:
-            if section in changed:
-                values[section] = {**named(values.get(section, {})), **changed[section]}
-                lines |= {(section, name): stands.line((preset, section, name)) or 0 for name in changed[section]}
+        lines = {path[2:]: line for path, line in self.lines.items() if path[:2] == here}
+        for at, table in (((preset,), changed), ((*here, preset), run.get(preset, {}))):
+            for section in (section for section in SECTIONS if section in table):
+                values[section] = {**named(values.get(section, {})), **table[section]}
+                lines |= {(section, name): stands.line((*at, section, name)) or 0 for name in table[section]}
         return Layer(self.origin, values, lines)
 
 
