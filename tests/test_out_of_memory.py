@@ -141,7 +141,7 @@ main()
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits an address space as Linux does")
 def test_under_a_limit_of_the_process_all_seeds_fail_and_fewer_or_auto_succeed(tmp_path):
     def limited(*more):
-        sets = ("network.hidden=2000,2000", "stream.limit=20", "stream.tasks=2", "train.epochs=1", *more)
+        sets = ("network.hidden=1400,1400", "stream.limit=20", "stream.tasks=2", "train.epochs=1", *more)
         words = [word for one in sets for word in ("--set", one)]
         command = [sys.executable, "-c", LIMITED, "700", "train", *EWC, "--seeds", "20", "--out", tmp_path, *words]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}

@@ -72,7 +72,7 @@ def test_seeds_together_equal_seeds_alone(method: str) -> None:
 @pytest.mark.parametrize(
     ("method", "more", "network"),
     [
-        *((method, (), "mlp-gan") for method in METHODS),
+        *((method, (), "mlp-gan") for method in METHODS[1::2]),
         ("ewc", ("network.ema=0.9", "network.r1=0.1", "network.loss=hinge", "network.spectral=true"), "dcgan"),
     ],
 )

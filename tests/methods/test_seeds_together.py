@@ -48,8 +48,7 @@ def test_seeds_together_equal_seeds_alone(method: str, switch: str) -> None:
         assert tiny.same(kept, {name: t[0] for name, t in alone.optimizer_state.items()}), seed
 
 
-@pytest.mark.parametrize("method", QUADRATIC)
-@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize(("optimizer", "method"), tiny.met(("adam", "sgd"), 3, QUADRATIC))
 def test_a_proximal_pull_leaves_seeds_that_stopped_where_they_are(method: str, optimizer: str) -> None:
     sets = (*STOPPING, f"train.optimizer={optimizer}", "strategy.consolidation=proximal")
     together = tiny.train(method, *sets, seeds=SEEDS)

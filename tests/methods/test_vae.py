@@ -70,7 +70,7 @@ def test_the_same_run_twice_is_the_same(method: str) -> None:
 @pytest.mark.parametrize(
     ("method", "more", "network"),
     [
-        *((method, (), "mlp-vae") for method in METHODS),
+        *((method, (), "mlp-vae") for method in METHODS[::2]),
         *(("dgr", ("train.keep_optimizer=true",), network) for network in SIZES),
         ("ewc", ("network.latent_per_task=false",), "conv-vae"),
     ],
