@@ -94,6 +94,24 @@ def test_a_fault_in_a_configuration_is_one_line(text, words):
     assert words in str(error.value)
 
 
+def test_a_table_of_generators_is_of_old_classes_and_so_are_its_claims():
+    Path("mine.yaml").write_text(
+        "title: My table\nalso: samples\nruns:\n"
+        "  - method: [joint, finetuning]\n    stream: {name: cgan-digits, tasks: 2, limit: 40}\n"
+        "    network: {name: mlp-gan, hidden: [16], samples: 20}\n    train: {epochs: 1}\n"
+        "claims:\n"
+        "  - {says: x, value: old, of: {method: joint}, better_than: [{method: finetuning}]}\n"
+        "  - {says: y, value: read, of: {method: joint}, at_least: 0}\n"
+    )
+    done = clbench("reproduce", "mine.yaml", "--plots", "plots", "--quiet", "--output", "mine.md")
+    assert done.code == 0, done
+    page = Path("mine.md").read_text()
+    assert re.search(r"\| method +\| +old \| +FID-lenet \|", page)
+    assert re.search(r"\| x +\| (holds|does not hold)", page), page
+    assert re.search(r"\| y +\| holds", page), page
+    assert re.findall(r"!\[.*\]\(<plots/mine-samples-cgan-digits-task\.png>\)", page)
+
+
 def test_a_preset_may_change_one_run_alone():
     Path("mine.yaml").write_text(
         "runs:\n"

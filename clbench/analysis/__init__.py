@@ -86,7 +86,7 @@ def analyze(
                 raise
             without.append(f"- {name} is left out: {why}")
     drawn = [picture for analysis in found for picture in analysis.draw(plots)] if plots else []
-    words = text(found, fmt, drawn)
+    words = text(found, fmt, drawn, loaded)
     more = [
         *(["", *without] if without else []),
         *(["", "Plots:", "", *(f"- {p}" for p in drawn)] if drawn else []),

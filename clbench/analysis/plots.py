@@ -155,7 +155,7 @@ def samples(labels: Sequence[str], classes: Sequence[str], each: Sequence[tuple[
 def fid_over_stages(rows: Sequence[Row], each: Sequence[list[Cell]], words: str) -> Figure:
     """FID of all classes so far together, after 1 .. T tasks, logarithmic."""
     figure = over_tasks(rows, each, words)
-    figure.axes[0].set_yscale("log")
+    logarithmic(figure.axes[0])
     return figure
 
 

@@ -13,15 +13,17 @@ from typing import Any
 from ..errors import UserError
 from ..jsonfile import dumps
 from ..report import latex, markdown
-from .found import Analysis
+from .found import Analysis, Loaded
 
 FORMATS = ("md", "csv", "json", "latex", "html")
+NONE: Loaded = []
 
 
-def text(found: list[Analysis], fmt: str, pictures: Sequence[Path] = ()) -> str:
+def text(found: list[Analysis], fmt: str, pictures: Sequence[Path] = (), loaded: Loaded = NONE) -> str:
     """In one of FORMATS; UserError for csv of several analyses, whose columns differ.
 
-    pictures: drawn already, which LaTeX shows; a page of HTML has its own within it.
+    pictures: drawn already, which LaTeX shows; a page of HTML has its own within it. loaded: the runs behind the
+    analyses, of which a page says how they were made.
     """
     grids = [grid for analysis in found for grid in analysis.grids]
     if fmt == "csv":
@@ -29,14 +31,14 @@ def text(found: list[Analysis], fmt: str, pictures: Sequence[Path] = ()) -> str:
     if fmt == "json":
         return dumps([_object(analysis) for analysis in found])
     if fmt == "html":
-        return _page(found)
+        return _page(found, loaded)
     if fmt == "latex":
         shown = {path.as_posix(): path.stem.replace("-", " ") for path in pictures if path.suffix == ".png"}
         return latex.write([], grids, shown)
     return markdown.write([], grids)
 
 
-def _page(found: list[Analysis]) -> str:
+def _page(found: list[Analysis], loaded: Loaded) -> str:
     from ..report import html  # jinja2, which the other formats do without
 
     parts = []
@@ -44,7 +46,8 @@ def _page(found: list[Analysis]) -> str:
         with tempfile.TemporaryDirectory() as folder:
             drawn = [path for path in analysis.draw(Path(folder)) if path.suffix == ".png"]
             images = {path.stem: path.read_bytes() for path in drawn}
-        parts.append(html.Further(analysis.what, analysis.grids, images))
+        runs = [(path.stem, path, result) for path, result in loaded] if analysis is found[-1] else []
+        parts.append(html.Further(analysis.what, analysis.grids, images, runs))
     return html.write([], [], parts)
 
 

@@ -38,7 +38,9 @@ class DCGAN(nn.Module):
         ] = "all",
         spectral: Annotated[bool, "spectral normalisation of the critic (Miyato 2018)", Absent(False)] = False,
         biases: Annotated[
-            bool, "whether classes share biases and factors of norms in the painter, or weights alone", Absent(True)
+            bool,
+            "whether classes share biases and factors of norms in the painter, or only weights",
+            Absent(True),
         ] = True,
     ) -> None:
         super().__init__()

@@ -27,11 +27,11 @@ from clbench.reproduce import verdicts
 from clbench.reproduce.claims import OF_ACCURACY, Directions
 from clbench.reproduce.experiments import Reproduction
 from clbench.reproduce.lines import LOST, Line
-from clbench.results import Result, SeedRun
+from clbench.results import Result, Run, SeedRun
 from clbench.runner import Silent, Spread, Watcher, conduct
 
 FORMATS = ("md", "json", "html", "latex", "latex-tables")
-METRICS = ["mean", "BWT", "FWT"]  # what the tables of the paper print
+METRICS = ["mean", "BWT", "FWT"]  # what the tables of the paper print, but for those of generators
 ANALYSES: dict[str, Callable[[analysis.Loaded], analysis.Analysis]] = {
     "growth": analysis.parameter_growth,
     "tasks": analysis.over_tasks,
@@ -141,7 +141,8 @@ def shown(one: Reproduction, done: analysis.Loaded, options: Options, how: How) 
 def add_report(found: Shown, one: Reproduction, done: analysis.Loaded, how: How) -> None:
     """Tables of methods beside the paper's, or a pruning study's."""
     of_methods = one.show == "report"
-    findings: Findings = found_in(done, METRICS if of_methods else None)
+    painted = any(isinstance(run, Run) and run.samples for _, result in done for run in result.runs)
+    findings: Findings = found_in(done, METRICS if of_methods and not painted else None)
     if of_methods:
         printed = [table for name in how.references for table in reference_tables(name)]
         beside.add(findings.tables, [one for one in printed if any(map(one.matches, findings.tables))])
