@@ -79,7 +79,7 @@ def test_printed_settings_are_those_of_the_paper():
         ),
         ("runs: [{method: ewc}]\nseeds: many", "bad.yaml:2: seeds: 'many' is not of type"),
         ("runs: [{method: ewc}]\nquick: 3", "bad.yaml:2: quick: 3 is not of type"),
-        ("runs: [{method: ewc, quick: {seeds: 2}}]", "bad.yaml:1: runs[0].quick: Additional properties"),
+        ("runs: [{method: ewc, quick: {seed: 2}}]", "bad.yaml:1: runs[0].quick: Additional properties"),
         ("runs: [{method: ewc}]\nclaims: [{says: x}]", "bad.yaml:2: claims[0]: 'value' is a required property"),
         ("runs: [{method: ewc}]\nclaims: [{says: x, value: ACC, of: {}, abov: []}]", "'abov' was unexpected"),
         ("runs: [{method: ewc}]\nclaims: [{says: x, value: ACC, of: {}, by: 1e9}]", "claims[0].by: '1e9' is not"),
@@ -119,15 +119,17 @@ def test_a_preset_may_change_one_run_alone():
         "  - method: ewc\n"
         "    stream: {name: split-digits, limit: 50}\n"
         "    quick:\n"
+        "      seeds: 4\n"
         "      stream: {limit: 70}\n"
         "      train: {epochs: -3}\n"
         "quick: {stream: {limit: 60}, train: {epochs: 2}}\n"
     )
-    with pytest.raises(UserError, match=r"mine\.yaml:7: train\.epochs"):
+    with pytest.raises(UserError, match=r"mine\.yaml:8: train\.epochs"):
         read(Path("mine.yaml")).experiments("quick", 1, {})
     Path("mine.yaml").write_text(Path("mine.yaml").read_text().replace("-3", "3"))
     one = read(Path("mine.yaml"))
-    plain, quick = ([e.config for e in one.experiments(preset, 1, {})] for preset in (None, "quick"))
+    plain, quick = ([e.config for e in one.experiments(preset, None, {})] for preset in (None, "quick"))
+    assert [len(c.seeds) for c in (*plain, *quick)] == [1, 1, 1, 4]
     assert [c.stream_options["limit"] for c in plain] == [None, 50]
     assert [(c.stream_options["limit"], c.train.epochs) for c in quick] == [(60, 2), (70, 3)]
 

@@ -49,18 +49,25 @@ class Reproduction:
     def experiments(self, preset: str | None, seeds: int | None, overlay: Table) -> list[Experiment]:
         """Everything that is to be run; `overlay` are options that win over those of the file."""
         changed = {"quick": self.quick, "paper": self.paper}.get(preset or "", {})
-        count = seeds or changed.get("seeds", self.seeds)
-        every = configuration.first_seeds(count, f"{self.origin}: seeds")
+
+        def first_of(own: Table) -> tuple[int, ...]:
+            count = seeds or own.get("seeds") or changed.get("seeds", self.seeds)
+            return configuration.first_seeds(count, f"{self.origin}: seeds")
+
         if self.show == "study":
             options = {**self.study, **{k: v for k, v in changed.items() if k != "seeds"}}
             measures = options.pop("importance")
-            return [PruneLenet(pruning.resolve(preset, every, importance=one, **options)) for one in measures]
+            return [
+                PruneLenet(pruning.resolve(preset, first_of({}), importance=one, **options)) for one in measures
+            ]
         asked = (Layer("--set", overlay),)
         layers = [self.layer(n, preset or "", changed) for n in range(len(self.runs))]
         return [
             Learning(config)
             for run, layer in zip(self.runs, layers, strict=True)
-            for config in configuration.resolve_each(None, file=layer, preset=preset, seeds=every, asked=asked)
+            for config in configuration.resolve_each(
+                None, file=layer, preset=preset, seeds=first_of(run.get(preset or "", {})), asked=asked
+            )
         ]
 
     def layer(self, number: int, preset: str, changed: Table) -> Layer:
