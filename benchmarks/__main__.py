@@ -219,6 +219,7 @@ def kills(
     kills: Annotated[int, typer.Option(min=1, help="How many.")] = 20,
     stream: Annotated[str, typer.Option()] = "permuted-digits",
     method: Annotated[str, typer.Option()] = "anpyc",
+    network: Annotated[str | None, typer.Option(help="[default: the stream's]", show_default=False)] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Seeds of the run.")] = 2,
     seed: Annotated[int, typer.Option(help="Of the moments at which to kill.")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Processes of the run; all are killed.")] = 1,
@@ -239,6 +240,7 @@ def kills(
 
     command = "train" if prune_lenet is None else "prune-lenet"
     arguments = ["--method", method, "--stream", stream] if prune_lenet is None else shlex.split(prune_lenet)
+    arguments += ["--network", network] if network and prune_lenet is None else []
     arguments += ["--seeds", str(seeds), "--workers", str(workers)]
     arguments += [word for text in set_ or () for word in ("--set", text)]
     arguments += ["--data-root", str(data_root.resolve())] if data_root else []
