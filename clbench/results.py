@@ -125,6 +125,30 @@ class Result(AnyResult):
     search: Raw | None = None  # how its hyper-parameters were chosen, if `clbench sweep` did
     kind: str = "train"
 
+    def __post_init__(self) -> None:
+        """Classes in the order in which they are learned; a file keeps names in that of the alphabet."""
+        for run in self.runs:
+            run.samples = [
+                {
+                    key: dict(sorted(value.items(), key=lambda item: self.place_of_class(item[0])))
+                    if isinstance(value, dict)
+                    else value
+                    for key, value in entry.items()
+                }
+                for entry in run.samples
+            ]
+
+    def place_of_class(self, name: str) -> tuple[int, int]:
+        """Its task and its place there: '3', or of a task of several classes '3' of '2/3', or NAME[1]."""
+        for number, task in enumerate(self.tasks):
+            parts = [task] if name == task else task.split("/")
+            if name in parts:
+                return number, parts.index(name)
+            inner = name.removeprefix(f"{task}[").removesuffix("]")
+            if name == f"{task}[{inner}]" and inner.isdecimal():
+                return number, int(inner)
+        return len(self.tasks), 0
+
     @property
     def path(self) -> Path:
         return place_of(self.config["stream"]["name"], self.config["method"], self.digest)

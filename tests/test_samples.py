@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import clbench
+from command_line import but_for, clbench
 from PIL import Image
 
 from clbench.analysis.samples import before_and_after, stage_learned
 from clbench.report.rows import tables
-from clbench.results import load, save
+from clbench.results import Result, Run, load, samples_path, save
 
 WORDS = [
     *(
@@ -151,3 +151,43 @@ def test_a_page_and_a_document_show_the_samples(runs: Path, tmp_path: Path) -> N
     shown = re.findall(r"\\includegraphics\[[^]]*\]\{\\detokenize\{(.*)\}\}", document.out)
     assert len(shown) == 2
     assert all(Path(path).is_file() for path in shown)
+
+
+def test_old_classes_are_those_learned_first_whatever_the_alphabet_says(tmp_path: Path) -> None:
+    out = tmp_path / "runs"
+    more = ["--method", "finetuning", "--set", "stream.tasks=2", "--set", "stream.order=8,1,0,5"]
+    ran = clbench(*but_for(list(WORDS), more), "--set", "stream.classes=2", "--out", out)
+    assert ran.code == 0, ran
+    stored = load(result(out, "finetuning"))
+    last = stored.runs[0].samples[-1]
+    assert list(last["fid"]) == list(last["read"]) == list(last["spread"]) == ["8", "1", "0", "5"]
+    lines = json.loads(clbench("analyze", out, "--what", "samples", "--format", "json").out)[0]["rows"]
+    assert [(one["class"], one["old"]) for one in lines if one["seed"] == 0] == [
+        ("8", True),
+        ("1", True),
+        ("0", False),
+        ("5", False),
+    ]
+    ((row,),) = [table.rows for table in tables([(result(out, "finetuning"), stored)])]
+    shares = [100 * (run.samples[-1]["read"]["8"] + run.samples[-1]["read"]["1"]) / 2 for run in stored.runs]
+    assert row.cells["read"].values == pytest.approx(shares)
+    before, after = before_and_after(row) or ((), ())
+    sheet = np.asarray(Image.open(samples_path(result(out, "finetuning").with_suffix(""), 2, 0)))
+    assert (after[0, 0] == sheet[:8, :8]).all()  # the picture's first row is of class 8
+    assert len(before) == 4
+
+
+@pytest.mark.parametrize(
+    ("tasks", "names", "ordered"),
+    [
+        (["faces", "anime"], ["anime", "faces"], ["faces", "anime"]),
+        (["2/10", "0/1"], ["0", "1", "10", "2"], ["2", "10", "0", "1"]),
+        (["b", "a"], ["a[0]", "a[1]", "a[10]", "a[2]", "b[0]"], ["b[0]", "a[0]", "a[1]", "a[2]", "a[10]"]),
+        (["x/y"], ["x/y"], ["x/y"]),
+    ],
+)
+def test_classes_stand_in_the_order_in_which_they_are_learned(tasks, names, ordered) -> None:
+    run = Run(0, samples=[{"fid": dict.fromkeys(names, 1.0), "count": 3}])
+    one = Result(digest="", config={}, data={}, protocol="sequential", tasks=tasks, runs=[run])
+    assert list(one.runs[0].samples[0]["fid"]) == ordered
+    assert one.runs[0].samples[0]["count"] == 3
