@@ -134,7 +134,7 @@ def test_page_says_how_large_a_page_is_and_how_soon_it_can_be_used():
 
 
 def test_sweeps_says_what_a_sweep_costs_and_how_its_memory_grows():
-    found = json.loads(benchmark("sweeps", "--stream", "split-digits", "--epochs", "1", "--tiny", "50", "--json"))
+    found = json.loads(benchmark("sweeps", "--stream", "split-digits", "--epochs", "1", "--tiny", "100", "--json"))
 
     assert found["overhead"]["trainings"] == 3
     assert found["overhead"]["seconds by sweep"] > 0
