@@ -132,7 +132,7 @@ def test_what_stands_beside_the_paper_is_what_reproduce_prints():
     assert printed[1].strip() == "\n\n".join(shown)
 
 
-QUICK: tuple[str, ...] = ("fig3", "fig4", "fig6", "fig8b", "fig8c", "fig11")  # figures shown at a size that fits a laptop
+QUICK = ("fig3", "fig4", "fig6", "fig8b", "fig8c", "fig11")  # figures shown at a size that fits a laptop
 OWN = ("class-cifar10", "cgan-changes")  # questions of ours
 FIGURES = ROOT / "benchmarks" / "results" / "figures"
 RESULTS = FIGURES.parent
