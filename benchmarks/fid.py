@@ -12,8 +12,9 @@ from typing import Any
 import torch
 from tabulate import tabulate
 
-from clbench.fid import frechet, lenet, statistics_of
-from clbench.fid.sets import Reading, read
+from clbench.analysis.image_sets import Reading, read
+from clbench.models.features import lenet
+from clbench.scores.fid.distance import frechet, statistics_of
 
 TARGET = 20.0  # seconds, of features and distance together
 

@@ -26,16 +26,17 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.speed import CPU, Clock
+from clbench.config.training import Training
 from clbench.datasets import Images
 from clbench.datasets.source import Mapped, Source
 from clbench.errors import UserError
-from clbench.learn.budget import Budget
-from clbench.learn.trainer import Trainer, Training
-from clbench.makers import made_here
+from clbench.learn.trainer import Trainer
 from clbench.models.classifier import Classifier
 from clbench.networks.linear import Linear
+from clbench.run.provenance import made_here
 from clbench.strategies.finetuning import Finetuning
 from clbench.streams.assemble import Common, Part, assemble
+from clbench.streams.budget import Budget
 
 OURS = ("clbench, in memory", "clbench, mapped file")
 TARGET = 5.0  # images per second, over the fastest DataLoader's

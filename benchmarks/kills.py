@@ -21,9 +21,10 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from clbench import checkpoint, results
+from clbench import results
 from clbench.errors import UserError
 from clbench.results import AnyResult, PrunedRun, Run, SeedRun
+from clbench.run import checkpoint
 
 HERE = Path(__file__).parent
 WRITING = ("opening the result", "writing the result", "writing a checkpoint", "keeping a checkpoint")

@@ -19,20 +19,21 @@ from tabulate import tabulate
 from torch import Tensor, nn
 
 from benchmarks.speed import CPU
-from clbench.config import resolve
+from clbench.config.resolve import resolve
+from clbench.config.training import Training
 from clbench.datasets import Images
 from clbench.errors import UserError
 from clbench.learn import importance, per_sample
-from clbench.learn.budget import Budget
-from clbench.learn.params import Params, zeros
-from clbench.learn.task import Task
-from clbench.learn.trainer import Trainer, Training
-from clbench.makers import made_here
+from clbench.learn.trainer import Trainer
 from clbench.models.classifier import Classifier
+from clbench.models.params import Params, zeros
 from clbench.networks.pretrained import build
 from clbench.registry import model_kind, networks
+from clbench.run.provenance import made_here
 from clbench.strategies.finetuning import Finetuning
 from clbench.streams.assemble import Common, Part, assemble
+from clbench.streams.budget import Budget
+from clbench.streams.task import Task
 
 IN_GROUPS = 20  # samples of one convolution, at most
 # Of the length of the sums. In double precision they agree to 1e-15; in float32 a batch and a single image give

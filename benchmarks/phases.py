@@ -10,11 +10,14 @@ import functools
 import os
 from typing import Any
 
-from clbench import checkpoint, cli, learning, runner
-from clbench.groups import SeedGroup
+from clbench import cli
 from clbench.learn.trainer import Trainer
-from clbench.prune_lenet import study
 from clbench.registry import strategies
+from clbench.run import checkpoint
+from clbench.run import schedule as runner
+from clbench.run import train as learning
+from clbench.run.experiment import SeedGroup
+from clbench.run.prune_lenet import study
 from clbench.strategies.anpyc import ANPyC
 
 LOG = os.open(os.environ.get("CLBENCH_PHASES", os.devnull), os.O_WRONLY | os.O_APPEND | os.O_CREAT)

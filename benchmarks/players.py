@@ -17,12 +17,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from benchmarks.speed import Clock
-from clbench.config import resolve
-from clbench.groups import Machine
-from clbench.learn.task import Task
+from clbench.config.resolve import resolve
+from clbench.learn.optimizers import new_optimizer
 from clbench.learn.trainer import Trainer
-from clbench.learning import build_stream, build_trainer
 from clbench.registry import networks
+from clbench.run.experiment import Machine
+from clbench.run.train import build_stream, build_trainer
+from clbench.streams.task import Task
 
 TARGET = 0.9  # images per second, as a share of the bare loop's
 CPU = torch.device("cpu")
@@ -89,8 +90,8 @@ class Bare:
     def epoch(self) -> Clock:
         start = Clock.now()
         painter, critic = self.players
-        of_painter = self.options.make_optimizer([*painter.parameters(), *self.tables[0]])
-        of_critic = self.options.make_optimizer([*critic.parameters(), *self.tables[1]], self.rate)
+        of_painter = new_optimizer(self.options, [*painter.parameters(), *self.tables[0]])
+        of_critic = new_optimizer(self.options, [*critic.parameters(), *self.tables[1]], self.rate)
         for rows in torch.randperm(len(self.images)).split(self.options.batch_size):
             real, c = self.images[rows], self.c[rows]
             with torch.no_grad():

@@ -15,17 +15,17 @@ from typing import Any
 import numpy as np
 from tabulate import tabulate
 
-from clbench.config import Config, resolve
+from clbench.config.files import Layer, read_yaml
+from clbench.config.options import did_you_mean
+from clbench.config.resolve import Config, resolve
 from clbench.errors import UserError
-from clbench.groups import Machine
-from clbench.layers import Layer, read_yaml
 from clbench.metrics import METRICS
-from clbench.options import did_you_mean
-from clbench.progress import watcher
 from clbench.registry import strategies
 from clbench.report.makers import not_published
 from clbench.results import Result, load
-from clbench.runner import FINISHED, run_all
+from clbench.run.experiment import Machine
+from clbench.run.progress import watcher
+from clbench.run.schedule import FINISHED, run_all
 
 HERE = Path(__file__).parent
 FIGURES, RECORD = HERE / "published.yaml", HERE / "published"

@@ -15,13 +15,13 @@ from tabulate import tabulate
 from torch import Tensor
 from torch.nn import functional as F
 
+from clbench.config.options import did_you_mean
 from clbench.errors import UserError
-from clbench.groups import Machine
-from clbench.learn.task import Batch, Split, Stream, Task
 from clbench.models.classifier import Classifier
 from clbench.models.lift import batched, unrolled
-from clbench.options import did_you_mean
 from clbench.registry import networks
+from clbench.run.experiment import Machine
+from clbench.streams.task import Batch, Split, Stream, Task
 
 IMAGE, CLASSES = (1, 28, 28), 10
 Form = Callable[..., Any]  # as those of clbench/models/lift.py

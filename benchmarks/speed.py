@@ -21,15 +21,16 @@ from tabulate import tabulate
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clbench.config import Config, resolve
+from clbench.config.resolve import Config, resolve
+from clbench.config.training import Training
 from clbench.errors import UserError
-from clbench.groups import Machine
-from clbench.learn.params import generator
-from clbench.learn.task import Stream, Task
-from clbench.learn.trainer import Trainer, Training
-from clbench.learning import build_stream, build_trainer
-from clbench.makers import made_here
+from clbench.learn.trainer import Trainer
+from clbench.run.experiment import Machine
+from clbench.run.provenance import made_here
+from clbench.run.train import build_stream, build_trainer
 from clbench.strategies.quadratic import Quadratic
+from clbench.streams.draws import generator
+from clbench.streams.task import Stream, Task
 
 TARGETS = {"finetuning": 0.9}  # samples per second, as a share of the bare loop's
 OTHERS = 0.8

@@ -12,11 +12,11 @@ from typing import Any
 import psutil
 from tabulate import tabulate
 
-from clbench.groups import Machine
-from clbench.runner import run
+from clbench.results.sweep_record import Record, Trial
+from clbench.run.experiment import Machine
+from clbench.run.schedule import run
 from clbench.sweep.drive import SilentOnlooker, sweep
 from clbench.sweep.plan import Asked, Plan, planned
-from clbench.sweep.record import Record, Trial
 
 TINY = ("stream.tasks=2", "stream.limit=64", "train.epochs=1", "network.hidden=8", "train.lr=0.05")
 EVERY = 50  # trials between two looks at the memory

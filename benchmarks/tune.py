@@ -15,12 +15,12 @@ import numpy as np
 import yaml
 from tabulate import tabulate
 
-from clbench.config import Config, resolve
-from clbench.groups import Machine
+from clbench.config.resolve import Config, resolve
 from clbench.metrics import METRICS
-from clbench.progress import watcher
 from clbench.results import Result
-from clbench.runner import run_all
+from clbench.run.experiment import Machine
+from clbench.run.progress import watcher
+from clbench.run.schedule import run_all
 from clbench.scores import ACCURACY
 
 HERE = Path(__file__).parent

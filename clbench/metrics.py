@@ -24,8 +24,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .scores import ACCURACY, Score
-from .scores.score import Direction
+from clbench.scores import ACCURACY, Score
+from clbench.scores.score import Direction
 
 Array = NDArray[np.float64]
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
+from clbench.config.options import did_you_mean
 from clbench.errors import UserError
-from clbench.options import did_you_mean
 
 Entry = TypeVar("Entry")
 
@@ -75,6 +75,11 @@ class Registry:
     def __iter__(self) -> Iterator[str]:
         self.fill()
         return iter(sorted(self.entries))
+
+    def factories(self, name: str) -> tuple[Callable[..., Any], ...]:
+        """What takes the options of an entry: the entry, last, and before it what its package shares among all."""
+        of_package = getattr(importlib.import_module(self.package), "factories", None)
+        return of_package(name) if of_package else (self[name],)
 
     def __getitem__(self, name: str) -> Any:
         self.fill()

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from clbench.digests import key_of, seal
 from clbench.results import Result, Run, digest
+from clbench.results.digests import key_of, seal
 
 MAKER = {"clbench": "0.1.0", "commit": "ab" * 20, "torch": "2.9.0", "device": "cpu", "threads": 1, "plugins": {}}
 

@@ -12,7 +12,7 @@ from command_line import clbench, train
 from results_by_hand import JOINT3, R3, result, run, shifted
 from scipy import linalg, stats
 
-from clbench import checkpoint, metrics
+from clbench import metrics
 from clbench.analysis import (
     Lacking,
     analyze,
@@ -31,6 +31,7 @@ from clbench.analysis.kept import in_order, layers
 from clbench.analysis.space import change, frechet
 from clbench.errors import UserError
 from clbench.results import load, save
+from clbench.run import checkpoint
 
 RNG = np.random.default_rng(0)
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from benchmarks import chromium, tune
-from clbench.defaults import default_files
+from clbench.config.defaults import default_files
 
 
 def benchmark(*arguments: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 from command_line import clbench, train
 from results_by_hand import result
 
-from clbench import origins
+from clbench.config.resolve import origins
 from clbench.report import report
 from clbench.results import save
 

@@ -16,7 +16,8 @@ from typer.main import get_command
 
 from clbench.cli import app
 from clbench.report import FORMATS
-from clbench.results import load, seal
+from clbench.results import load
+from clbench.results.digests import seal
 
 
 @pytest.fixture(autouse=True)
@@ -518,7 +519,7 @@ def test_a_fault_of_clbench_is_one_line_too(monkeypatch):
     def broken(*_):
         raise KeyError("lost")
 
-    monkeypatch.setattr("clbench.listing.listing", broken)
+    monkeypatch.setattr("clbench.cli.catalogue.listing", broken)
     assert "KeyError: 'lost' (a fault of clbench" in clbench("list").line
 
 
@@ -526,7 +527,7 @@ def test_ctrl_c_outside_of_training(monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("clbench.listing.listing", interrupted)
+    monkeypatch.setattr("clbench.cli.catalogue.listing", interrupted)
     ran = clbench("list")
     assert ran.code == 130
     assert "interrupted" in ran.line

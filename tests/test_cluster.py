@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from clbench import results
-from clbench.groups import Machine
-from clbench.sweep import record as records
+from clbench.results import sweep_record as records
+from clbench.run.experiment import Machine
 from clbench.sweep.drive import SilentOnlooker, sweep
 from clbench.sweep.plan import Asked, planned
 
@@ -42,7 +42,7 @@ class KillOne(SilentOnlooker):
 
 
 def test_a_node_that_dies_changes_no_number(two_nodes, tmp_path, monkeypatch):
-    from clbench import cluster as ours
+    from clbench.run import ray as ours
 
     cluster, nodes = two_nodes
     started_in = Path.cwd()

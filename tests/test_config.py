@@ -11,13 +11,13 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clbench.config import SCENARIOS, Config, methods_of, resolve, resolve_stored
+from clbench.config.files import Layer, parse_sets, read_file
+from clbench.config.options import Absent, Natural, NonNegative
+from clbench.config.resolve import SCENARIOS, Config, methods_of, resolve, resolve_stored
 from clbench.errors import UserError
-from clbench.layers import Layer, parse_sets, read_file
-from clbench.options import Absent, Natural, NonNegative
-from clbench.prune_lenet import settings as pruning
 from clbench.registry import networks, strategies
 from clbench.results import find, load
+from clbench.run.prune_lenet import settings as pruning
 from clbench.strategies.base import Strategy
 
 quickly = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -150,7 +150,7 @@ def test_a_new_option_of_a_method_or_network_orphans_no_earlier_result(older, tm
 def test_a_study_has_younger_options_too(monkeypatch):
     stored = pruning.resolve().as_dict()
     del stored["train"]["momentum"]
-    monkeypatch.setattr("clbench.prune_lenet.settings.absent_of", lambda *_: {"momentum": 0.25})
+    monkeypatch.setattr("clbench.run.prune_lenet.settings.absent_of", lambda *_: {"momentum": 0.25})
     assert pruning.resolve_stored(stored, Path("x.json")).momentum == 0.25
 
 

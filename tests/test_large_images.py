@@ -14,10 +14,10 @@ import sys
 from pathlib import Path
 import torch
 from torch import nn
-from clbench.config import resolve
-from clbench.groups import Machine
-from clbench.learning import Group
-from clbench.peak import Peak
+from clbench.config.resolve import resolve
+from clbench.run.experiment import Machine
+from clbench.run.train import Group
+from clbench.run.peak_memory import Peak
 from clbench.registry import networks
 
 @networks.register("coarse")

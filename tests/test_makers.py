@@ -12,16 +12,16 @@ from results_by_hand import MAKER, R3, result, run
 from test_pruning_report import study
 from test_runner import Interrupting
 
-from clbench import makers
 from clbench.cli.options import fail_where_all_diverged
-from clbench.config import resolve
-from clbench.digests import key_of
-from clbench.groups import Machine
-from clbench.peak import Peak
+from clbench.config.resolve import resolve
 from clbench.registry import load_plugin, plugins_behind
 from clbench.report import report
 from clbench.results import load, save, settle
-from clbench.runner import run as trained
+from clbench.results.digests import key_of
+from clbench.run import provenance as makers
+from clbench.run.experiment import Machine
+from clbench.run.peak_memory import Peak
+from clbench.run.schedule import run as trained
 
 METHOD = '''
 from dataclasses import dataclass
@@ -153,7 +153,7 @@ def test_another_version_goes_on_with_a_note_and_the_same_numbers(monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         trained(config, Path("runs"), watch=Interrupting(1))
     made_here = makers.made_here
-    monkeypatch.setattr("clbench.groups.made_here", lambda *where: {**made_here(*where), "torch": "99.0"})
+    monkeypatch.setattr("clbench.run.experiment.made_here", lambda *where: {**made_here(*where), "torch": "99.0"})
     went_on = trained(config, Path("runs"))
     assert [r.matrix for r in went_on.runs] == [r.matrix for r in trained(config, Path("whole")).runs]
     for one in went_on.runs:
@@ -218,7 +218,7 @@ def test_memory_is_the_run_s_own():
 
 
 def test_memory_that_cannot_be_told_is_not_reported(monkeypatch):
-    monkeypatch.setattr("clbench.peak.OF_PROCESS", Path("nowhere"))
+    monkeypatch.setattr("clbench.run.peak_memory.OF_PROCESS", Path("nowhere"))
     config = resolve("finetuning", "split-digits", sets=tuple(TINY[1::2]))
     [one] = trained(config, Path("runs")).runs
     assert one.peak_memory_bytes is None
@@ -226,8 +226,8 @@ def test_memory_that_cannot_be_told_is_not_reported(monkeypatch):
 
 
 def test_a_run_that_goes_on_keeps_the_larger_peak_and_no_half_of_one():
-    from clbench.groups import larger
     from clbench.results import Run
+    from clbench.run.experiment import larger
 
     assert larger(Run(0), 5) == 5
     assert larger(Run(0, seconds=[1.0], peak_memory_bytes=9), 5) == 9

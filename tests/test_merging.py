@@ -8,8 +8,8 @@ import pytest
 from command_line import clbench, train
 from results_by_hand import MAKER, R3, result, run, sealed_anew, shifted
 
-from clbench.digests import key_of
 from clbench.results import load, save
+from clbench.results.digests import key_of
 
 SCHEMA_1 = Path(__file__).parent / "schema-1"
 OTHER = {**MAKER, "torch": "2.10.0"}

@@ -7,12 +7,12 @@ import pytest
 from command_line import TINY, clbench, train
 from test_runner import SETS, Interrupting
 
-from clbench.config import resolve
+from clbench.config.resolve import resolve
 from clbench.errors import UserError
-from clbench.groups import Machine
-from clbench.locks import locked
 from clbench.results import load
-from clbench.runner import run, run_all
+from clbench.results.locks import locked
+from clbench.run.experiment import Machine
+from clbench.run.schedule import run, run_all
 
 
 def tiny(*seeds, method="finetuning"):

@@ -9,10 +9,10 @@ import pytest
 import torch
 from command_line import ROOT, clbench, train
 
-from clbench import room
-from clbench.config import resolve
+from clbench.config.resolve import resolve
 from clbench.learn.trainer import Trainer
 from clbench.results import load
+from clbench.run import free_memory as room
 
 ERRORS = [
     torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of .."),

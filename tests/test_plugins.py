@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 from clbench.errors import UserError
-from clbench.options import Count, Fraction
+from clbench.config.options import Count, Fraction
 from clbench.registry import networks, strategies, streams
 from clbench.strategies.base import Strategy
 from clbench.streams.assemble import Part

@@ -1,7 +1,7 @@
 """Plain lines of progress: one a stage, and one now and then within a long one."""
 
-from clbench import progress
 from clbench.results import Run
+from clbench.run import progress
 
 
 def test_a_long_stage_is_not_silent(monkeypatch, capsys):

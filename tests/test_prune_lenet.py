@@ -15,15 +15,15 @@ from command_line import but_for, clbench
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clbench import checkpoint
 from clbench.datasets import find
 from clbench.errors import UserError
-from clbench.groups import Machine
-from clbench.prune_lenet import Settings, resolve, run, sparse
-from clbench.prune_lenet.settings import MEASURES, resolve_stored
-from clbench.prune_lenet.study import PruneLenet, Rounds, Study, build_stream, build_trainer
 from clbench.results import load
-from clbench.runner import Silent
+from clbench.run import checkpoint
+from clbench.run.experiment import Machine
+from clbench.run.prune_lenet import Settings, resolve, run, sparse
+from clbench.run.prune_lenet.settings import MEASURES, resolve_stored
+from clbench.run.prune_lenet.study import PruneLenet, Rounds, Study, build_stream, build_trainer
+from clbench.run.schedule import Silent
 
 CPU, MACHINE = torch.device("cpu"), Machine("cpu")
 SIZES = {"limit": 120, "epochs": 1, "retrain_epochs": 1, "batch_size": 20, "importance_batch": 20, "lr": 0.05}

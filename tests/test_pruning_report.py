@@ -13,11 +13,11 @@ from command_line import clbench
 from results_by_hand import MAKER
 from results_by_hand import result as trained
 
-from clbench.digests import key_of
 from clbench.errors import UserError
 from clbench.report import report
 from clbench.report.pruning.studies import table4
 from clbench.results import PrunedRun, PruningResult, digest, load, save
+from clbench.results.digests import key_of
 
 LAYERS = {layer: counts[0] for layer, counts in table4()["layers"].items()}
 

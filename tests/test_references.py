@@ -59,7 +59,9 @@ def test_the_packaged_numbers_are_the_papers_tables():
 
 
 def test_the_published_schema_is_one():
-    Draft202012Validator.check_schema(json.loads((files("clbench") / "schema" / "reference.json").read_text()))
+    Draft202012Validator.check_schema(
+        json.loads((files("clbench.results") / "schema" / "reference.json").read_text())
+    )
 
 
 def test_a_comparison_follows_its_table(folder, tmp_path):

@@ -15,8 +15,8 @@ from results_by_hand import JOINT3, R3, result, run, shifted
 
 from clbench.errors import UserError
 from clbench.report import FORMATS, read, report
-from clbench.report.differences import described, differing, shown
 from clbench.results import save
+from clbench.results.differences import described, differing, shown
 
 TWO_SEEDS = [R3, shifted(R3, 0.02)]
 BETTER = shifted(R3, 0.04)
@@ -413,7 +413,7 @@ def test_reporting_needs_no_torch_and_matplotlib_only_for_plots():
 
 
 def test_plots_need_no_torch_either():
-    code = "import clbench.report.plots, clbench.result_checks, sys; print('torch' in sys.modules)"
+    code = "import clbench.report.plots, clbench.results.checks, sys; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

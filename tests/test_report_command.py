@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from results_by_hand import result, run
 from typer.testing import CliRunner
 
-from clbench import runner
 from clbench.cli import app
-from clbench.config import Config, resolve
-from clbench.prune_lenet import settings as study
+from clbench.config.resolve import Config, resolve
 from clbench.report.command import as_yaml, words
 from clbench.results import PrunedRun, PruningResult, Result, find, load
 from clbench.results import digest as digest_of
+from clbench.run import schedule as runner
+from clbench.run.prune_lenet import settings as study
 
 ROOT = Path(__file__).parent.parent
 

@@ -13,10 +13,10 @@ from results_by_hand import JOINT3, R3, result, run, shifted
 from test_pruning_report import study
 
 from benchmarks import chromium
-from clbench.digests import key_of
 from clbench.report import report
 from clbench.report.html import charts
 from clbench.results import save
+from clbench.results.digests import key_of
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&{{ 7*7 }}--><!--</style>"
 browser_needed = pytest.mark.skipif(chromium.FOUND is None, reason="no Chromium on this machine")

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from results_by_hand import JOINT3, R3, result, run
 
-from clbench.digests import key_of
 from clbench.errors import UserError
 from clbench.report import report
 from clbench.results import Result, Run, digest, find, load, save
+from clbench.results.digests import key_of
 from clbench.scores import ACCURACY, Score
 
 share = st.one_of(st.none(), st.floats(0, 1))
@@ -318,7 +318,7 @@ def test_find_takes_files_as_given_and_results_from_folders(tmp_path):
 
 
 def test_the_published_schema_names_the_fields_of_the_records():
-    schema = json.loads((files("clbench") / "schema" / "result.json").read_text("utf-8"))
+    schema = json.loads((files("clbench.results") / "schema" / "result.json").read_text("utf-8"))
     for record, described in ((Result, schema), (Run, schema["$defs"]["run"]), (Score, schema["$defs"]["score"])):
         names = {field.name for field in dataclasses.fields(record)}
         names |= {"sha256"} if record is Result else set()

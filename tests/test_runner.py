@@ -16,14 +16,14 @@ from command_line import TINY, clbench, plugins_forgotten, process, train
 from results_by_hand import sealed_anew
 from test_plugins import PLUGIN
 
-from clbench.config import resolve
+from clbench.config.resolve import resolve
 from clbench.errors import UserError
-from clbench.groups import Machine
-from clbench.learning import Group
 from clbench.registry import load_plugin, networks, strategies, streams
 from clbench.results import load
-from clbench.runner import Silent, dealt, locked, run, run_all
-from clbench.workers import Failure, Told, outcome
+from clbench.run.experiment import Machine
+from clbench.run.local import Failure, Told, outcome
+from clbench.run.schedule import Silent, dealt, locked, run, run_all
+from clbench.run.train import Group
 
 SETS = tuple(TINY[1::2])
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from clbench.config import resolve
+from clbench.config.resolve import resolve
 from clbench.datasets import load
 from clbench.errors import NotHere, UserError
-from clbench.groups import Machine
-from clbench.learning import build_stream, build_trainer
+from clbench.run.experiment import Machine
+from clbench.run.train import build_stream, build_trainer
 
 ROOT = os.environ.get("CLBENCH_DATA")
 pytestmark = [pytest.mark.data, pytest.mark.skipif(not ROOT, reason="CLBENCH_DATA is not set")]
@@ -48,7 +48,7 @@ def accuracy(method: str) -> float:
 
 
 def test_er_is_below_er_ace_in_the_class_scenario(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clbench.defaults.default_files", list)
+    monkeypatch.setattr("clbench.config.resolve.defaults.default_files", list)
     try:
         load("cifar10", Path(ROOT or "absent"), download=False)
     except (NotHere, UserError) as error:  # absent, or packed as JPEG, which the folder's own prepare.py unpacks

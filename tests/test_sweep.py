@@ -12,15 +12,16 @@ import pytest
 import torch
 from command_line import but_for, clbench, process
 
-from clbench import learning, results
-from clbench.config import resolve
+from clbench import results
+from clbench.config.resolve import resolve
 from clbench.errors import UserError
-from clbench.groups import Machine
 from clbench.results import Run
-from clbench.sweep import record as records
+from clbench.results import sweep_record as records
+from clbench.results.sweep_record import Record, Trial
+from clbench.run import train as learning
+from clbench.run.experiment import Machine
 from clbench.sweep.drive import scores_of, sweep
 from clbench.sweep.plan import Asked, planned
-from clbench.sweep.record import Record, Trial
 from clbench.sweep.search import Search
 from clbench.sweep.space import axes_of, axis_of
 

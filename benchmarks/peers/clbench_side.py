@@ -14,14 +14,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clbench.config import Config, resolve
-from clbench.groups import Machine
+from clbench.config.resolve import Config, resolve
 from clbench.learn.importance import Labels, fisher
-from clbench.learn.params import Params
-from clbench.learn.task import Batch, Task
 from clbench.learn.trainer import Trainer
-from clbench.learning import Group, build_stream, build_trainer
+from clbench.models.params import Params
+from clbench.run.experiment import Machine
+from clbench.run.train import Group, build_stream, build_trainer
 from clbench.strategies.quadratic import Quadratic
+from clbench.streams.task import Batch, Task
 
 Arrays = dict[str, np.ndarray]
 TASKS, CLASSES, LAM, TEMPERATURE = 3, 2, 100.0, 2.0

@@ -11,16 +11,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from ..errors import UserError
-from .ablation import over_tasks, over_width, pruning_strategies
-from .course import over_stages
-from .density import importance_distribution
-from .found import Analysis, Lacking, Loaded, read
-from .growth import parameter_growth
-from .samples import of_generators
-from .space import parameter_space
-from .strength import over_values
-from .text import FORMATS, text
+from clbench.analysis.ablation import over_tasks, over_width, pruning_strategies
+from clbench.analysis.course import over_stages
+from clbench.analysis.density import importance_distribution
+from clbench.analysis.found import Analysis, Lacking, Loaded, read
+from clbench.analysis.growth import parameter_growth
+from clbench.analysis.samples import of_generators
+from clbench.analysis.space import parameter_space
+from clbench.analysis.strength import over_values
+from clbench.analysis.text import FORMATS, text
+from clbench.errors import UserError
 
 __all__ = [
     "ANALYSES",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..metrics import METRICS, Metric, per_stage
-from ..report.cells import Cell, finished, matrix_of, of_metric, setting_of
-from ..report.grid import Grid
-from ..report.table import Row, Table
-from .ablation import by_stage
-from .found import Analysis, Lacking, Loaded, Picture, comparable, fixed, grid, identity, value_of
+from clbench.analysis.ablation import by_stage
+from clbench.analysis.found import Analysis, Lacking, Loaded, Picture, comparable, fixed, grid, identity, value_of
+from clbench.metrics import METRICS, Metric, per_stage
+from clbench.report.cells import Cell, finished, matrix_of, of_metric, setting_of
+from clbench.report.grid import Grid
+from clbench.report.table import Row, Table
 
 SHOWN = ("mean", "BWT", "FWT", "SMT")
 Course = list[list[Cell]]  # [row][stage]

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..metrics import Array
-from ..report.cells import Cell
-from ..report.grid import Grid
-from ..report.table import Row, Table
-from .found import Analysis, Lacking, Loaded, Picture, comparable, fixed, grid, identity
-from .kept import Arrays, arrays
+from clbench.analysis.found import Analysis, Lacking, Loaded, Picture, comparable, fixed, grid, identity
+from clbench.analysis.kept import Arrays, arrays
+from clbench.metrics import Array
+from clbench.report.cells import Cell
+from clbench.report.grid import Grid
+from clbench.report.table import Row, Table
 
 DECADES = 8  # that the density shows below the largest importance
 LOW = 0.01  # normalised importance below which a parameter counts as of low importance

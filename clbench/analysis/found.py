@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..errors import UserError
-from ..report.cells import Cell, left_out, spread
-from ..report.grid import Grid
-from ..report.rows import tables
-from ..report.table import Row, Table
-from ..results import Result, find, load
+from clbench.errors import UserError
+from clbench.report.cells import Cell, left_out, spread
+from clbench.report.grid import Grid
+from clbench.report.rows import tables
+from clbench.report.table import Row, Table
+from clbench.results import Result, find, load
 
 Loaded = list[tuple[Path, Result]]
 SPREAD = "Mean ± sample standard deviation over seeds."
@@ -44,8 +44,8 @@ class Analysis:
 
     def draw(self, folder: Path) -> list[Path]:
         """Write the pictures as PNG and SVG into the folder, made if missing; their paths."""
-        from ..report.pictures import stems
-        from . import panels, plots
+        from clbench.analysis import panels, plots
+        from clbench.report.pictures import stems
 
         names = stems([picture.table for picture in self.pictures])
         return panels.written(

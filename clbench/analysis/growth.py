@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..report.cells import Cell, finished
-from ..report.grid import Grid
-from ..report.table import Row, Table
-from .found import Analysis, Loaded, Picture, comparable, fixed, grid, identity
+from clbench.analysis.found import Analysis, Loaded, Picture, comparable, fixed, grid, identity
+from clbench.report.cells import Cell, finished
+from clbench.report.grid import Grid
+from clbench.report.table import Row, Table
 
 PARTS = {
     "network_parameters": "Numbers of the network, with the heads of the tasks seen",

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import UserError
-from ..metrics import Array
-from ..report.cells import finished
-from ..report.table import Row
-from .found import Lacking
+from clbench.analysis.found import Lacking
+from clbench.errors import UserError
+from clbench.metrics import Array
+from clbench.report.cells import finished
+from clbench.report.table import Row
 
 Arrays = dict[str, Array]
 Slots = dict[str, dict[str, Any]]  # of every parameter, as clbench.models.slots.Slot has them
@@ -35,7 +35,7 @@ def arrays(row: Row, stage: int | None, prefix: str) -> Kept:
 
     Lacking: the result has not that stage, or its checkpoint was not kept. UserError: the checkpoint is damaged.
     """
-    from .. import checkpoint  # imports torch
+    from clbench.run import checkpoint  # imports torch
 
     reached = min(len(run.matrix) for run in finished(row.result)) - 1
     wanted = reached if stage is None else stage

@@ -12,11 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from ..metrics import Array
-from ..report.cells import Cell
-from ..report.colours import COLOURS
-from ..report.pictures import COLUMN, MARKERS, save, styled
-from ..report.table import Row
+from clbench.metrics import Array
+from clbench.report.cells import Cell
+from clbench.report.colours import COLOURS
+from clbench.report.pictures import COLUMN, MARKERS, save, styled
+from clbench.report.table import Row
 
 
 def written(folder: Path, pictures: Iterable[tuple[str, Callable[[], Figure]]]) -> list[Path]:

@@ -7,12 +7,24 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..metrics import Array
-from ..report.cells import Cell
-from ..report.colours import COLOURS
-from ..report.table import Row
-from ..results import digest
-from .panels import band, bars, column, entries, legend, legend_below, logarithmic, look, names, numbers, stages
+from clbench.analysis.panels import (
+    band,
+    bars,
+    column,
+    entries,
+    legend,
+    legend_below,
+    logarithmic,
+    look,
+    names,
+    numbers,
+    stages,
+)
+from clbench.metrics import Array
+from clbench.report.cells import Cell
+from clbench.report.colours import COLOURS
+from clbench.report.table import Row
+from clbench.results import digest
 
 
 def densities(rows: Sequence[Row], edges: Array, each: Sequence[Array]) -> Figure:

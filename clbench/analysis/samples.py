@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ..errors import UserError
-from ..metrics import Array, old_of
-from ..report.cells import Cell, finished
-from ..report.grid import Grid
-from ..report.table import Row, Table
-from ..results import SHEET, Result, Run, samples_path
-from .found import Analysis, Lacking, Loaded, Picture, comparable, fixed, grid, identity
+from clbench.analysis.found import Analysis, Lacking, Loaded, Picture, comparable, fixed, grid, identity
+from clbench.errors import UserError
+from clbench.metrics import Array, old_of
+from clbench.report.cells import Cell, finished
+from clbench.report.grid import Grid
+from clbench.report.table import Row, Table
+from clbench.results import SHEET, Result, Run, samples_path
 
 NUMBERS = {"fid": "FID", "read": "read (%)", "spread": "variance beside real (%)"}  # stored of each class
 FACTORS = {"fid": 1.0, "read": 100.0, "spread": 100.0}

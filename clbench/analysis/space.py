@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import UserError
-from ..metrics import Array
-from ..report.cells import Cell, significant
-from ..report.table import Row, Table
-from .found import Analysis, Lacking, Loaded, Picture, comparable, grid, identity
-from .kept import Arrays, arrays
+from clbench.analysis.found import Analysis, Lacking, Loaded, Picture, comparable, grid, identity
+from clbench.analysis.kept import Arrays, arrays
+from clbench.errors import UserError
+from clbench.metrics import Array
+from clbench.report.cells import Cell, significant
+from clbench.report.table import Row, Table
 
 FRECHET = {
     "units": "Squared Fréchet distance of the Gaussians fitted to the units' incoming weights",

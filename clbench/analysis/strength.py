@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..metrics import METRICS, Metric
-from ..report.cells import Cell, cell, of_metric
-from ..report.differences import described, differing, flatten, sortable
-from ..report.grid import Grid
-from ..report.table import Row, Table
-from .found import Analysis, Lacking, Loaded, Picture, comparable, fixed, grid, identity, value_of
+from clbench.analysis.found import Analysis, Lacking, Loaded, Picture, comparable, fixed, grid, identity, value_of
+from clbench.metrics import METRICS, Metric
+from clbench.report.cells import Cell, cell, of_metric
+from clbench.report.grid import Grid
+from clbench.report.table import Row, Table
+from clbench.results.differences import described, differing, flatten, sortable
 
 SHOWN = ("mean", "BWT", "FWT")
 Curve = dict[float, Row]  # value of the option -> its run

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import UserError
-from ..jsonfile import dumps
-from ..report import latex, markdown
-from .found import Analysis, Loaded
+from clbench.analysis.found import Analysis, Loaded
+from clbench.errors import UserError
+from clbench.report import latex, markdown
+from clbench.results.jsonfile import dumps
 
 FORMATS = ("md", "csv", "json", "latex", "html")
 NONE: Loaded = []
@@ -39,7 +39,7 @@ def text(found: list[Analysis], fmt: str, pictures: Sequence[Path] = (), loaded:
 
 
 def _page(found: list[Analysis], loaded: Loaded) -> str:
-    from ..report import html  # jinja2, which the other formats do without
+    from clbench.report import html  # jinja2, which the other formats do without
 
     parts = []
     for analysis in found:

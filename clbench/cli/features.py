@@ -43,9 +43,9 @@ def data_features(
     if output.suffix != ".npz":
         raise UserError(f"-o {output}: a data set of your own ends in .npz")
     machine = machine_of(device, threads, data_root, allow_modified_data, plugin)
-    from clbench import config as configuration
-    from clbench import features
-    from clbench.layers import Layer
+    from clbench.config import resolve as configuration
+    from clbench.config.files import Layer
+    from clbench.run import extract_features as features
 
     asked: list[Layer] = [Layer("--pretrained", {"network": {"pretrained": pretrained}})]
     if dataset is not None:

@@ -52,7 +52,7 @@ def fid(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr.")] = False,
 ) -> None:
     """How far two sets of images are apart: FID, or FID-lenet where Inception's weights cannot be had."""
-    from clbench.options import did_you_mean
+    from clbench.config.options import did_you_mean
 
     for flag, value, known in (
         ("features", features, ("inception", "lenet")),
@@ -65,9 +65,9 @@ def fid(
     if trained_on is not None and features != "lenet":
         raise UserError("--trained-on is for --features lenet; Inception comes trained")
     chosen = machine_of(device, threads, data_root, allow_modified_data, plugin).prepare()
+    from clbench.analysis.compare_images import Asked, compared
+    from clbench.analysis.image_sets import Reading
     from clbench.datasets import decoding_progress
-    from clbench.fid.compare import Asked, compared
-    from clbench.fid.sets import Reading
 
     asked = Asked(features, fid_weights, trained_on, kid, precision_recall, infinity)
     reading = Reading(split, size, count, seed, data_root, allow_modified_data)

@@ -26,8 +26,8 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """What can be named, with one line each, options and defaults."""
-    from clbench.listing import KINDS, listing, text
-    from clbench.options import did_you_mean
+    from clbench.cli.catalogue import KINDS, listing, text
+    from clbench.config.options import did_you_mean
     from clbench.registry import load_plugin
 
     if what is not None and what not in KINDS:

@@ -28,8 +28,8 @@ def merge(
     as_json: AsJson = False,
 ) -> None:
     """Join result files of one configuration with different seeds, as made on two machines; checkpoints stay."""
-    from clbench.merging import merge as make
-    from clbench.report.differences import shown
+    from clbench.results.differences import shown
+    from clbench.results.merge import merge as make
 
     done = make(files, output, into, accept_modified)
     if as_json:

@@ -76,8 +76,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text
 def watching(silent: bool) -> Iterator[Any]:
     """Who hears how a run gets on: the terminal, or nobody."""
     from clbench.datasets import decoding_progress
-    from clbench.progress import watcher
-    from clbench.runner import Silent
+    from clbench.run.progress import watcher
+    from clbench.run.schedule import Silent
 
     decoding_progress.QUIET = silent
     try:
@@ -97,9 +97,9 @@ def machine_of(
     accept_modified: bool = False,
 ):
     """A Machine; plugins are loaded at once, so that their names are known."""
-    from clbench.groups import Machine
-    from clbench.options import did_you_mean
+    from clbench.config.options import did_you_mean
     from clbench.registry import load_plugin
+    from clbench.run.experiment import Machine
 
     if device not in ("auto", "cpu", "cuda"):
         raise UserError(f"--device {device!r}: {did_you_mean(device, ('auto', 'cpu', 'cuda'))}")
@@ -113,7 +113,7 @@ def machine_of(
 
 def each_of(given: list[str] | None, flag: str) -> list[str] | None:
     """What an option names that may be given several times, each time with commas; None where it is not given."""
-    from clbench.options import each_named
+    from clbench.config.options import each_named
 
     return None if not given else [name for words in given for name in each_named(words.split(","), flag)]
 
@@ -130,7 +130,7 @@ def sets_of(given: list[str] | None) -> tuple[str, ...]:
 
 
 def seeds_of(seeds: int | None, seed_list: list[str] | None) -> tuple[int, ...] | None:
-    from clbench.config import checked_seeds, first_seeds
+    from clbench.config.resolve import checked_seeds, first_seeds
 
     if seeds is not None and seed_list is not None:
         raise UserError("--seeds and --seed-list exclude each other")
@@ -146,7 +146,7 @@ def seeds_of(seeds: int | None, seed_list: list[str] | None) -> tuple[int, ...] 
 
 def put(words: str, output: Path | None) -> None:
     """Print, or write to the file."""
-    from clbench.atomic import write_whole
+    from clbench.results.atomic import write_whole
 
     if output is None:
         typer.echo(words)
@@ -156,7 +156,7 @@ def put(words: str, output: Path | None) -> None:
 
 def show_planned(experiments: Sequence[Any], out: Path, machine: Any, force: bool, as_json: bool) -> None:
     """Of --dry-run."""
-    from clbench.dry_run import planned, text
+    from clbench.run.dry_run import planned, text
 
     found = planned(experiments, out, machine, force)
     typer.echo(json.dumps([one.as_object() for one in found], indent=1) if as_json else text(found))

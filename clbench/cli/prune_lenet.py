@@ -99,7 +99,7 @@ def prune_lenet(
 ) -> None:
     """Train LeNet, then prune and retrain it in rounds (paper, table IV); one result file a measure."""
     machine = machine_of(device, threads, data_root, allow_modified_data, None, checkpoints, accept_modified)
-    from clbench import prune_lenet as study
+    from clbench.run import prune_lenet as study
 
     asked: dict[str, Any] = {
         "dataset": dataset,
@@ -119,7 +119,7 @@ def prune_lenet(
     chosen = seeds_of(seeds, seed_list)
     settings = [study.resolve(preset, chosen, importance=measure, **asked) for measure in dict.fromkeys(measures)]
     if dry_run:
-        from clbench.prune_lenet.study import PruneLenet
+        from clbench.run.prune_lenet.study import PruneLenet
 
         return show_planned([PruneLenet(one) for one in settings], out, machine, not resume, as_json)
     with watching(quiet or as_json) as watch:

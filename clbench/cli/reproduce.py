@@ -75,17 +75,17 @@ def reproduce(
     quiet: Quiet = False,
 ) -> None:
     """The paper's tables and figures: run what is missing, then set it beside what the paper prints."""
-    from clbench.options import did_you_mean
+    from clbench.config.options import did_you_mean
 
     if preset not in (None, "quick", "paper"):
         raise UserError(f"--preset {preset!r}: {did_you_mean(str(preset), ('quick', 'paper'))}")
     machine = machine_of(device, threads, data_root, allow_modified_data, None, accept_modified=accept_modified)
-    from clbench.atomic import make_ready
-    from clbench.cluster import spreading
-    from clbench.layers import parse_sets
+    from clbench.config.files import parse_sets
     from clbench.reproduce.command import FORMATS, How, text
     from clbench.reproduce.command import reproduce as make
     from clbench.reproduce.experiments import chosen
+    from clbench.results.atomic import make_ready
+    from clbench.run.ray import spreading
 
     if format_ not in FORMATS:
         raise UserError(f"--format {format_!r}: {did_you_mean(format_, FORMATS)}")

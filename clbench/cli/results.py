@@ -42,7 +42,7 @@ def evaluate(
 ) -> None:
     """Score saved checkpoints again and compare with the stored matrix; exit code 1 if they differ."""
     machine = machine_of(device, 1, data_root, allow_modified_data, plugin, accept_modified=accept_modified)
-    from clbench.evaluation import compared, differences, table
+    from clbench.run.evaluate import compared, differences, table
 
     rows = list(compared(files, stage, machine, accept_other_code))
     named = [{**row, "score": row["score"].name} for row in rows]

@@ -17,7 +17,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """What is in a result file: every value with its origin, stages, seeds, data, and what made it."""
-    from clbench import show as shown
+    from clbench.report import show as shown
 
     if as_json:
         typer.echo(json.dumps([shown.as_object(path, accept_modified) for path in files], indent=1))

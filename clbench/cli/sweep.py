@@ -162,8 +162,8 @@ def show_sweep(words: list[str], as_json: bool) -> None:
         raise UserError(f"sweep {words[0]}: name one record, runs/STREAM/sweep-METHOD-DIGEST.json")
     from dataclasses import asdict
 
+    from clbench.results.sweep_record import load
     from clbench.sweep import words as spoken
-    from clbench.sweep.record import load
 
     path = Path(words[1])
     record = load(path)

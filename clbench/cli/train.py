@@ -93,9 +93,9 @@ def train(
 ) -> None:
     """Train methods over a stream of tasks; one result file each, resumed if interrupted."""
     machine = machine_of(device, threads, data_root, allow_modified_data, plugin, checkpoints, accept_modified)
-    from clbench import config as configuration
-    from clbench.layers import Layer, read_file
-    from clbench.runner import run_all
+    from clbench.config import resolve as configuration
+    from clbench.config.files import Layer, read_file
+    from clbench.run.schedule import run_all
 
     file = read_file(config) if config else None
     configs = configuration.resolve_each(
@@ -111,7 +111,7 @@ def train(
         asked=[] if pretrained is None else [Layer("--pretrained", {"network": {"pretrained": pretrained}})],
     )
     if dry_run:
-        from clbench.learning import Learning
+        from clbench.run.train import Learning
 
         return show_planned([Learning(one) for one in configs], out, machine, not resume, as_json)
     with watching(quiet or as_json) as watch:

@@ -10,8 +10,8 @@ from pathlib import Path
 import platformdirs
 from filelock import FileLock
 
-from clbench.atomic import forget_temporaries
 from clbench.errors import UserError
+from clbench.results.atomic import forget_temporaries
 
 
 class Unwritable(UserError):

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from clbench.atomic import write_whole
 from clbench.datasets.cache import alone, cache_folder, written_whole
 from clbench.datasets.decoding_progress import Decoding
 from clbench.datasets.tree import Tree
 from clbench.errors import UserError
+from clbench.results.atomic import write_whole
 
 VERSION = 1  # of what `picture` makes of a file: another number, and all is decoded anew
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "PPM", "TIFF")

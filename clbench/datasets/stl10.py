@@ -9,7 +9,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from clbench.atomic import write_whole
 from clbench.datasets import archives
 from clbench.datasets.base import DataSet
 from clbench.datasets.find import read_bytes
@@ -18,6 +17,7 @@ from clbench.datasets.torchvision_files import one_by_one
 from clbench.datasets.unpacked import unpacked
 from clbench.errors import UserError
 from clbench.registry import datasets
+from clbench.results.atomic import write_whole
 
 SIDE, COLOURS = 96, 3
 PIXELS = SIDE * SIDE * COLOURS

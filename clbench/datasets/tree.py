@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from clbench.atomic import write_whole
 from clbench.datasets import archives
 from clbench.datasets.cache import cache_folder
 from clbench.datasets.find import read_bytes, sha256_of
 from clbench.errors import UserError
+from clbench.results.atomic import write_whole
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".pbm", ".tif", ".tiff")
 DEPTH = 6  # folders within folders

@@ -15,12 +15,12 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-from clbench.learn.budget import ACTIVATIONS
-from clbench.learn.params import Params, zeros
+from clbench.config.options import Absent, Count
 from clbench.learn.per_sample import batch_gradients, per_sample_sums
-from clbench.learn.task import Drawn, Task
 from clbench.models.base import Model
-from clbench.options import Absent, Count
+from clbench.models.params import Params, zeros
+from clbench.streams.budget import ACTIVATIONS
+from clbench.streams.task import Drawn, Task
 
 if TYPE_CHECKING:
     from clbench.learn.trainer import Trainer

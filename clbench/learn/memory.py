@@ -10,10 +10,10 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from clbench.learn.budget import Budget
-from clbench.learn.params import Params
-from clbench.learn.task import Split, Stream, Task
-from clbench.options import Absent, Natural
+from clbench.config.options import Absent, Natural
+from clbench.models.params import Params
+from clbench.streams.budget import Budget
+from clbench.streams.task import Split, Stream, Task
 
 PerClass = Annotated[
     Natural, "images kept of each class, chosen when its task ends (0: memory_size in all)", Absent(0)

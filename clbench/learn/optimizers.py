@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from clbench.learn.params import Params
+from clbench.config.options import did_you_mean
+from clbench.config.training import Training
+from clbench.errors import UserError
+from clbench.models.params import Params
 
+NOT_ELEMENTWISE = ("optimizer", "lbfgs", "sparseadam", "muon", "adafactor")  # they would mix the seeds
 Make = Callable[[list[Tensor]], torch.optim.Optimizer]
+
+
+def new_optimizer(options: Training, params: list[Tensor], rate: float = 1.0) -> torch.optim.Optimizer:
+    """A new optimiser; `rate` is a factor of the learning rate."""
+    known: dict[str, Any] = {n.lower(): c for n, c in vars(torch.optim).items() if inspect.isclass(c)}
+    known = {n: c for n, c in known.items() if n not in NOT_ELEMENTWISE}
+    if options.optimizer.lower() not in known:
+        raise UserError(f"no optimizer called {options.optimizer!r}; {did_you_mean(options.optimizer, known)}")
+    chosen = known[options.optimizer.lower()]
+    # a decay of the optimiser's own (AdamW, ASGD) would shrink the heads of other tasks
+    wanted: dict[str, Any] = {"momentum": options.momentum, "weight_decay": 0.0, "lambd": 0.0}
+    taken = inspect.signature(chosen).parameters
+    if options.betas is not None:
+        if "betas" not in taken:
+            raise UserError(f"train.betas are of Adam and its kin, and {chosen.__name__} takes none")
+        wanted["betas"] = options.betas
+    return chosen(params, lr=options.lr * rate, **{name: value for name, value in wanted.items() if name in taken})
 
 
 class NewOptimizer:

@@ -26,10 +26,10 @@ from torch.func import grad, vmap
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from clbench.learn.budget import Budget
-from clbench.learn.params import Params, count
-from clbench.learn.task import Task
 from clbench.models.base import Model
+from clbench.models.params import Params, count
+from clbench.streams.budget import Budget
+from clbench.streams.task import Task
 
 if TYPE_CHECKING:
     from clbench.learn.trainer import Trainer

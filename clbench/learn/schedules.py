@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, MultiStepLR, SequentialLR, StepLR
 
-Name = Literal["steps", "cosine", "warmup-cosine", "constant"]
+from clbench.config.training import Training
+
+
+def schedule_of(
+    options: Training, optimizer: torch.optim.Optimizer, epochs: int, stretch: float = 1.0
+) -> LRScheduler | None:
+    """Of the rate in a fit of so many epochs; None: it stays. stretch: factor of what is counted in epochs."""
+    if options.schedule == "constant":
+        return None
+    if options.schedule == "steps":
+        milestones = [round(m * stretch) for m in options.lr_milestones]
+        return steps(optimizer, round(options.lr_step * stretch), milestones, options.lr_gamma)
+    warmup = round(options.warmup * stretch) if options.schedule == "warmup-cosine" else 0
+    return cosine(optimizer, epochs, warmup)
 
 
 def steps(

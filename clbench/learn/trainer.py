@@ -2,137 +2,29 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain, repeat
-from math import ceil, isfinite
-from typing import Annotated, Any, Literal
+from itertools import repeat
+from math import isfinite
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch.optim.lr_scheduler import LRScheduler
 
+from clbench.config.training import Training, sizes_of
 from clbench.errors import UserError
-from clbench.learn import schedules
-from clbench.learn.budget import Budget
-from clbench.learn.optimizers import KeptOptimizer, NewOptimizer
-from clbench.learn.params import Params, generator
-from clbench.learn.task import Augment, Batch, Split, Stream, Task
+from clbench.learn.optimizers import KeptOptimizer, NewOptimizer, new_optimizer
+from clbench.learn.schedules import schedule_of
 from clbench.models.base import Model, Player
-from clbench.options import Absent, Count, Execution, Fraction, Natural, NonNegative, Positive, did_you_mean
-from clbench.strategies.base import Strategy
+from clbench.models.params import Params
+from clbench.streams.budget import Budget
+from clbench.streams.draws import generator
+from clbench.streams.task import Augment, Batch, Split, Stream, Task
+
+if TYPE_CHECKING:
+    from clbench.strategies.base import Strategy
 
 SCORED_AT_ONCE = 2000  # images a forward pass in evaluation, at most
-NOT_ELEMENTWISE = ("optimizer", "lbfgs", "sparseadam", "muon", "adafactor")  # they would mix the seeds
-
-
-@dataclass(frozen=True)
-class Training:
-    """How every task is trained. The optimiser, its rate and its momentum start anew with every fit.
-
-    keep_optimizer carries momentum and moments on. They then move a weight whose gradient a method masks, so
-    such a method must put the weight back after the step, as anpyc, hat and packnet do. In the task scenario the
-    head starts anew all the same: a task's own head has no state before its task, and moments that were kept
-    would move the heads of earlier tasks.
-    """
-
-    epochs: Annotated[Count, "passes over a task's training images (with patience: at most)"] = 5
-    batch_size: Annotated[Count, "images a step"] = 128
-    optimizer: Annotated[str, "any element-wise optimiser of torch.optim, by name"] = "sgd"
-    lr: Annotated[Positive, "initial learning rate"] = 0.1
-    momentum: Annotated[Fraction, "of SGD and whatever else takes one"] = 0.9
-    betas: Annotated[
-        tuple[Fraction, Fraction] | None, "β1 and β2 of Adam and its kin (default: torch's)", Absent(None)
-    ] = None
-    weight_decay: Annotated[NonNegative, "added to the gradients before the method sees them"] = 0.0
-    lr_step: Annotated[Natural, "epochs after which the rate falls (0: never)"] = 0
-    lr_gamma: Annotated[Positive, "what the rate is multiplied by then"] = 0.1
-    schedule: Annotated[
-        schedules.Name, "how the rate goes from epoch to epoch of a fit (steps: by lr_step)", Absent("steps")
-    ] = "steps"
-    lr_milestones: Annotated[
-        tuple[Count, ...], "steps: epochs after each of which the rate falls, instead of lr_step", Absent(())
-    ] = ()
-    warmup: Annotated[Natural, "warmup-cosine: epochs in which the rate rises first", Absent(1)] = 1
-    patience: Annotated[Natural, "stop after so many epochs without improvement (0: never)"] = 0
-    stop_on: Annotated[Literal["train", "validation"], "the loss that patience watches"] = "train"
-    keep_optimizer: Annotated[
-        bool, "carry the optimiser's state from fit to fit instead of starting it anew", Absent(False)
-    ] = False
-    iterations: Annotated[
-        Natural, "steps a task instead of epochs (0: epochs); joint: times the tasks", Absent(0)
-    ] = 0
-    precision: Annotated[
-        Literal["float32", "bf16"],
-        "bf16: products and convolutions in bfloat16, weights and losses in float32",
-        Absent("float32"),
-    ] = "float32"
-    channels_last: Annotated[
-        bool, "show images to the network with the channels of a pixel side by side in memory", Absent(False)
-    ] = False
-    budget: Annotated[
-        Positive, "GiB for images as floats and for what goes through the network at once", Absent(2.0)
-    ] = 2.0
-    seeds_at_once: Annotated[
-        Natural | Literal["auto"], "seeds trained as one program, at most (0: all; auto: what fits)", Execution
-    ] = 0
-
-    def lengths(
-        self, images: int, epochs: int | None = None, tasks: int = 1, joined: bool = False
-    ) -> Iterator[int]:
-        """Steps of each epoch of a fit to images of so many tasks; if iterations count, the last is cut short.
-
-        joined: see `sizes_of`.
-        """
-        whole = len(sizes_of(images, self.batch_size, joined))
-        if epochs or not self.iterations:
-            return repeat(whole, epochs or self.epochs)
-        full, rest = divmod(self.iterations * tasks, whole)
-        return chain(repeat(whole, full), [rest] * (rest > 0))
-
-    def count(self, images: int, epochs: int | None = None, tasks: int = 1, joined: bool = False) -> int:
-        """How many epochs `lengths` gives, one that is cut short included."""
-        if epochs or not self.iterations:
-            return epochs or self.epochs
-        return ceil(self.iterations * tasks / len(sizes_of(images, self.batch_size, joined)))
-
-    def passes(self, images: int, tasks: int = 1) -> float:
-        """How often a fit to so many images, of so many tasks, shows each of them."""
-        if not self.iterations:
-            return self.epochs
-        full, rest = divmod(self.iterations * tasks, ceil(images / self.batch_size))
-        return full + rest * self.batch_size / images
-
-    def make_optimizer(self, params: list[Tensor], rate: float = 1.0) -> torch.optim.Optimizer:
-        """A new optimiser; `rate` is a factor of the learning rate."""
-        known: dict[str, Any] = {n.lower(): c for n, c in vars(torch.optim).items() if inspect.isclass(c)}
-        known = {n: c for n, c in known.items() if n not in NOT_ELEMENTWISE}
-        if self.optimizer.lower() not in known:
-            raise UserError(f"no optimizer called {self.optimizer!r}; {did_you_mean(self.optimizer, known)}")
-        chosen = known[self.optimizer.lower()]
-        # a decay of the optimiser's own (AdamW, ASGD) would shrink the heads of other tasks
-        wanted: dict[str, Any] = {"momentum": self.momentum, "weight_decay": 0.0, "lambd": 0.0}
-        taken = inspect.signature(chosen).parameters
-        if self.betas is not None:
-            if "betas" not in taken:
-                raise UserError(f"train.betas are of Adam and its kin, and {chosen.__name__} takes none")
-            wanted["betas"] = self.betas
-        return chosen(
-            params, lr=self.lr * rate, **{name: value for name, value in wanted.items() if name in taken}
-        )
-
-    def make_schedule(
-        self, optimizer: torch.optim.Optimizer, epochs: int, stretch: float = 1.0
-    ) -> LRScheduler | None:
-        """Of the rate in a fit of so many epochs; None: it stays. stretch: factor of what is counted in epochs."""
-        if self.schedule == "constant":
-            return None
-        if self.schedule == "steps":
-            milestones = [round(m * stretch) for m in self.lr_milestones]
-            return schedules.steps(optimizer, round(self.lr_step * stretch), milestones, self.lr_gamma)
-        warmup = round(self.warmup * stretch) if self.schedule == "warmup-cosine" else 0
-        return schedules.cosine(optimizer, epochs, warmup)
 
 
 @dataclass
@@ -214,7 +106,7 @@ class Trainer:
         model, options = self.model, self.options
         turns, split = self.turns(task, rate), self.dense(task.train)
         size = len(split), epochs, task.unites, model.normalises
-        made = [options.make_schedule(turn.optimizer.torch, options.count(*size), stretch) for turn in turns]
+        made = [schedule_of(options, turn.optimizer.torch, options.count(*size), stretch) for turn in turns]
         patience = self.new_patience()
         model.moving = self.strategy.statistics_move(task)
         model.train(True)
@@ -247,7 +139,7 @@ class Trainer:
 
     def new_optimizer(self, trainable: Params, rate: float) -> NewOptimizer:
         def make(params: list[Tensor]) -> torch.optim.Optimizer:
-            return self.options.make_optimizer(params, rate)
+            return new_optimizer(self.options, params, rate)
 
         if not self.options.keep_optimizer:
             return NewOptimizer(trainable, make)
@@ -437,13 +329,6 @@ class Trainer:
         values = self.model.evaluate(self, task, split)
         bad = (self.first_bad >= 0).tolist()
         return [None if b or not isfinite(v) else v for v, b in zip(values, bad, strict=True)]
-
-
-def sizes_of(images: int, size: int, joined: bool) -> list[int]:
-    """Images of each batch of a pass. joined: a last batch of one image is part of the batch before it."""
-    whole, rest = divmod(images, size)
-    sizes = [size] * whole + [rest] * (rest > 0)
-    return [*sizes[:-2], size + 1] if joined and rest == 1 and whole else sizes
 
 
 def finite(params: Params) -> Tensor:

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from clbench.errors import UserError
-from clbench.learn.params import Params, generator
-from clbench.learn.task import Batch, Split, Stream, Task
+from clbench.models.params import Params
 from clbench.models.stacked import Modules, Stacked
 from clbench.scores import Score
+from clbench.streams.draws import generator
+from clbench.streams.task import Batch, Split, Stream, Task
 
 if TYPE_CHECKING:
     from clbench.learn.trainer import Trainer

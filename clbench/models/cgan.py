@@ -10,14 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clbench.learn.params import Params, copies
-from clbench.learn.task import Batch, Task
+from clbench.config.options import Absent, Fraction, NonNegative, Positive
 from clbench.models.base import Player
 from clbench.models.generator import Generator, Scoring, finite
 from clbench.models.lift import Seed
+from clbench.models.params import Params, copies
 from clbench.models.stacked import Modules
-from clbench.options import Absent, Fraction, NonNegative, Positive
 from clbench.registry import models
+from clbench.streams.task import Batch, Task
 
 if TYPE_CHECKING:
     from clbench.learn.trainer import Trainer

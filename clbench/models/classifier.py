@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clbench.learn.params import Params
-from clbench.learn.task import Batch, Split, Task
 from clbench.models.base import Model
 from clbench.models.lift import Seed
+from clbench.models.params import Params
 from clbench.models.stacked import Modules
 from clbench.registry import models
 from clbench.scores import ACCURACY
+from clbench.streams.task import Batch, Split, Task
 
 if TYPE_CHECKING:
     from clbench.learn.trainer import Trainer

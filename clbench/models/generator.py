@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
+from clbench.config.options import Absent, Count
 from clbench.datasets.cache import cache_folder
 from clbench.errors import UserError
-from clbench.fid import inception, lenet
-from clbench.fid.distance import frechet, statistics_of
-from clbench.fid.features import Features
-from clbench.fid.lenet import LeNetFeatures
-from clbench.learn.params import Params, generator
-from clbench.learn.task import Split, Stream, Task
 from clbench.models.base import Model
-from clbench.options import Absent, Count
+from clbench.models.features import inception, lenet
+from clbench.models.features.features import Features
+from clbench.models.features.lenet import LeNetFeatures
+from clbench.models.params import Params
 from clbench.results import SHEET
 from clbench.scores import FID, FID_LENET
+from clbench.scores.fid.distance import frechet, statistics_of
+from clbench.streams.draws import generator
+from clbench.streams.task import Split, Stream, Task
 
 if TYPE_CHECKING:
     from clbench.learn.trainer import Trainer

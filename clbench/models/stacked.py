@@ -9,11 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from clbench.errors import UserError
-from clbench.learn.budget import Budget
-from clbench.learn.params import Params, copies, generator
 from clbench.models.lift import Forward, lift, unrolled
 from clbench.models.noise import Noise, seed_dropout
+from clbench.models.params import Params, copies
 from clbench.models.slots import normalises_over_the_batch, slots_of
+from clbench.streams.budget import Budget
+from clbench.streams.draws import generator
 
 Modules = dict[str, nn.Module]  # of one seed, by the first part of its parameters' names
 STATISTICS = "statistics"  # in the names of those that tasks keep

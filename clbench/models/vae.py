@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clbench.learn.params import Params
-from clbench.learn.task import Batch, Task
+from clbench.config.options import Absent
 from clbench.models.generator import Generator, Scoring
 from clbench.models.lift import Seed
+from clbench.models.params import Params
 from clbench.models.stacked import Modules
-from clbench.options import Absent
 from clbench.registry import models
+from clbench.streams.task import Batch, Task
 
 if TYPE_CHECKING:
     from clbench.learn.trainer import Trainer

@@ -1,1 +1,15 @@
 """One architecture a file: a plain nn.Module for one seed, lifted over the seed axis in models/lift.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from clbench.registry import networks, settings_of
+
+
+def factories(name: str) -> tuple[Callable[..., Any], ...]:
+    """What takes the options of a network: the weights it starts from, what it is trained for, and itself."""
+    from clbench.networks.pretrained import Start
+
+    return Start, *settings_of(name), networks[name]

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from torch import Tensor, nn
 
+from clbench.config.options import Count
 from clbench.networks.images import quarter_of
-from clbench.options import Count
 from clbench.registry import networks
 
 

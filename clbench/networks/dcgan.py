@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
+from clbench.config.options import Absent, Count
 from clbench.networks.images import quarter_of
-from clbench.options import Absent, Count
 from clbench.registry import networks
 
 GROUPS = 8  # of a group normalisation, at most

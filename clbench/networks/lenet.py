@@ -8,8 +8,8 @@ from typing import Annotated
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from clbench.config.options import Count
 from clbench.networks.images import channels_last, images_of_at_least
-from clbench.options import Count
 from clbench.registry import networks
 
 

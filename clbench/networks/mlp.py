@@ -8,7 +8,7 @@ from typing import Annotated
 
 from torch import Tensor, nn
 
-from clbench.options import Count, Fraction
+from clbench.config.options import Count, Fraction
 from clbench.registry import networks
 
 

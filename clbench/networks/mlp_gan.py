@@ -10,7 +10,7 @@ from typing import Annotated
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clbench.options import Count
+from clbench.config.options import Count
 from clbench.registry import networks
 
 SLOPE = 0.2  # of the critic's units below zero

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from torch import Tensor, nn
 
-from clbench.options import Count
+from clbench.config.options import Count
 from clbench.registry import networks
 
 

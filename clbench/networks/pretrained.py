@@ -13,9 +13,9 @@ import torch
 from safetensors.torch import load as from_safetensors
 from torch import Tensor, nn
 
+from clbench.config.options import Absent, options_of
 from clbench.datasets.find import read_bytes
 from clbench.errors import NotHere, UserError
-from clbench.options import Absent, options_of
 from clbench.registry import networks
 
 IMAGENET = "imagenet"

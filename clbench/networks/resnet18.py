@@ -7,9 +7,9 @@ from typing import Annotated, ClassVar
 
 from torch import Tensor, nn
 
+from clbench.config.options import Count, Fraction
 from clbench.networks.images import images_of_at_least
 from clbench.networks.residual import Residual, gated, halved
-from clbench.options import Count, Fraction
 from clbench.registry import networks
 
 MAPS, BLOCKS = (64, 128, 256, 512), (2, 2, 2, 2)

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import UserError
-from ..results import KINDS, find, load
-from . import csv, json, latex, markdown, pruning
-from .cells import columns
-from .rows import tables
-from .table import Row, Table
+from clbench.errors import UserError
+from clbench.report import csv, json, latex, markdown, pruning
+from clbench.report.cells import columns
+from clbench.report.rows import tables
+from clbench.report.table import Row, Table
+from clbench.results import KINDS, find, load
 
 if TYPE_CHECKING:
-    from .ranking import Ranking
+    from clbench.report.ranking import Ranking
 
 __all__ = ["FORMATS", "Findings", "Row", "Table", "findings", "read", "report", "written"]
 
@@ -79,15 +79,15 @@ def report(
 
 
 def add_references(found: Findings, references: Sequence[str]) -> None:
-    from . import beside  # scipy.stats is slow to import and often not needed
-    from .references import reference_tables
+    from clbench.report import beside  # scipy.stats is slow to import and often not needed
+    from clbench.report.references import reference_tables
 
     beside.add(found.tables, [table for name in references for table in reference_tables(name)])
 
 
 def add_statistics(found: Findings, metrics: list[str] | None = None) -> None:
     """Of the metrics that tables have of these names; None: of the mean."""
-    from . import certainty, ranking
+    from clbench.report import certainty, ranking
 
     names = ["mean"] if metrics is None else metrics
     if not any(table.ranked(names) for table in found.tables):
@@ -99,7 +99,7 @@ def add_statistics(found: Findings, metrics: list[str] | None = None) -> None:
 def written(found: Findings, fmt: str) -> str:
     ranks = found.rankings
     if fmt == "html":
-        from . import html  # jinja2, which the other formats do without
+        from clbench.report import html  # jinja2, which the other formats do without
 
         return html.write(
             found.tables, found.studies, [html.Further("ranks over streams", [one.grid() for one in ranks])]
@@ -117,12 +117,12 @@ def written(found: Findings, fmt: str) -> str:
 
 
 def drawn(found: Findings, folder: Path) -> list[Path]:
-    from . import plots  # matplotlib is slow to import and often not needed
-    from .pruning import plots as of_studies
+    from clbench.report import plots  # matplotlib is slow to import and often not needed
+    from clbench.report.pruning import plots as of_studies
 
     pictures = plots.draw(found.tables, folder) if found.tables else []
     if found.rankings:
-        from . import diagram
+        from clbench.report import diagram
 
         pictures += diagram.draw(found.rankings, folder)
     return [*pictures, *(of_studies.draw(found.studies, folder) if found.studies else [])]

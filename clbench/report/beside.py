@@ -7,13 +7,13 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from ..scores import ACCURACY
-from ..statistics import Agreement, agreement
-from ..statistics.ranks import AGREEMENT_NEEDS, ALPHA
-from .cells import Cell, Column, equals, fixed, spread
-from .grid import Grid
-from .references import Printed, ReferenceTable
-from .table import Row, Table
+from clbench.report.cells import Cell, Column, equals, fixed, spread
+from clbench.report.grid import Grid
+from clbench.report.references import Printed, ReferenceTable
+from clbench.report.table import Row, Table
+from clbench.scores import ACCURACY
+from clbench.statistics import Agreement, agreement
+from clbench.statistics.ranks import AGREEMENT_NEEDS, ALPHA
 
 log = logging.getLogger(__name__)
 OTHER_FEATURES = (

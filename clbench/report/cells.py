@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..errors import UserError
-from ..metrics import METRICS, Array, Metric, Setting, Unavailable, old_of
-from ..results import Result, Run
-from ..scores import ACCURACY, Score, score_of
+from clbench.errors import UserError
+from clbench.metrics import METRICS, Array, Metric, Setting, Unavailable, old_of
+from clbench.results import Result, Run
+from clbench.scores import ACCURACY, Score, score_of
 
 DEFAULT_COLUMNS = ["mean", "BWT", "FWT", "SMT"]
 PAINTED = ["old", "mean", "BWT", "pooled", "read"]  # of results that hold samples

@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
 
-from .. import statistics
-from ..statistics import PairedTests
-from ..statistics.intervals import BOOTSTRAP_NEEDS, LEVEL, RESAMPLES, T_NEEDS, Interval
-from ..statistics.paired import FLIPS, NEEDS
-from .cells import Cell, Column, equals, fixed
-from .grid import Grid
-from .table import Row, Table
+from clbench import statistics
+from clbench.report.cells import Cell, Column, equals, fixed
+from clbench.report.grid import Grid
+from clbench.report.table import Row, Table
+from clbench.statistics import PairedTests
+from clbench.statistics.intervals import BOOTSTRAP_NEEDS, LEVEL, RESAMPLES, T_NEEDS, Interval
+from clbench.statistics.paired import FLIPS, NEEDS
 
 
 @dataclass(frozen=True)

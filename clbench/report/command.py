@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from ..results import AnyResult
+from clbench.results import AnyResult
 
 SECTIONS = ("strategy", "stream", "network", "train")
 NAMED = ("dataset", "limit")  # of a pruning study, beside its sections pruning and train

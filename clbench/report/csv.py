@@ -8,8 +8,8 @@ from __future__ import annotations
 import csv
 import io
 
-from .cells import Cell
-from .table import Row, Table
+from clbench.report.cells import Cell
+from clbench.report.table import Row, Table
 
 
 def write(tables: list[Table]) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .pictures import save, slug, styled
-from .ranking import Ranking, differences_in_words
+from clbench.report.pictures import save, slug, styled
+from clbench.report.ranking import Ranking, differences_in_words
 
 LABEL, GROUP = 0.26, 0.16  # inches between two labels, between two bars
 WIDTH, MARGIN = 6.4, 1.5  # inches; MARGIN of them left and right of the axis are for labels

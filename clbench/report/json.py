@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..jsonfile import dumps
-from .cells import Cell, Column
-from .rows import group_key
-from .table import Row, Table
+from clbench.report.cells import Cell, Column
+from clbench.report.rows import group_key
+from clbench.report.table import Row, Table
+from clbench.results.jsonfile import dumps
 
 
 def write(tables: list[Table], more: Sequence[dict[str, Any]] = ()) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from .cells import text
-from .grid import Grid
-from .table import Row, Table
+from clbench.report.cells import text
+from clbench.report.grid import Grid
+from clbench.report.table import Row, Table
 
 MARKS = {"best": r"\textbf{%s}", "second": r"\underline{%s}"}
 SPECIAL = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any
 
-from ..results import NOT_PUBLISHED, AnyResult
-from .differences import shown
+from clbench.results import NOT_PUBLISHED, AnyResult
+from clbench.results.differences import shown
 
 NOTED = {  # what is told where it differs, and how
     "clbench": "clbench {}",

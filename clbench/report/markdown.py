@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from tabulate import tabulate
 
-from .cells import text
-from .grid import Grid
-from .table import Row, Table
+from clbench.report.cells import text
+from clbench.report.grid import Grid
+from clbench.report.table import Row, Table
 
 MARKS = {"best": "**{}**", "second": "_{}_"}
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import origins
-from ..results import AnyResult
-from ..scores import ACCURACY, Score
-from ..scores.fid import ENOUGH
-from .cells import Column
-from .differences import MISSING, described, differing, flatten, shown
-from .table import Row, Table
+from clbench.config import origins
+from clbench.report.cells import Column
+from clbench.report.table import Row, Table
+from clbench.results import AnyResult
+from clbench.results.differences import MISSING, described, differing, flatten, shown
+from clbench.scores import ACCURACY, Score
+from clbench.scores.fid.score import ENOUGH
 
 # Said in the heading or by preset_notes.
 APART = {"method", "scenario", "score", "stream", "network", "preset"}

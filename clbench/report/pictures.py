@@ -12,10 +12,10 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
-from ..errors import UserError
-from ..results import digest
-from .rows import group_key
-from .table import Table
+from clbench.errors import UserError
+from clbench.report.rows import group_key
+from clbench.report.table import Table
+from clbench.results import digest
 
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h"]
 COLUMN = 3.3  # inches: what a column of a paper is wide; words are set to be read at that size

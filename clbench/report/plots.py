@@ -10,12 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ..metrics import Array
-from .colours import COLOURS
-from .pictures import COLUMN, MARKERS, entitled, legend_below, save, slug, stems, styled
-from .scales import Scale, bounds_of, in_a_cell, labelled, scale_of
-from .stages import curves, matrices, spread, stage_names
-from .table import Row, Table
+from clbench.metrics import Array
+from clbench.report.colours import COLOURS
+from clbench.report.pictures import COLUMN, MARKERS, entitled, legend_below, save, slug, stems, styled
+from clbench.report.scales import Scale, bounds_of, in_a_cell, labelled, scale_of
+from clbench.report.stages import curves, matrices, spread, stage_names
+from clbench.report.table import Row, Table
 
 PAGE = 6.8  # inches
 COLUMN_TASKS, NUMBERED = 12, 26  # tasks beyond which numbers need the page's width, and are too small on it

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from .. import statistics
-from ..metrics import Array
-from ..scores import ACCURACY
-from ..statistics.ranks import ALPHA
-from .cells import Column, equals, fixed
-from .grid import Grid
-from .table import Row, Table
+from clbench import statistics
+from clbench.metrics import Array
+from clbench.report.cells import Column, equals, fixed
+from clbench.report.grid import Grid
+from clbench.report.table import Row, Table
+from clbench.scores import ACCURACY
+from clbench.statistics.ranks import ALPHA
 
 STREAMS_NEEDED, METHODS_NEEDED = 2, 3
 FEW = 10  # streams up to which Demsar (section 3.2.2) does not trust Friedman's p

@@ -8,12 +8,13 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-from .. import jsonfile, result_checks
-from ..errors import UserError
-from ..metrics import METRICS
-from ..scores import ACCURACY
-from .cells import COSTS, Column, columns
-from .table import Table
+from clbench.errors import UserError
+from clbench.metrics import METRICS
+from clbench.report.cells import COSTS, Column, columns
+from clbench.report.table import Table
+from clbench.results import checks as result_checks
+from clbench.results import jsonfile
+from clbench.scores import ACCURACY
 
 PAPER = "paper"  # the name under which the packaged file is asked for
 LIKE = {"FID": ("FID-lenet",)}  # of other features: their numbers do not compare, the order of methods may

@@ -8,13 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..metrics import Unavailable, final_mean
-from ..results import Result
-from ..scores import Score, score_of
-from .cells import Cell, cell, columns, finished, left_out, matrix_of
-from .differences import described, differing, flatten, sortable
-from .makers import remarks
-from .notes import (
+from clbench.metrics import Unavailable, final_mean
+from clbench.report.cells import Cell, cell, columns, finished, left_out, matrix_of
+from clbench.report.makers import remarks
+from clbench.report.notes import (
     APART,
     default_notes,
     heading,
@@ -24,8 +21,11 @@ from .notes import (
     score_notes,
     training_notes,
 )
-from .scales import digits_of
-from .table import Row, Table
+from clbench.report.scales import digits_of
+from clbench.report.table import Row, Table
+from clbench.results import Result
+from clbench.results.differences import described, differing, flatten, sortable
+from clbench.scores import Score, score_of
 
 ORDER = ["sgd", "sgd-f", "finetuning", "ewc", "si", "mas", "lwf", "hat", "anpyc"]  # the paper's, then joint
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..metrics import Array
-from ..scores import Score
+from clbench.metrics import Array
+from clbench.scores import Score
 
 MOST_DIGITS = 8
 

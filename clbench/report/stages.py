@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..metrics import Array, joint_per_stage, mean_per_stage
-from .cells import finished, matrix_of, setting_of
-from .table import Row
+from clbench.metrics import Array, joint_per_stage, mean_per_stage
+from clbench.report.cells import finished, matrix_of, setting_of
+from clbench.report.table import Row
 
 
 def curves(row: Row) -> Array:

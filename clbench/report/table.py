@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..results import Result
-from ..scores import Score, score_of
-from .cells import Cell, Column, finished
-from .grid import Grid
+from clbench.report.cells import Cell, Column, finished
+from clbench.report.grid import Grid
+from clbench.results import Result
+from clbench.scores import Score, score_of
 
 
 @dataclass

@@ -10,13 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from clbench import analysis
-from clbench.atomic import write_whole
-from clbench.groups import Machine
-from clbench.jsonfile import dumps
-from clbench.learning import Learning
 from clbench.report import Findings, add_statistics, beside, drawn, html, latex, markdown, pruning
 from clbench.report import findings as found_in
-from clbench.report.differences import flatten
 from clbench.report.grid import Grid
 from clbench.report.pruning import Comparison
 from clbench.report.pruning.studies import TOTALS, Study
@@ -28,7 +23,12 @@ from clbench.reproduce.claims import OF_ACCURACY, Directions
 from clbench.reproduce.experiments import Reproduction
 from clbench.reproduce.lines import LOST, Line
 from clbench.results import Result, Run, SeedRun
-from clbench.runner import Silent, Spread, Watcher, conduct
+from clbench.results.atomic import write_whole
+from clbench.results.differences import flatten
+from clbench.results.jsonfile import dumps
+from clbench.run.experiment import Machine
+from clbench.run.schedule import Silent, Spread, Watcher, conduct
+from clbench.run.train import Learning
 
 FORMATS = ("md", "json", "html", "latex", "latex-tables")
 METRICS = ["mean", "BWT", "FWT"]  # what the tables of the paper print, but for those of generators

@@ -8,17 +8,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from clbench import config as configuration
-from clbench import result_checks
+from clbench.config import resolve as configuration
+from clbench.config.files import SECTIONS, Layer, Lines, Table, read_yaml
+from clbench.config.options import did_you_mean
 from clbench.errors import UserError
-from clbench.groups import Keep
-from clbench.layers import SECTIONS, Layer, Lines, Table, read_yaml
-from clbench.learning import Learning
-from clbench.options import did_you_mean
-from clbench.prune_lenet import settings as pruning
-from clbench.prune_lenet.study import PruneLenet
 from clbench.reproduce.claims import Claim
-from clbench.runner import Experiment
+from clbench.results import checks as result_checks
+from clbench.run.experiment import Keep
+from clbench.run.prune_lenet import settings as pruning
+from clbench.run.prune_lenet.study import PruneLenet
+from clbench.run.schedule import Experiment
+from clbench.run.train import Learning
 
 ORDER = (
     *("table1", "table2", "table3", "fig3", "fig4", "fig5", "fig6", "fig7a", "fig7b", "fig7c"),

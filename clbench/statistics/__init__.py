@@ -1,8 +1,8 @@
 """How sure a number is: intervals of a mean, paired tests over seeds, ranks over streams. Pure functions."""
 
-from .intervals import bootstrap_interval, t_interval
-from .paired import PairedTests, holm, paired_tests, seeds_needed, smallest_p
-from .ranks import Agreement, agreement, average_ranks, cliques, friedman, nemenyi_difference
+from clbench.statistics.intervals import bootstrap_interval, t_interval
+from clbench.statistics.paired import PairedTests, holm, paired_tests, seeds_needed, smallest_p
+from clbench.statistics.ranks import Agreement, agreement, average_ranks, cliques, friedman, nemenyi_difference
 
 __all__ = [
     "Agreement",

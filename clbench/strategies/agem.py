@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from clbench.learn.task import Batch, Task
 from clbench.models.base import Model
 from clbench.registry import strategies
 from clbench.strategies.replay import Replay, as_batch
+from clbench.streams.task import Batch, Task
 
 if TYPE_CHECKING:
     from clbench.learn.trainer import Trainer

@@ -12,15 +12,15 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from clbench.costs import Cost
+from clbench.config.options import Absent, Adjustable, Count, NonNegative, Percent, Positive
 from clbench.learn.importance import Samples, measured, sampled
-from clbench.learn.params import Params
 from clbench.learn.pruning import lowest, quota, share_of_zeros
-from clbench.learn.task import Batch, Stream, Task
 from clbench.models.base import Model
-from clbench.options import Absent, Adjustable, Count, NonNegative, Percent, Positive
+from clbench.models.params import Params
 from clbench.registry import strategies
+from clbench.strategies.costs import Cost
 from clbench.strategies.quadratic import Quadratic
+from clbench.streams.task import Batch, Stream, Task
 
 if TYPE_CHECKING:
     from clbench.learn.trainer import Trainer

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from torch import Tensor
 
-from clbench.costs import Cost
+from clbench.config.scenario import Scenario
 from clbench.errors import UserError
-from clbench.learn.params import Params
-from clbench.learn.task import Batch, Scenario, Stream, Task
 from clbench.models.base import CAPABILITIES, Model
+from clbench.models.params import Params
+from clbench.strategies.costs import Cost
+from clbench.streams.task import Batch, Stream, Task
 
 if TYPE_CHECKING:
-    from clbench.learn.trainer import Trainer, Training
+    from clbench.config.training import Training
+    from clbench.learn.trainer import Trainer
 
 
 @dataclass

@@ -8,13 +8,13 @@ from typing import Annotated, ClassVar
 import torch
 from torch import Tensor
 
-from clbench.costs import Cost
-from clbench.learn.params import Params
-from clbench.learn.task import Batch, Stream, Task
+from clbench.config.options import Adjustable, NonNegative
 from clbench.models.base import Model
-from clbench.options import Adjustable, NonNegative
+from clbench.models.params import Params
 from clbench.registry import strategies
+from clbench.strategies.costs import Cost
 from clbench.strategies.replay import Replay, as_batch
+from clbench.streams.task import Batch, Stream, Task
 
 AT_ONCE = 500  # images that are asked about together, at most
 

@@ -9,17 +9,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from clbench.costs import Cost
+from clbench.config.options import Count, Positive
+from clbench.config.scenario import Scenario
 from clbench.learn.memory import of_all_so_far
-from clbench.learn.params import Params, copies
-from clbench.learn.task import Batch, Scenario, Stream, Task
 from clbench.models.base import CAPABILITIES, Model
 from clbench.models.generator import Generator, unlike_pixels
-from clbench.options import Count, Positive
+from clbench.models.params import Params, copies
 from clbench.registry import strategies
 from clbench.strategies.base import Strategy
+from clbench.strategies.costs import Cost
 from clbench.strategies.er import union
 from clbench.strategies.painter import Painter, layers
+from clbench.streams.task import Batch, Stream, Task
 
 if TYPE_CHECKING:
     from clbench.learn.trainer import Trainer

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from clbench.learn.task import Batch
 from clbench.models.base import Model
 from clbench.registry import strategies
 from clbench.strategies.replay import Replay, as_batch
+from clbench.streams.task import Batch
 
 
 @strategies.register("er")

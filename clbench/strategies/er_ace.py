@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from clbench.learn.task import Batch
 from clbench.models.base import Model
 from clbench.registry import strategies
 from clbench.strategies.replay import Replay, as_batch
+from clbench.streams.task import Batch
 
 
 @strategies.register("er-ace")

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import torch
 
+from clbench.config.options import Adjustable, NonNegative, Share
 from clbench.learn.importance import Labels, Samples, fisher, sampled
-from clbench.learn.params import Params
-from clbench.learn.task import Task
 from clbench.models.base import Model
-from clbench.options import Adjustable, NonNegative, Share
+from clbench.models.params import Params
 from clbench.registry import strategies
 from clbench.strategies.quadratic import Quadratic
+from clbench.streams.task import Task
 
 if TYPE_CHECKING:
     from clbench.learn.trainer import Trainer

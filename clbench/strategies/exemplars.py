@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from clbench.costs import Cost
+from clbench.config.options import Count
 from clbench.errors import UserError
 from clbench.learn.memory import Balanced, PerClass, equal, herding, up_to, with_memory
-from clbench.learn.task import Batch, Stream, Task
 from clbench.models.base import Model
-from clbench.options import Count
 from clbench.strategies.base import Strategy
+from clbench.strategies.costs import Cost
+from clbench.streams.task import Batch, Stream, Task
 
 if TYPE_CHECKING:
     from clbench.learn.trainer import Trainer

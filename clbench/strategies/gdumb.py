@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import torch
 
-from clbench.costs import Cost
+from clbench.config.options import Count, Natural
 from clbench.learn.memory import Balanced, PerClass, of_all_so_far, quotas, up_to
-from clbench.learn.params import copies
-from clbench.learn.task import Stream, Task
 from clbench.models.base import Model
-from clbench.options import Count, Natural
+from clbench.models.params import copies
 from clbench.registry import strategies
 from clbench.strategies.base import Strategy
+from clbench.strategies.costs import Cost
+from clbench.streams.task import Stream, Task
 
 if TYPE_CHECKING:
     from clbench.learn.trainer import Trainer

@@ -10,16 +10,19 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from clbench.costs import Cost
-from clbench.learn.params import Params, copies, generator
-from clbench.learn.task import Batch, Scenario, Stream, Task
+from clbench.config.options import Adjustable, NonNegative
+from clbench.config.scenario import Scenario
 from clbench.models.base import Model
-from clbench.options import Adjustable, NonNegative
+from clbench.models.params import Params, copies
 from clbench.registry import strategies
 from clbench.strategies.base import Strategy
+from clbench.strategies.costs import Cost
+from clbench.streams.draws import generator
+from clbench.streams.task import Batch, Stream, Task
 
 if TYPE_CHECKING:
-    from clbench.learn.trainer import Trainer, Training
+    from clbench.config.training import Training
+    from clbench.learn.trainer import Trainer
 
 LARGEST = 6.0  # of an embedding
 LARGEST_COSH = 50.0  # what goes into cosh, which overflows

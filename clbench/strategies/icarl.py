@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from clbench.learn.params import Params
-from clbench.learn.task import Batch, Stream, Task
 from clbench.models.base import Model
+from clbench.models.params import Params
 from clbench.registry import strategies
 from clbench.strategies.exemplars import Exemplars, unit_features
+from clbench.streams.task import Batch, Stream, Task
 
 if TYPE_CHECKING:
     from clbench.learn.trainer import Trainer

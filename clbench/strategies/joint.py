@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from clbench.learn.task import Stream, Task
 from clbench.models.base import Model
 from clbench.registry import strategies
 from clbench.strategies.base import Strategy
+from clbench.streams.task import Stream, Task
 
 if TYPE_CHECKING:
     from clbench.learn.trainer import Trainer

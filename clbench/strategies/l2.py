@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import torch
 
-from clbench.learn.params import Params
-from clbench.learn.task import Task
-from clbench.options import Adjustable, NonNegative
+from clbench.config.options import Adjustable, NonNegative
+from clbench.models.params import Params
 from clbench.registry import strategies
 from clbench.strategies.quadratic import Quadratic
+from clbench.streams.task import Task
 
 if TYPE_CHECKING:
     from clbench.learn.trainer import Trainer

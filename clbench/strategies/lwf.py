@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import torch
 from torch import Tensor
 
-from clbench.learn.params import Params
-from clbench.learn.task import Batch, Stream, Task
+from clbench.config.options import Adjustable, Natural, NonNegative, Positive
 from clbench.models.base import Model
-from clbench.options import Adjustable, Natural, NonNegative, Positive
+from clbench.models.params import Params
 from clbench.registry import strategies
 from clbench.strategies.base import Strategy
+from clbench.streams.task import Batch, Stream, Task
 
 if TYPE_CHECKING:
     from clbench.learn.trainer import Trainer

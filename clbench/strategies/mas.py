@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
+from clbench.config.options import Adjustable, NonNegative
 from clbench.learn.importance import Samples, sampled, sensitivity
-from clbench.learn.params import Params
-from clbench.learn.task import Task
-from clbench.options import Adjustable, NonNegative
+from clbench.models.params import Params
 from clbench.registry import strategies
 from clbench.strategies.quadratic import Quadratic
+from clbench.streams.task import Task
 
 if TYPE_CHECKING:
     from clbench.learn.trainer import Trainer

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import torch
 from torch import Tensor
 
-from clbench.costs import Cost
+from clbench.config.options import Adjustable, Natural, Percent, Positive
 from clbench.errors import UserError
-from clbench.learn.params import Params, copies
 from clbench.learn.pruning import lowest, share_of_zeros
-from clbench.learn.task import Batch, Stream, Task
 from clbench.models.base import Model
-from clbench.options import Adjustable, Natural, Percent, Positive
+from clbench.models.params import Params, copies
 from clbench.registry import strategies
 from clbench.strategies.base import Strategy
+from clbench.strategies.costs import Cost
+from clbench.streams.task import Batch, Stream, Task
 
 if TYPE_CHECKING:
     from clbench.learn.trainer import Trainer

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from clbench.learn.optimizers import KeptOptimizer, NewOptimizer
-from clbench.learn.params import copies
-from clbench.learn.task import Batch
 from clbench.models.base import Model
+from clbench.models.params import copies
 from clbench.models.vae import VAE, Variational
 from clbench.networks.mlp_vae import MLPVAE
+from clbench.streams.task import Batch
 
 if TYPE_CHECKING:
     from clbench.learn.trainer import Trainer

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 import torch
 
-from clbench.learn.params import Params, copies, zeros
-from clbench.learn.task import Batch, Stream, Task
 from clbench.models.base import Model
+from clbench.models.params import Params, copies, zeros
 from clbench.strategies.quadratic import Quadratic
+from clbench.streams.task import Batch, Stream, Task
 
 if TYPE_CHECKING:
     from clbench.learn.trainer import Trainer

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from clbench.costs import Cost
-from clbench.learn.params import Params, copies, zeros
-from clbench.learn.task import Batch, Stream, Task
+from clbench.config.options import Adjustable, NonNegative
 from clbench.models.base import Model
-from clbench.options import Adjustable, NonNegative
+from clbench.models.params import Params, copies, zeros
 from clbench.strategies.base import Strategy
+from clbench.strategies.costs import Cost
+from clbench.streams.task import Batch, Stream, Task
 
 if TYPE_CHECKING:
     from clbench.learn.trainer import Trainer

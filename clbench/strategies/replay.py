@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import torch
 from torch import Tensor
 
-from clbench.costs import Cost
+from clbench.config.options import Adjustable, Count, Natural
 from clbench.learn.memory import PerClass, Reservoir, of_all_so_far, offered, random_of_each
-from clbench.learn.params import Params
-from clbench.learn.task import Batch, Stream, Task
 from clbench.models.base import Model
-from clbench.options import Adjustable, Count, Natural
+from clbench.models.params import Params
 from clbench.strategies.base import Strategy
+from clbench.strategies.costs import Cost
+from clbench.streams.task import Batch, Stream, Task
 
 if TYPE_CHECKING:
     from clbench.learn.trainer import Trainer

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import torch
 
-from clbench.costs import Cost
+from clbench.config.options import Count, Positive, Share
 from clbench.learn.importance import fisher_of
-from clbench.learn.params import Params, copies, zeros
-from clbench.learn.task import Batch, Stream, Task
 from clbench.models.base import Model
-from clbench.options import Count, Positive, Share
+from clbench.models.params import Params, copies, zeros
 from clbench.registry import strategies
+from clbench.strategies.costs import Cost
 from clbench.strategies.path import PathIntegral
+from clbench.streams.task import Batch, Stream, Task
 
 if TYPE_CHECKING:
     from clbench.learn.trainer import Trainer

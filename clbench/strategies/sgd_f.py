@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from clbench.learn.params import Params
-from clbench.learn.task import Task
 from clbench.models.base import Model
+from clbench.models.params import Params
 from clbench.registry import strategies
 from clbench.strategies.base import Strategy
+from clbench.streams.task import Task
 
 
 @strategies.register("sgd-f")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from clbench.learn.params import Params
-from clbench.learn.task import Task
-from clbench.options import Adjustable, NonNegative, Positive
+from clbench.config.options import Adjustable, NonNegative, Positive
+from clbench.models.params import Params
 from clbench.registry import strategies
 from clbench.strategies.path import PathIntegral
+from clbench.streams.task import Task
 
 if TYPE_CHECKING:
     from clbench.learn.trainer import Trainer

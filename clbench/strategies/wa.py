@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import torch
 from torch import Tensor
 
-from clbench.learn.task import Batch, Task
+from clbench.config.options import Positive
 from clbench.models.base import Model
-from clbench.options import Positive
 from clbench.registry import strategies
 from clbench.strategies.exemplars import Exemplars
+from clbench.streams.task import Batch, Task
 
 if TYPE_CHECKING:
     from clbench.learn.trainer import Trainer

@@ -8,16 +8,16 @@ from typing import Annotated, ClassVar
 import torch
 from torch import Tensor
 
-from clbench.costs import Cost
+from clbench.config.options import Fraction
 from clbench.errors import UserError
-from clbench.learn.params import generator
-from clbench.learn.task import Stream, Task
 from clbench.models.base import Model
-from clbench.options import Fraction
 from clbench.registry import strategies
 from clbench.strategies.base import Strategy
+from clbench.strategies.costs import Cost
 from clbench.strategies.ewc import EWC
 from clbench.strategies.si import SI
+from clbench.streams.draws import generator
+from clbench.streams.task import Stream, Task
 
 OPEN = Cost(1, "hidden unit", per_task=True)
 

@@ -10,16 +10,17 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from clbench.config.options import Absent, Count, Fraction, Natural
+from clbench.config.scenario import Scenario
 from clbench.datasets import Images
 from clbench.datasets.source import Source
 from clbench.errors import UserError
-from clbench.learn.budget import Budget
-from clbench.learn.params import generator
-from clbench.learn.task import Augment, Scenario, Split, Stream, Task
-from clbench.options import Absent, Count, Fraction, Natural
 from clbench.streams.augment import in_turn, named
+from clbench.streams.budget import Budget
+from clbench.streams.draws import generator
 from clbench.streams.pixels import Form, flat, joined, key_of, normalisation, padded
 from clbench.streams.shown import Channels
+from clbench.streams.task import Augment, Split, Stream, Task
 
 
 @dataclass(frozen=True)

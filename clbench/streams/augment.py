@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from clbench.config.options import did_you_mean
 from clbench.errors import UserError
-from clbench.learn.task import Augment
-from clbench.options import did_you_mean
+from clbench.streams.task import Augment
 
 PADDING = 4  # pixels on every side before a crop, as is usual for 32x32 images (He et al. 2016, section 4.2)
 

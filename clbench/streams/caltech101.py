@@ -8,12 +8,12 @@ from typing import Annotated
 
 import torch
 
+from clbench.config.options import Absent, Count
 from clbench.datasets import Images
 from clbench.errors import UserError
-from clbench.learn.params import generator
-from clbench.options import Absent, Count
 from clbench.registry import streams
 from clbench.streams.assemble import Common, Part
+from clbench.streams.draws import generator
 from clbench.streams.shown import Channels
 
 

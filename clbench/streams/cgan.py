@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from clbench.config.options import Absent, Count
 from clbench.datasets import Images
-from clbench.options import Absent, Count
 from clbench.registry import streams
 from clbench.streams.assemble import Part
 from clbench.streams.split import split

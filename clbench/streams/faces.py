@@ -9,13 +9,13 @@ from typing import Annotated
 import torch
 from pydantic import Field
 
+from clbench.config.options import Absent, Count
 from clbench.datasets import Images
 from clbench.datasets.source import Chosen, source_of
 from clbench.errors import UserError
-from clbench.learn.params import generator
-from clbench.options import Absent, Count
 from clbench.registry import streams
 from clbench.streams.assemble import Common, Part
+from clbench.streams.draws import generator
 from clbench.streams.pixels import Joined
 from clbench.streams.sequence import parts_of
 from clbench.streams.shown import Channels

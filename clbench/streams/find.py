@@ -6,9 +6,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from clbench.config.options import did_you_mean
 from clbench.datasets.paths import is_path
 from clbench.errors import UserError
-from clbench.options import did_you_mean
 from clbench.registry import datasets, streams
 
 

@@ -8,11 +8,11 @@ from typing import Annotated
 import torch
 from pydantic import Field
 
+from clbench.config.options import Count
 from clbench.datasets import Images
-from clbench.learn.params import generator
-from clbench.options import Count
 from clbench.registry import streams
 from clbench.streams.assemble import Part
+from clbench.streams.draws import generator
 
 
 @streams.register("permuted")

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from clbench.datasets.images import Images
 from clbench.datasets.source import InMemory, Source, source_of
-from clbench.learn.budget import Budget
+from clbench.streams.budget import Budget
 
 Form = Callable[[Tensor], Tensor]  # of images as data sets have them, [n, H, W, C] or [n, D]
 AT_ONCE = 2000  # images that are looked at together

@@ -11,13 +11,13 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
+from clbench.config.options import Count
 from clbench.datasets import Images
 from clbench.datasets.source import source_of
 from clbench.errors import UserError
-from clbench.learn.params import generator
-from clbench.options import Count
 from clbench.registry import streams
 from clbench.streams.assemble import Part
+from clbench.streams.draws import generator
 from clbench.streams.pixels import Formed
 
 Degrees = Annotated[float, Field(ge=-360, le=360, allow_inf_nan=False)]

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
+from clbench.config.options import Absent, Count
 from clbench.datasets import Images
 from clbench.errors import UserError
-from clbench.options import Absent, Count
 from clbench.registry import streams
 from clbench.streams.assemble import Common, Part
 from clbench.streams.shown import Channels

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from clbench.datasets.images import Images
 from clbench.datasets.source import InMemory, Source, source_of
 from clbench.errors import UserError
-from clbench.learn.budget import Budget
+from clbench.streams.budget import Budget
 from clbench.streams.pixels import Formed, parts_of
 
 Channels = Literal["grey", "rgb"]

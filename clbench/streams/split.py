@@ -6,12 +6,12 @@ from typing import Annotated
 
 import torch
 
+from clbench.config.options import Absent, Count, did_you_mean
 from clbench.datasets import Images
 from clbench.errors import UserError
-from clbench.learn.params import generator
-from clbench.options import Absent, Count, did_you_mean
 from clbench.registry import streams
 from clbench.streams.assemble import Part
+from clbench.streams.draws import generator
 
 
 @streams.register("split")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated
 
+from clbench.config.options import Count
 from clbench.datasets import Images
-from clbench.options import Count
 from clbench.registry import streams
 from clbench.streams.assemble import Part
 from clbench.streams.split import split

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clbench.cluster import spreading
-from clbench.groups import Machine
+from clbench.run.experiment import Machine
+from clbench.run.ray import spreading
 from clbench.sweep import defaults
 from clbench.sweep.drive import Outcome, SilentOnlooker, sweep
 from clbench.sweep.mirror import Mirror, is_url

@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clbench import checkpoint
-from clbench.groups import Machine
-from clbench.learn.task import Split, Task
+from clbench.config.options import convert, options_of
 from clbench.learn.trainer import Trainer
-from clbench.learning import Group, Learning
-from clbench.options import convert, options_of
 from clbench.results import Run
+from clbench.run import checkpoint
+from clbench.run.experiment import Machine
+from clbench.run.train import Group, Learning
+from clbench.streams.task import Split, Task
 
 
 @dataclass

@@ -10,11 +10,11 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import Table
 
-from clbench.atomic import write_whole
 from clbench.errors import UserError
-from clbench.jsonfile import text
+from clbench.results.atomic import write_whole
+from clbench.results.jsonfile import text
+from clbench.results.sweep_record import Record
 from clbench.sweep.plan import Plan
-from clbench.sweep.record import Record
 from clbench.sweep.space import said
 
 FILE = Path("clbench.toml")

@@ -10,20 +10,20 @@ from typing import Any, Protocol
 import numpy as np
 
 from clbench import results
-from clbench.config import Config
+from clbench.config.resolve import Config
 from clbench.errors import UserError
-from clbench.groups import Machine
-from clbench.learning import Learning, streams
-from clbench.locks import locked
-from clbench.makers import other_code
 from clbench.metrics import mean_per_stage
 from clbench.results import AnyResult, Result, Run, SeedRun
-from clbench.runner import Experiment, Silent, Spread, Watcher, conduct, now, pursue
+from clbench.results import sweep_record as records
+from clbench.results.locks import locked
+from clbench.results.sweep_record import Record, Trial
+from clbench.run.experiment import Machine
+from clbench.run.provenance import other_code
+from clbench.run.schedule import Experiment, Silent, Spread, Watcher, conduct, now, pursue
+from clbench.run.train import Learning, streams
 from clbench.scores import ACCURACY, Score, score_of
-from clbench.sweep import record as records
 from clbench.sweep.continual import Continual
 from clbench.sweep.plan import PROTOCOLS, Plan
-from clbench.sweep.record import Record, Trial
 from clbench.sweep.search import Search
 
 

@@ -9,11 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from clbench import config as configuration
-from clbench.config import Config, Table, plain
+from clbench.config import resolve as configuration
+from clbench.config.files import Layer, parse_sets, read_file
+from clbench.config.options import did_you_mean, options_of, shown
+from clbench.config.resolve import Config, Table, plain
 from clbench.errors import UserError
-from clbench.layers import Layer, parse_sets, read_file
-from clbench.options import did_you_mean, options_of, shown
 from clbench.registry import strategies
 from clbench.results import digest
 from clbench.sweep.space import Axis, axes_of, parse_grids, setting

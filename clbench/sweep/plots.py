@@ -19,8 +19,8 @@ from clbench.report.cells import of_metric
 from clbench.report.colours import COLOURS
 from clbench.report.pictures import MARKERS, save, styled
 from clbench.report.scales import digits_of, scale_of
+from clbench.results.sweep_record import Record, Trial
 from clbench.scores import Score, score_of
-from clbench.sweep.record import Record, Trial
 from clbench.sweep.space import spoken
 from clbench.sweep.words import head
 

@@ -11,9 +11,9 @@ from optuna.distributions import BaseDistribution, FloatDistribution, IntDistrib
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
+from clbench.results.sweep_record import Trial
 from clbench.scores import ACCURACY, Score
 from clbench.sweep.plan import Plan
-from clbench.sweep.record import Trial
 from clbench.sweep.space import Axis
 
 AT_FIRST = 5  # trials that are finished before any is stopped, and before TPE models them

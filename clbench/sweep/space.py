@@ -11,9 +11,9 @@ from typing import Any
 
 import yaml
 
+from clbench.config.files import NOT_YAML, SECTIONS
+from clbench.config.options import shown
 from clbench.errors import UserError
-from clbench.layers import NOT_YAML, SECTIONS
-from clbench.options import shown
 
 MOST_VALUES = 10_000
 FORMS = "a list such as 1,3,10, steps such as 0:10:1 (from:to:step), or a range such as 0.01..10 or 1..100:log:int"

@@ -12,10 +12,10 @@ from rich.table import Table
 from rich.text import Text
 from tabulate import tabulate
 
-from clbench import progress
 from clbench.report.scales import labelled
 from clbench.results import SeedRun
-from clbench.sweep.record import ENDED, Record, Trial
+from clbench.results.sweep_record import ENDED, Record, Trial
+from clbench.run import progress
 from clbench.sweep.space import said, setting, spoken
 
 SHOWN = 10  # best trials in the live table

@@ -9,12 +9,12 @@ import pytest
 import torch
 from PIL import Image
 
-from clbench.config import resolve
+from clbench.config.resolve import resolve
 from clbench.datasets import catalogue, load
 from clbench.errors import UserError
-from clbench.groups import Machine
-from clbench.learn.task import Split, Stream
-from clbench.learning import build_stream
+from clbench.run.experiment import Machine
+from clbench.run.train import build_stream
+from clbench.streams.task import Split, Stream
 
 
 def folder(path: Path, first: int, count: int = 20, size: tuple[int, int] = (10, 8)) -> Path:

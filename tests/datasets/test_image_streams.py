@@ -9,11 +9,11 @@ import pytest
 import torch
 from command_line import clbench, train
 
-from clbench.config import resolve
+from clbench.config.resolve import resolve
 from clbench.datasets import Images
 from clbench.errors import UserError
-from clbench.groups import Machine
-from clbench.learning import build_stream
+from clbench.run.experiment import Machine
+from clbench.run.train import build_stream
 from clbench.streams.caltech101 import caltech101
 from clbench.streams.rotated import rotated, turn
 from clbench.streams.shown import formed, shown_as

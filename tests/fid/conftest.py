@@ -3,7 +3,7 @@
 import pytest
 from embedded_digits import QUICK
 
-from clbench.fid import lenet
+from clbench.models.features import lenet
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor
 
-from clbench.fid.lenet import Recipe
+from clbench.models.features.lenet import Recipe
 
 QUICK = Recipe(maps=(4, 8), hidden=(24, 16), iterations=60)
 

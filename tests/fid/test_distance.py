@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from scipy import linalg
 
 from clbench.errors import UserError
-from clbench.fid import Distance, Statistics, frechet, frechet_infinity, kid, precision_recall, statistics_of
-from clbench.fid.kernel import discrepancy
+from clbench.scores.fid.distance import Distance, Statistics, frechet, frechet_infinity, statistics_of
+from clbench.scores.fid.kernel import discrepancy, kid
+from clbench.scores.fid.manifolds import precision_recall
 
 
 def drawn(seed: int, count: int, features: int, shift: float = 0.0) -> np.ndarray:
@@ -171,7 +172,7 @@ def test_many_features_go_through_in_pieces(monkeypatch):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(40, 3)), rng.normal(size=(30, 3)) + 1
     whole = precision_recall(x, y)
-    monkeypatch.setattr("clbench.fid.manifolds.NUMBERS", 50)
+    monkeypatch.setattr("clbench.scores.fid.manifolds.NUMBERS", 50)
 
     assert precision_recall(x, y) == whole
     assert 0 < whole.precision < 1

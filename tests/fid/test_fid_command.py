@@ -11,14 +11,14 @@ from command_line import ROOT, clbench
 from embedded_digits import digits
 from PIL import Image
 
+from clbench.analysis.image_sets import Reading, read
 from clbench.datasets.image_tree import pictures_of
 from clbench.datasets.tree import Tree
-from clbench.fid import inception, lenet
-from clbench.fid.sets import Reading, read
+from clbench.models.features import inception, lenet
 
 pytestmark = pytest.mark.usefixtures("quick")
 LENET = ("--features", "lenet")
-README = (ROOT / "clbench" / "fid" / "README.md").read_text()
+README = (ROOT / "clbench" / "scores" / "fid" / "README.md").read_text()
 
 
 def write(folder, images, labels=None, colour=False) -> None:

@@ -12,9 +12,9 @@ from PIL import Image
 from pytorch_fid import fid_score, inception
 
 from clbench.errors import UserError
-from clbench.fid import frechet, statistics_of
-from clbench.fid.inception import SHA256, loaded
+from clbench.models.features.inception import SHA256, loaded
 from clbench.scores import FID
+from clbench.scores.fid.distance import frechet, statistics_of
 
 FILE = inception.FID_WEIGHTS_URL.rpartition("/")[2]
 COUNT, DIMENSION = 70, 64  # more images than features: pytorch-fid's root of a singular matrix is a complex one

@@ -9,8 +9,9 @@ from command_line import ROOT
 from embedded_digits import digits
 
 from clbench.errors import UserError
-from clbench.fid import cached, frechet, lenet, statistics_of
+from clbench.models.features import cached, lenet
 from clbench.scores import FID_LENET
+from clbench.scores.fid.distance import frechet, statistics_of
 
 TRAIN, TEST = digits(0, 1200), digits(1200, 500)
 
@@ -77,7 +78,7 @@ def test_another_process_gets_the_same_bits_and_no_global_generator_moves(quick)
 import sys; sys.path[:0] = ["tests/fid"]
 import torch
 from embedded_digits import QUICK, digits
-from clbench.fid import lenet
+from clbench.models.features import lenet
 lenet.GREY = QUICK
 before = torch.random.get_rng_state()
 print(lenet.trained(*digits(0, 1200), None, "cpu", *digits(1200, 500)).sha256)

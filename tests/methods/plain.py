@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clbench.config import Config
-from clbench.learn.params import Params, generator
-from clbench.learn.task import Task
+from clbench.config.resolve import Config
 from clbench.learn.trainer import Trainer
+from clbench.models.params import Params
+from clbench.streams.draws import generator
+from clbench.streams.task import Task
 
 SEED = 3
 LAYERS = 2  # hidden ones

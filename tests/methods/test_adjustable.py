@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import tiny
 
-from clbench.options import convert, options_of
+from clbench.config.options import convert, options_of
 from clbench.registry import strategies
 
 ADJUSTABLE = [(m, name) for m in tiny.METHODS for name, o in options_of(strategies[m]).items() if o.adjustable]

@@ -9,13 +9,13 @@ import pytest
 import tiny
 from torch import Tensor
 
-from clbench.config import resolve
+from clbench.config.resolve import resolve
 from clbench.datasets import load, members
 from clbench.datasets.source import Mapped
-from clbench.features import write
-from clbench.groups import Machine
-from clbench.learn.budget import ACTIVATIONS, FLOAT
-from clbench.learning import build_stream
+from clbench.run.experiment import Machine
+from clbench.run.extract_features import write
+from clbench.run.train import build_stream
+from clbench.streams.budget import ACTIVATIONS, FLOAT
 
 AT_ONCE = 3  # images
 PIXELS = 64
@@ -60,7 +60,7 @@ def rows(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("clbench.learning.load", load)  # here any data set is the digits otherwise
+    monkeypatch.setattr("clbench.run.train.load", load)  # here any data set is the digits otherwise
     draws = np.random.default_rng(0)
     x = {f"x_{part}": draws.integers(0, 256, (40, 8, 8), np.uint8) for part in ("train", "test")}
     np.savez(tmp_path / "my.npz", **x, y_train=np.arange(40) % 4, y_test=np.arange(40) % 4)

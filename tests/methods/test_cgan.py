@@ -15,16 +15,17 @@ from test_every_method import MACHINE, finished, kill_after
 from torch import Tensor
 from torch.nn import functional as F
 
-from clbench.config import Config, resolve
+from clbench.config.resolve import Config, resolve
 from clbench.errors import UserError
-from clbench.fid.distance import frechet, statistics_of
 from clbench.learn import importance
-from clbench.learn.params import Params, generator
-from clbench.learn.task import Batch
 from clbench.learn.trainer import Trainer
-from clbench.learning import Group
 from clbench.models.cgan import SURE
 from clbench.models.lift import batched
+from clbench.models.params import Params
+from clbench.run.train import Group
+from clbench.scores.fid.distance import frechet, statistics_of
+from clbench.streams.draws import generator
+from clbench.streams.task import Batch
 
 METHODS = ("finetuning", "sgd", "sgd-f", "ewc", "mas", "si", "anpyc", "l2", "rwalk", "joint", "er", "packnet")
 REFUSED = {

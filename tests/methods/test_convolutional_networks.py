@@ -12,14 +12,14 @@ from test_every_method import finished, kill_after
 from test_plugin_networks import answers, everything, stages
 from torch import Tensor, nn
 
-from clbench.config import Config
+from clbench.config.resolve import Config
 from clbench.errors import UserError
-from clbench.learn.params import copies
 from clbench.learn.trainer import Trainer
-from clbench.learning import Group
 from clbench.models.lift import batched
+from clbench.models.params import copies
 from clbench.models.slots import slots_of
 from clbench.registry import networks
+from clbench.run.train import Group
 
 TINY = {
     "vgg9": ("network.width=0.0625",),

@@ -8,8 +8,8 @@ import pytest
 import tiny
 from tiny import METHODS
 
-from clbench import costs
 from clbench.registry import strategies
+from clbench.strategies import costs
 
 
 @pytest.mark.parametrize("method", METHODS)

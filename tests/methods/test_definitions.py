@@ -11,7 +11,7 @@ from plain import Plain, assert_close, both
 from torch import Tensor
 from torch.nn import functional as F
 
-from clbench.learn.params import Params
+from clbench.models.params import Params
 
 LAM = 0.1
 IN_GRADIENT = (f"strategy.lam={LAM}", "strategy.consolidation=gradient")

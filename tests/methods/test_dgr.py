@@ -11,15 +11,15 @@ from test_every_method import finished, kill_after
 from torch import Tensor
 from torch.nn import functional as F
 
-from clbench.config import Config, resolve
+from clbench.config.resolve import Config, resolve
 from clbench.errors import UserError
-from clbench.learn.params import Params, copies
-from clbench.learn.task import Batch
 from clbench.learn.trainer import Trainer
-from clbench.learning import Group
 from clbench.models.lift import batched
+from clbench.models.params import Params, copies
 from clbench.registry import load_plugin
+from clbench.run.train import Group
 from clbench.strategies.dgr import DGR
+from clbench.streams.task import Batch
 
 SEEDS = (0, 3)
 SCENARIOS = ("task", "domain", "class")

@@ -10,15 +10,16 @@ import torch
 from tiny import METHODS, QUADRATIC, SEQUENTIAL
 from torch import Tensor, nn
 
-from clbench import checkpoint
-from clbench.config import SCENARIOS, Config
+from clbench.config.resolve import SCENARIOS, Config
 from clbench.errors import UserError
-from clbench.groups import Machine, News
-from clbench.learn.params import Params, generator
-from clbench.learn.task import Task
-from clbench.learning import Group
+from clbench.models.params import Params
 from clbench.registry import networks, strategies
 from clbench.results import Run
+from clbench.run import checkpoint
+from clbench.run.experiment import Machine, News
+from clbench.run.train import Group
+from clbench.streams.draws import generator
+from clbench.streams.task import Task
 
 MACHINE = Machine("cpu", keep="all")
 

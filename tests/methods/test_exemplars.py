@@ -14,10 +14,10 @@ from torch.nn import functional as F
 
 from clbench.errors import UserError
 from clbench.learn.memory import equal, herding
-from clbench.learn.task import Batch
 from clbench.learn.trainer import Trainer
-from clbench.learning import Group
 from clbench.registry import models
+from clbench.run.train import Group
+from clbench.streams.task import Batch
 
 WIDE = ("network.hidden=40,20", "strategy.memory_size=20")
 

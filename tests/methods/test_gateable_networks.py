@@ -7,12 +7,12 @@ import tiny
 import torch
 from torch import Tensor, nn
 
-from clbench.config import Config
+from clbench.config.resolve import Config
 from clbench.learn import importance
-from clbench.learn.task import Task
 from clbench.learn.trainer import Trainer
 from clbench.registry import networks, strategies
 from clbench.strategies.hat import HAT
+from clbench.streams.task import Task
 
 SEEDS = (0, 1)
 GATING = [m for m in tiny.METHODS if "gates" in strategies[m]().needs()]

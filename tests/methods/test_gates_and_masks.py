@@ -11,13 +11,13 @@ from plain import assert_close, both
 from torch import Tensor
 from torch.nn import functional as F
 
-from clbench.learn.params import Params, copies
-from clbench.learn.task import Task
 from clbench.learn.trainer import Trainer
+from clbench.models.params import Params, copies
 from clbench.registry import strategies
 from clbench.strategies.hat import HAT
 from clbench.strategies.lwf import LwF
 from clbench.strategies.packnet import PackNet
+from clbench.streams.task import Task
 
 
 def answers(trainer: Trainer, task: Task) -> Tensor:

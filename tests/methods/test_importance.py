@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from clbench.learn import importance
-from clbench.learn.params import Params
-from clbench.learn.task import Task
 from clbench.learn.trainer import Trainer
+from clbench.models.params import Params
 from clbench.registry import networks
+from clbench.streams.task import Task
 
 
 @pytest.fixture(autouse=True)

@@ -10,10 +10,10 @@ import torch
 from test_every_method import finished, kill_after
 from test_seeds_together import STOPPING
 
+from clbench.config.options import options_of
 from clbench.learn import importance
-from clbench.learn.params import generator
-from clbench.options import options_of
 from clbench.registry import strategies
+from clbench.streams.draws import generator
 
 METHODS = [m for m in tiny.METHODS if "importance_samples" in options_of(strategies[m])]
 SAMPLES = "strategy.importance_samples=20"

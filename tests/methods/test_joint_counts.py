@@ -6,9 +6,9 @@ import pytest
 import tiny
 import torch
 
+from clbench.config.training import Training
 from clbench.learn.memory import of_all_so_far
-from clbench.learn.trainer import Training
-from clbench.learning import Group
+from clbench.run.train import Group
 
 STEPS = ("stream.tasks=3", "train.iterations=6")
 

@@ -11,17 +11,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clbench.config import Config
+from clbench.config.resolve import Config
 from clbench.errors import UserError
-from clbench.groups import Machine
 from clbench.learn import importance
-from clbench.learn.params import Params
-from clbench.learn.task import Task
 from clbench.learn.trainer import Trainer
-from clbench.learning import Group
 from clbench.models.lift import batched, unrolled
+from clbench.models.params import Params
 from clbench.networks.lenet import LeNet
 from clbench.registry import networks
+from clbench.run.experiment import Machine
+from clbench.run.train import Group
+from clbench.streams.task import Task
 
 SMALL = ("network.maps=3,4", "network.hidden=6,5", "stream.tasks=2")
 

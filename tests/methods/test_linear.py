@@ -5,7 +5,7 @@ import pytest
 import tiny
 from command_line import clbench
 
-from clbench.config import resolve
+from clbench.config.resolve import resolve
 from clbench.errors import UserError
 
 GATED = {"hat", "xdg", "xdg-ewc", "xdg-si"}

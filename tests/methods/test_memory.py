@@ -11,11 +11,11 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from clbench.groups import Machine
 from clbench.learn.memory import Balanced, Reservoir, quotas
-from clbench.learn.params import generator
-from clbench.learn.task import Stream
-from clbench.learning import build_stream
+from clbench.run.experiment import Machine
+from clbench.run.train import build_stream
+from clbench.streams.draws import generator
+from clbench.streams.task import Stream
 
 UNLIKELY = 1e-3  # the draws are those of fixed seeds: these tests always pass or always fail
 

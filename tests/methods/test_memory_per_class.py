@@ -10,10 +10,10 @@ import tiny
 import torch
 from test_every_method import finished, kill_after
 
-from clbench.learn.task import Task
-from clbench.learning import Group
-from clbench.options import options_of
+from clbench.config.options import options_of
 from clbench.registry import strategies
+from clbench.run.train import Group
+from clbench.streams.task import Task
 
 METHODS = [m for m in tiny.METHODS if "memory_per_class" in options_of(strategies[m])]
 RESERVOIRS = ("agem", "derpp", "er", "er-ace")

@@ -10,15 +10,15 @@ import torch
 from test_every_method import MACHINE, finished, kill_after
 from torch import nn
 
-from clbench.config import Config
+from clbench.config.resolve import Config
 from clbench.errors import UserError
 from clbench.learn import importance
-from clbench.learn.params import generator
 from clbench.learn.trainer import Trainer
-from clbench.learning import Group
 from clbench.models.base import Model, Player
 from clbench.models.lift import batched
 from clbench.registry import load_plugin, models, networks
+from clbench.run.train import Group
+from clbench.streams.draws import generator
 
 PLUGIN = Path(__file__).parent / "my_autoencoder.py"
 METHODS = ("finetuning", "sgd", "ewc", "mas", "si", "anpyc", "l2", "rwalk", "joint", "er", "agem", "packnet")

@@ -9,11 +9,11 @@ import pytest
 import tiny
 import torch
 
-from clbench.config import resolve
+from clbench.config.resolve import resolve
 from clbench.errors import UserError
-from clbench.groups import Machine
 from clbench.registry import strategies
-from clbench.runner import run
+from clbench.run.experiment import Machine
+from clbench.run.schedule import run
 from clbench.strategies.hat import HAT
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import tiny
 
-from clbench.groups import Machine
-from clbench.learning import Group
+from clbench.run.experiment import Machine
+from clbench.run.train import Group
 
 SETS = (
     "stream.tasks=4",
@@ -38,7 +38,7 @@ def test_sgd_below_ewc_below_joint(tmp_path: Path) -> None:
 
 def test_every_thread_flushes_subnormal_numbers() -> None:
     code = (
-        "import torch; from clbench.learning import Machine; Machine('cpu', threads=2).prepare();"
+        "import torch; from clbench.run.train import Machine; Machine('cpu', threads=2).prepare();"
         "x = torch.full((1 << 20,), 1e-30); print(torch.get_num_threads(), int((x * 1e-10).count_nonzero()))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clbench.learn import importance, per_sample
-from clbench.learn.budget import Budget
-from clbench.learn.params import Params
-from clbench.learn.task import Task
 from clbench.learn.trainer import Trainer
+from clbench.models.params import Params
 from clbench.registry import networks
+from clbench.streams.budget import Budget
+from clbench.streams.task import Task
 
 SEEDS = (0, 1)
 

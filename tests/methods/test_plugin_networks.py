@@ -12,15 +12,16 @@ from test_every_method import finished, kill_after
 from tiny import METHODS
 from torch import Tensor
 
-from clbench import learning
-from clbench.config import Config
+from clbench.config.resolve import Config
+from clbench.config.training import sizes_of
 from clbench.errors import UserError
-from clbench.learn.params import Params, copies
-from clbench.learn.task import Task
-from clbench.learn.trainer import Trainer, sizes_of
+from clbench.learn.trainer import Trainer
 from clbench.models.lift import batched
+from clbench.models.params import Params, copies
 from clbench.registry import strategies
+from clbench.run import train as learning
 from clbench.strategies.exemplars import Exemplars
+from clbench.streams.task import Task
 
 NETWORKS = ("norm-mlp", "dropout-mlp", "spare-mlp", "frozen-mlp")
 EVERY = tiny.met(NETWORKS)

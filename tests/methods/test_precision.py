@@ -7,10 +7,10 @@ import tiny
 import torch
 from test_per_sample import KNOWN, OTHERS, learned, registered  # noqa: F401 (a fixture)
 
-from clbench.config import Config
+from clbench.config.resolve import Config
 from clbench.learn import importance
-from clbench.learn.params import Params
 from clbench.models.lift import batched, unrolled
+from clbench.models.params import Params
 
 BF16 = "train.precision=bf16"
 LAST = "train.channels_last=true"

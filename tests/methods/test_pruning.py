@@ -10,13 +10,13 @@ import tiny
 import torch
 from torch import Tensor
 
-from clbench.groups import Machine
-from clbench.learn.params import Params
 from clbench.learn.pruning import lowest
 from clbench.learn.trainer import Trainer
+from clbench.models.params import Params
 from clbench.report.cells import cell, columns
 from clbench.results import load
-from clbench.runner import run
+from clbench.run.experiment import Machine
+from clbench.run.schedule import run
 from clbench.strategies.anpyc import ANPyC
 
 #                 0    1    2    3    4    5    6    7    8    9

@@ -7,8 +7,8 @@ import tiny
 import torch
 from tiny import QUADRATIC
 
-from clbench.learn.params import Params, copies
 from clbench.learn.trainer import Trainer
+from clbench.models.params import Params, copies
 from clbench.strategies.ewc import EWC
 
 PULLS = ["gradient", "proximal"]

@@ -11,13 +11,14 @@ import tiny
 import torch
 from torch import Tensor, nn
 
-from clbench.config import Config
-from clbench.groups import Machine
-from clbench.learn.params import Params, copies, generator
-from clbench.learn.task import Batch, Stream
+from clbench.config.resolve import Config
 from clbench.learn.trainer import Trainer
-from clbench.learning import Group
+from clbench.models.params import Params, copies
+from clbench.run.experiment import Machine
+from clbench.run.train import Group
 from clbench.strategies.agem import project
+from clbench.streams.draws import generator
+from clbench.streams.task import Batch, Stream
 
 WHERE = [("split-digits", "task"), ("split-digits", "class"), ("permuted-digits", "domain")]
 

@@ -11,7 +11,7 @@ import torch
 from test_every_method import finished, kill_after
 from torch.optim import lr_scheduler
 
-from clbench.config import resolve_stored
+from clbench.config.resolve import resolve_stored
 from clbench.errors import UserError
 from clbench.learn.trainer import Trainer
 

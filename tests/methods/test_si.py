@@ -6,8 +6,8 @@ import pytest
 import tiny
 import torch
 
-from clbench.learn.params import copies
 from clbench.learn.trainer import Trainer
+from clbench.models.params import copies
 
 
 def steps(trainer: Trainer, task: int, gradients: list[float], rate: float = 0.1) -> None:

@@ -12,17 +12,17 @@ import torch
 from tiny import digits
 from torch import Tensor, nn
 
-from clbench.config import resolve
+from clbench.config.resolve import resolve
 from clbench.datasets import Images
 from clbench.datasets.source import Mapped
 from clbench.errors import UserError
-from clbench.learn.budget import Budget
-from clbench.learn.task import Stream
-from clbench.learning import build_trainer
 from clbench.models import base
 from clbench.registry import networks, streams
+from clbench.run.train import build_trainer
 from clbench.streams.assemble import Common, Part, assemble
 from clbench.streams.augment import PADDING, crop, flip, named
+from clbench.streams.budget import Budget
+from clbench.streams.task import Stream
 
 CLASSES = tuple(range(10))
 

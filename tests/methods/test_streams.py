@@ -8,10 +8,10 @@ import torch
 from tiny import digits
 
 from clbench.errors import UserError
-from clbench.groups import Machine
-from clbench.learn.budget import Budget
-from clbench.learn.task import Stream
-from clbench.learning import build_stream
+from clbench.run.experiment import Machine
+from clbench.run.train import build_stream
+from clbench.streams.budget import Budget
+from clbench.streams.task import Stream
 
 
 def stream(name: str, *sets: str, scenario: str = "task", method: str = "finetuning") -> Stream:

@@ -9,8 +9,9 @@ from plain import both
 from tiny import METHODS
 from torch.nn import functional as F
 
-from clbench.learn.trainer import Training
-from clbench.learning import Group
+from clbench.config.training import Training
+from clbench.learn.optimizers import new_optimizer
+from clbench.run.train import Group
 
 KEPT = ("train.keep_optimizer=true", "train.optimizer=adam", "train.lr=0.01")
 STOPPING = ("train.epochs=6", "train.patience=1", "train.batch_size=8", "train.lr=0.05")
@@ -22,9 +23,9 @@ def test_one_optimizer_for_all_tasks_is_a_kept_one(optimizer: str) -> None:
     sets = (f"train.optimizer={optimizer}", "train.lr=0.01", "train.keep_optimizer=true", "stream.tasks=3")
     plain, trainer, chosen = both("finetuning", *sets)
     options = trainer.options
-    shared = options.make_optimizer(list(plain.shared.values()))
+    shared = new_optimizer(options, list(plain.shared.values()))
     for task in plain.tasks:
-        own = options.make_optimizer(list(plain.heads[task.index].parameters()))
+        own = new_optimizer(options, list(plain.heads[task.index].parameters()))
         x, y = plain.images(task)
         for _ in range(options.epochs):
             for rows in torch.randperm(len(x), generator=plain.order).split(options.batch_size):

@@ -10,15 +10,16 @@ import torch
 from test_every_method import finished, kill_after
 from torch import Tensor
 
-from clbench.config import Config, resolve
+from clbench.config.resolve import Config, resolve
 from clbench.errors import UserError
 from clbench.learn import importance
-from clbench.learn.params import Params, generator
-from clbench.learn.task import Batch
 from clbench.learn.trainer import Trainer
-from clbench.learning import Group
 from clbench.models.lift import batched
+from clbench.models.params import Params
 from clbench.registry import strategies
+from clbench.run.train import Group
+from clbench.streams.draws import generator
+from clbench.streams.task import Batch
 
 REFUSED = {
     **dict.fromkeys(("derpp", "er-ace", "icarl", "lwf", "wa"), "is about classes, and this model gives none"),

@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 
 from clbench import datasets
-from clbench.config import Config, resolve
-from clbench.groups import Machine
-from clbench.learn.params import Params, copies
-from clbench.learn.task import Batch, Task
+from clbench.config.resolve import Config, resolve
 from clbench.learn.trainer import Trainer
-from clbench.learning import Group, build_stream, build_trainer
+from clbench.models.params import Params, copies
 from clbench.registry import load_plugin, strategies
+from clbench.run.experiment import Machine
+from clbench.run.train import Group, build_stream, build_trainer
 from clbench.strategies.quadratic import Quadratic
+from clbench.streams.task import Batch, Task
 
 CPU = torch.device("cpu")
 load_plugin(Path(__file__).parent / "my_networks.py")

@@ -10,10 +10,10 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ..pruning import Comparison
-from ..table import Table
-from .charts import Charts
-from .views import Further, Section, of_comparison, of_further, of_table
+from clbench.report.html.charts import Charts
+from clbench.report.html.views import Further, Section, of_comparison, of_further, of_table
+from clbench.report.pruning import Comparison
+from clbench.report.table import Table
 
 __all__ = ["Further", "write"]
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from ...metrics import Array
-from ...scores import ACCURACY, Score
-from ..colours import COLOURS
-from ..pruning.studies import TOTALS, Comparison
-from ..scales import Scale, labelled, percent_like, scale_of
-from ..stages import curves, matrices, spread, stage_names
-from ..table import Row, Table
+from clbench.metrics import Array
+from clbench.report.colours import COLOURS
+from clbench.report.pruning.studies import TOTALS, Comparison
+from clbench.report.scales import Scale, labelled, percent_like, scale_of
+from clbench.report.stages import curves, matrices, spread, stage_names
+from clbench.report.table import Row, Table
+from clbench.scores import ACCURACY, Score
 
 Data = dict[str, Any]
 MOST_NUMBERS = 500_000  # of all heat maps together, some 2.5 MB

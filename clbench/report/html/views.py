@@ -9,18 +9,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ... import origins
-from ...results import AnyResult
-from ...scores import Score
-from .. import command
-from ..cells import Cell, Column, text
-from ..differences import flatten, shown
-from ..grid import Grid
-from ..makers import remarks
-from ..pruning import Comparison, grids
-from ..scales import in_a_cell, labelled
-from ..table import Row, Table
-from .charts import Charts, scale_of_rows
+from clbench.config import origins
+from clbench.report import command
+from clbench.report.cells import Cell, Column, text
+from clbench.report.grid import Grid
+from clbench.report.html.charts import Charts, scale_of_rows
+from clbench.report.makers import remarks
+from clbench.report.pruning import Comparison, grids
+from clbench.report.scales import in_a_cell, labelled
+from clbench.report.table import Row, Table
+from clbench.results import AnyResult
+from clbench.results.differences import flatten, shown
+from clbench.scores import Score
 
 
 @dataclass

@@ -8,10 +8,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from ...results import digest
-from ..colours import COLOURS
-from ..pictures import COLUMN, MARKERS, entitled, legend_below, save, slug, styled
-from .studies import TOTALS, Comparison, Study, table4
+from clbench.report.colours import COLOURS
+from clbench.report.pictures import COLUMN, MARKERS, entitled, legend_below, save, slug, styled
+from clbench.report.pruning.studies import TOTALS, Comparison, Study, table4
+from clbench.results import digest
 
 CLOSE = 3.0  # points below the best accuracy that the close view shows
 COMPRESSION, ACCURACY = TOTALS[1], TOTALS[3]

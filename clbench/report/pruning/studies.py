@@ -9,11 +9,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from ...results import PrunedRun, PruningResult
-from ..cells import Cell, Column
-from ..differences import described, differing, flatten, sortable
-from ..makers import remarks
-from ..notes import default_notes
+from clbench.report.cells import Cell, Column
+from clbench.report.makers import remarks
+from clbench.report.notes import default_notes
+from clbench.results import PrunedRun, PruningResult
+from clbench.results.differences import described, differing, flatten, sortable
 
 ORDER = ["entropy", "loss", "mas", "ewc", "magnitude", "random"]  # the paper's measure first, chance last
 TOTALS = [

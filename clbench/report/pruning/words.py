@@ -7,10 +7,10 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
-from ..cells import Cell, Column
-from ..cells import text as spread_out
-from ..grid import Grid
-from .studies import Comparison, Study, table4
+from clbench.report.cells import Cell, Column
+from clbench.report.cells import text as spread_out
+from clbench.report.grid import Grid
+from clbench.report.pruning.studies import Comparison, Study, table4
 
 ACCURACY = Column("accuracy", "%", "higher")
 COMPRESSION = Column("compression", "times", None)

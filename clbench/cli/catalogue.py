@@ -1,0 +1,133 @@
+"""clbench list: methods, streams, networks, models and metrics, with their options and defaults."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from math import prod
+from typing import Any
+
+from clbench.config.options import Option, options_of
+from clbench.metrics import METRICS
+from clbench.networks.pretrained import Start
+from clbench.registry import first_line, model_kind, models, networks, settings_of, strategies, streams
+from clbench.strategies import costs
+from clbench.streams.assemble import common_of
+from clbench.streams.find import find, is_form, is_list, names
+
+KINDS = ("methods", "streams", "networks", "models", "metrics")
+Entry = dict[str, Any]
+
+
+def listing(kind: str, long: bool = False) -> list[Entry]:
+    """name, summary and options of everything of one kind; `long`: of methods also paper, storage, support."""
+    if kind == "metrics":
+        return [{"name": name, "summary": m.definition, "options": []} for name, m in METRICS.items()]
+    if kind == "streams":
+        entries = [(name, find(name)[0]) for name in names()]
+        entries += [(f"{form}:FILE.npz", streams[form]) for form in streams if is_form(streams[form])]
+        entries += [(f"{name}:A,B,FILE.npz", streams[name]) for name in streams if is_list(streams[name])]
+        return [entry(name, f, {**options_of(f), **options_of(common_of(f))}) for name, f in entries]
+    if kind == "models":
+        return [{**entry(name, models[name], {}), "score": asdict(models[name].score)} for name in models]
+    registry = strategies
+    if kind == "networks":
+        return [
+            {**entry(name, networks[name], options_of_network(name)), "model": model_kind(networks[name])}
+            for name in networks
+        ]
+    found = [entry(name, registry[name], options_of(registry[name])) for name in registry]
+    return [e | at_length(e["name"]) for e in found] if long and kind == "methods" else found
+
+
+def options_of_network(name: str) -> dict[str, Option]:
+    """Those of every network, those of its kind of model, and its own."""
+    every = (Start, *settings_of(name), networks[name])
+    return {option: value for factory in every for option, value in options_of(factory).items()}
+
+
+def entry(name: str, factory: Any, options: dict[str, Option]) -> Entry:
+    shown = [
+        {"name": o.name, "default": o.default, "help": o.help, "choices": list(o.choices)}
+        for o in options.values()
+    ]
+    return {"name": name, "summary": first_line(factory), "options": shown}
+
+
+STATISTICS = {"running": "go on", "frozen": "stay", "per-task": "go on, and each task keeps its own"}
+EXAMPLE = "mlp 784-512-256, ten tasks of ten classes"
+EXAMPLE_SHAPE, EXAMPLE_TASKS, EXAMPLE_OUTPUTS = (1, 28, 28), 10, 100
+
+
+def at_length(name: str) -> Entry:
+    """Of one method: its paper, what it stores, where it works."""
+    method = strategies[name]
+    network = networks["mlp"](EXAMPLE_SHAPE)
+    parts = list(network.parameters())
+    images = options_of(method)["memory_size"].default if "memory_size" in options_of(method) else 0
+    counts = {
+        "shared weight": sum(p.numel() for p in parts),
+        "weight of its generator": method().own_weights(EXAMPLE_SHAPE),
+        "connection": sum(p.numel() for p in parts if p.dim() > 1),
+        "hidden unit": sum(network.widths),
+        "stored image": images,
+        "pixel of a stored image": images * prod(EXAMPLE_SHAPE),
+        "output of a stored image": images * EXAMPLE_OUTPUTS,
+        "run": 1,
+    }
+    return {
+        "paper": method.paper,
+        "stores": costs.described(method.stores),
+        "stores_example": {"of": EXAMPLE, "bytes": costs.total(method.stores, counts, EXAMPLE_TASKS)},
+        "scenarios": list(method.scenarios),
+        "networks": networks_of(method),
+        "statistics": method.statistics,
+    }
+
+
+def networks_of(method: Any) -> str:
+    """Which networks a method works with, in words."""
+    if "gates" in method().needs():
+        return "those that take gates, as mlp does"
+    return "any"
+
+
+def text(found: dict[str, list[Entry]]) -> str:
+    """One block a kind, one paragraph an entry; streams share most options, which are printed once."""
+    blocks = []
+    for kind, entries in found.items():
+        lines, said = [f"{kind}:"], set()
+        for e in entries:
+            lines.append(f"  {e['name']:<22} {e['summary']}")
+            lines += [f"    {line}" for line in said_at_length(e)]
+            for o in e["options"]:
+                choices = f" ({', '.join(map(str, o['choices']))})" if o["choices"] else ""
+                line = f"    {o['name']} = {value(o['default'])}{choices}  {o['help']}"
+                if kind != "streams" or (e["summary"], line) not in said:
+                    lines.append(line)
+                said.add((e["summary"], line))
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)
+
+
+def said_at_length(e: Entry) -> list[str]:
+    """What a network is for, how a model is scored; of a method listed with --long its paper, storage, support."""
+    if "model" in e:
+        return [f"for the model: {e['model']}"]
+    if "score" in e:
+        return [
+            f"score: {e['score']['name']}, {e['score']['better']} is better; its mean is {e['score']['mean_name']}"
+        ]
+    if "stores" not in e:
+        return []
+    example = e["stores_example"]
+    size = f" ({example['bytes'] / 1e6:.2f} MB a seed for {example['of']})" if example["bytes"] else ""
+    return [
+        f"paper: {e['paper'] or 'none named'}",
+        f"stores between tasks: {e['stores']}{size}",
+        f"scenarios: {', '.join(e['scenarios'])}; networks: {e['networks']}",
+        f"running statistics after the first task: {STATISTICS[e['statistics']]}",
+    ]
+
+
+def value(default: Any) -> str:
+    return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)

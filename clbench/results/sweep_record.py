@@ -1,0 +1,109 @@
+"""The record of a sweep: one JSON file with every trial, written whole whenever one begins or ends."""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import asdict, dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from clbench.config.options import shown
+from clbench.errors import UserError
+from clbench.results import jsonfile
+from clbench.scores import ACCURACY, Score
+
+ENDED = ("done", "diverged", "failed", "stopped", "repeated")
+
+
+@dataclass
+class Trial:
+    """A point of the space. scores: the mean (ACC) on validation images as printed, after 1, 2, .. tasks."""
+
+    number: int
+    values: dict[str, Any]
+    file: str  # its result, below the folder of results
+    status: str = (
+        "running"  # running | done | diverged | failed | stopped (hopeless) | repeated (as another trial)
+    )
+    reason: str | None = None
+    scores: list[float] = field(default_factory=list)
+    spread: list[float] = field(default_factory=list)  # per seed, the last score
+    seconds: float = 0.0
+
+    @property
+    def score(self) -> float | None:
+        return self.scores[-1] if self.status == "done" and self.scores else None
+
+
+@dataclass
+class Record:
+    """A sweep so far. winner: {} until the winner has been trained.
+
+    score: the fields of the Score that trials are judged by; None, as in older records: accuracy.
+    """
+
+    digest: str
+    plan: dict[str, Any]
+    status: str = "running"  # running | done
+    started: str = ""
+    finished: str | None = None
+    trials: list[Trial] = field(default_factory=list)
+    winner: dict[str, Any] = field(default_factory=dict)
+    origins: dict[str, str] | None = None  # of the values of the plan's configuration
+    kind: str = "sweep"
+    schema_version: int = 1
+    score: dict[str, Any] | None = None
+
+    @property
+    def measure(self) -> Score:
+        return ACCURACY if self.score is None else Score(**self.score)
+
+    @property
+    def ranked(self) -> list[Trial]:
+        """The finished trials, the best score first; of equals the first."""
+        scored = [trial for trial in self.trials if trial.score is not None]
+        return sorted(scored, key=lambda trial: (-self.measure.sign * (trial.score or 0.0), trial.number))
+
+    @property
+    def best(self) -> Trial | None:
+        return next(iter(self.ranked), None)
+
+    def scored(self, score: float) -> str:
+        """A trial's score in words, `98.21`: to the second digit, what is small to its fourth."""
+        return f"{score:.2f}" if abs(score) >= 1 or self.measure == ACCURACY else f"{score:.4g}"
+
+    def count(self, *states: str) -> int:
+        return sum(trial.status in states for trial in self.trials)
+
+
+def save(record: Record, path: Path) -> None:
+    jsonfile.write(asdict(record), path)
+
+
+def load(path: Path) -> Record:
+    """UserError names the file, and the field that is wrong."""
+    raw = jsonfile.read(path)
+    if not isinstance(raw, dict) or raw.get("kind") != "sweep":
+        raise UserError(
+            f"{path}: not the record of a sweep; clbench sweep writes them as sweep-METHOD-DIGEST.json"
+        )
+    for error in validator().iter_errors(raw):
+        field_ = ".".join(map(str, error.absolute_path))
+        raise UserError(f"{path}: {field_}: {shown(error.message)}; move the file away to search afresh")
+    return Record(**{**raw, "trials": [Trial(**trial) for trial in raw["trials"]]})
+
+
+@functools.cache
+def validator() -> Draft202012Validator:
+    return Draft202012Validator(
+        json.loads((files("clbench.results") / "schema" / "sweep.json").read_text("utf-8"))
+    )
+
+
+def found(path: Path) -> Record | None:
+    """The record in a file, if there is one."""
+    return load(path) if path.exists() else None

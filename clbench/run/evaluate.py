@@ -1,0 +1,158 @@
+"""clbench evaluate: checkpoints scored again, beside what the result file says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tabulate import tabulate
+
+from clbench.config.resolve import Config, resolve_stored
+from clbench.errors import UserError
+from clbench.report.scales import digits_of, labelled
+from clbench.results import PrunedRun, Result, Run, find, load
+from clbench.run.experiment import Machine
+from clbench.run.provenance import other_code
+from clbench.run.prune_lenet import settings, sparse
+from clbench.run.prune_lenet.study import Study
+from clbench.run.train import Group, plugins_of
+from clbench.scores import ACCURACY, Score
+
+Row = dict[str, Any]
+
+
+def compared(
+    files: list[Path], stage: int | None, machine: Machine, accept_other_code: bool = False
+) -> Iterator[Row]:
+    """One row a file, seed and task: the stored number of its score and the one found now.
+
+    UserError where a plugin that the run uses has changed since, unless that is accepted.
+    """
+    networks = [path for path in files if path.suffix == ".safetensors"]
+    results = [path for path in files if path not in networks]
+    paths = find(results)
+    if not paths and not networks:
+        raise UserError(f"no results in {', '.join(map(str, files))}; `clbench train` writes them")
+    for path in paths:
+        result = load(path, machine.accept_modified)
+        if result.kind == "train" and not accept_other_code:
+            require_same_code(path, result)
+        yield from of_result(path, result, stage, machine)
+    for path in networks:
+        yield {**sparse.rescored(path, machine), "score": ACCURACY}
+
+
+def of_result(path: Path, result: Any, stage: int | None, machine: Machine) -> Iterator[Row]:
+    runs = {run.seed: run for run in result.runs}
+    tasks = result.tasks if result.kind == "train" else [result.config["dataset"]]
+    measure = result.score if result.kind == "train" else ACCURACY
+    for seeds in dict.fromkeys(tuple(run.together) for run in result.runs):
+        group = group_of(path, result, seeds)
+        mine = [runs[seed] for seed in seeds]
+        wanted = stage_of(path, group, stage, reached=max(len(run.seconds) for run in mine) - 1)
+        made = [result.makers[run.made_by[wanted]] for run in mine if wanted < len(run.made_by)]
+        threads = made[0].get("threads", machine.threads) if made else machine.threads  # it changes last digits
+        try:
+            scored = group.rescored(replace(machine, threads=threads), wanted, result.data)
+        except UserError as error:
+            raise UserError(
+                str(error) if str(path.with_suffix("")) in str(error) else f"{path}: {error}"
+            ) from error
+        for seed, scores in zip(seeds, scored, strict=True):
+            for task, was, now in zip(tasks, stored(runs[seed], wanted, len(tasks)), scores, strict=True):
+                row = {"file": str(path), "seed": seed, "stage": wanted, "task": task, "score": measure}
+                yield {**row, "stored": was, "scored": now}
+        if group.accounts is not None and any(run.samples for run in mine):
+            for run, account in zip(mine, group.accounts, strict=True):
+                for row in of_samples(run.samples[wanted], account, measure):
+                    yield {"file": str(path), "seed": run.seed, "stage": wanted, **row}
+
+
+def of_samples(was: Row, now: Row, measure: Score) -> Iterator[Row]:
+    """What a result holds of samples beside its matrix: FID of all classes and of each, the share read rightly."""
+    if "pooled" in was:
+        yield {"task": "all classes", "score": measure, "stored": was["pooled"], "scored": now.get("pooled")}
+    for number, score in (("fid", measure), ("read", ACCURACY)):
+        for name, value in was.get(number, {}).items():
+            row = {"task": f"class {name}", "score": score}
+            yield {**row, "stored": value, "scored": now.get(number, {}).get(name)}
+
+
+def require_same_code(path: Path, result: Result) -> None:
+    if words := other_code(result, plugins_of(configuration(result, path))):
+        raise UserError(f"{path}: {words}; --accept-other-code scores it with what is there now")
+
+
+def group_of(path: Path, result: Any, seeds: tuple[int, ...]) -> Group | Study:
+    if result.kind == "train":
+        return Group(configuration(result, path), seeds, path.with_suffix(""), result.digest)
+    return Study(settings.resolve_stored(result.config, path), seeds, path.with_suffix(""), result.digest)
+
+
+def stored(run: Run | PrunedRun, stage: int, tasks: int) -> Sequence[float | None]:
+    """What the result file says of a stage, a score a task."""
+    if stage >= len(run.seconds):
+        return [None] * tasks
+    return run.matrix[stage] if isinstance(run, Run) else [run.accuracy[stage]]
+
+
+def configuration(result: Result, path: Path) -> Config:
+    """The stored configuration; where a name in it is unknown, with the plugins that the run had."""
+    try:
+        return resolve_stored(result.config, path)
+    except UserError as error:
+        plugins = ", ".join(dict.fromkeys(n for maker in result.makers.values() for n in maker.get("plugins", {})))
+        hint = f"; the run was given --plugin {plugins}" if plugins else ""
+        raise UserError(f"{path}: {str(error).removeprefix(f'{path}: ')}{hint}") from error
+
+
+def stage_of(path: Path, group: Group | Study, asked: int | None, reached: int) -> int:
+    """The stage asked for, else the last of which a checkpoint is kept."""
+    kept = group.kept()
+    if asked is None and not kept:
+        seeds = f"seed{'s' * (len(group.seeds) > 1)} {','.join(map(str, group.seeds))}"
+        raise UserError(
+            f"{path}: no checkpoint of {seeds} is kept beside it; run it with --checkpoints last or all (clbench "
+            "merge leaves checkpoints where they were made)"
+        )
+    wanted = max(kept) if asked is None else asked
+    if reached < 0:
+        raise UserError(f"{path}: holds no stage yet; the command that began it goes on with it")
+    if wanted > reached:
+        raise UserError(f"{path}: stage {wanted} is not in the result, which has stages 0 to {reached}")
+    if wanted >= group.first_kept and wanted not in kept:
+        have = ", ".join(map(str, sorted(kept))) or "none"
+        raise UserError(f"{path}: no checkpoint of stage {wanted} (kept: {have}); train with --checkpoints all")
+    return wanted
+
+
+def differences(rows: list[Row]) -> list[Row]:
+    return [row for row in rows if row["stored"] != row["scored"]]
+
+
+def table(rows: list[Row]) -> str:
+    """As their score is printed, and a last line with the verdict."""
+    shown = [
+        {
+            **row,
+            "score": labelled(row["score"].name, row["score"]),
+            "stored": printed(row["stored"], row["score"]),
+            "scored": printed(row["scored"], row["score"]),
+        }
+        for row in rows
+    ]
+    apart = {row["score"]: 0.0 for row in rows}
+    for row in rows:
+        if None not in (row["stored"], row["scored"]):
+            apart[row["score"]] = max(apart[row["score"]], abs(row["stored"] - row["scored"]))
+    worst = " and ".join(
+        f"{score.factor * d:.4f} {score.difference or score.unit or score.name}" for score, d in apart.items()
+    )
+    verdict = f"{len(differences(rows))} of {len(rows)} scores differ, by at most {worst}"
+    return tabulate(shown, headers="keys", disable_numparse=True) + "\n\n" + verdict
+
+
+def printed(value: float | None, score: Score) -> str:
+    return "-" if value is None else f"{score.factor * value:.{digits_of(score, [score.factor * value])}f}"

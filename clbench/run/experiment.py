@@ -1,0 +1,236 @@
+"""A group of seeds through the stages of an experiment: resume, stage after stage, a checkpoint after each."""
+
+from __future__ import annotations
+
+import gc
+import traceback
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Protocol
+
+import torch
+
+from clbench.errors import UserError, out_of_memory
+from clbench.learn.trainer import Trainer
+from clbench.registry import load_plugin
+from clbench.results import SeedRun
+from clbench.results.digests import key_of
+from clbench.run import checkpoint
+from clbench.run.peak_memory import Peak
+from clbench.run.provenance import Maker, made_here
+
+GOES_ON = "what is finished is kept, and the same command goes on from there"
+Keep = Literal["all", "last", "none"]
+
+
+class Configuration(Protocol):
+    """Everything that decides the numbers of a result, and the seeds asked for, which its digest knows not of."""
+
+    @property
+    def seeds(self) -> tuple[int, ...]: ...
+    @property
+    def digest(self) -> str: ...
+    @property
+    def path(self) -> Path: ...  # of the result, below the output folder
+    def as_dict(self) -> dict[str, Any]: ...
+    def values(self) -> dict[str, Any]: ...  # each by a name, of which `origins` says where it came from
+    @property
+    def origins(self) -> dict[str, str]: ...
+
+
+class Stopped(Exception):
+    """Raised in a group whose parent has heard enough of it; the stages done are kept."""
+
+
+@dataclass(frozen=True)
+class News:
+    """What a group tells while it learns: samples since, of how many; after a stage runs and makers; a warning."""
+
+    samples: int = 0
+    total: int | None = None
+    runs: list[Any] | None = None
+    makers: dict[str, Maker] = field(default_factory=dict)
+    warning: str | None = None
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where and how a run executes: nothing of it belongs to the configuration."""
+
+    device: str = "auto"
+    threads: int = 1  # intra-op threads a process; more is slower for small networks on a busy machine
+    data_root: Path | None = None
+    allow_modified: bool = False  # of data
+    accept_modified: bool = False  # of results: read those that do not agree with their sha256
+    plugins: tuple[Path, ...] = ()
+    keep: Keep = "last"  # which checkpoints stay
+    download: bool = True  # data that is not here; else NotHere
+
+    def prepare(self) -> torch.device:
+        """Set up this process; must come before the first computation, as threads inherit flushing."""
+        torch.set_flush_denormal(True)  # importances hold many values near 1e-40, which slow a CPU several times
+        torch.set_num_threads(self.threads)
+        for plugin in self.plugins:
+            load_plugin(plugin)
+        return choose_device(self.device)
+
+
+def choose_device(name: str) -> torch.device:
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise UserError("--device cuda: torch finds no CUDA device here; use --device cpu or auto")
+    return torch.device("cuda" if available and name != "cpu" else "cpu")
+
+
+@dataclass
+class SeedGroup(ABC):
+    """Seeds that are trained as one program, and where their checkpoints lie. What a stage is, subclasses say."""
+
+    first_kept: ClassVar[int] = 0  # the first stage that leaves a checkpoint
+    new_run: ClassVar[Callable[..., Any]]  # the SeedRun of this kind of experiment
+
+    config: Configuration
+    seeds: tuple[int, ...]
+    folder: Path
+    digest: str | None = None  # of the stored configuration, which an older clbench may have written
+    makers: dict[str, Maker] = field(default_factory=dict, init=False)  # of all its stages so far
+    maker: str = field(default="", init=False)  # the key of this process
+    peak: Peak | None = field(default=None, init=False)
+    accounts: list[dict[str, Any]] | None = field(default=None, init=False)  # of a model's samples, when rescored
+
+    @property
+    def plugins(self) -> dict[str, str]:
+        """File name -> sha256 of those that the configuration uses."""
+        return {}
+
+    @abstractmethod
+    def build(self, machine: Machine, device: torch.device) -> Trainer:
+        """The trainer before the first stage."""
+
+    @abstractmethod
+    def plan(self, trainer: Trainer) -> list[int]:
+        """Samples that each stage trains on, all seeds: how many stages there are, and for the time left."""
+
+    @abstractmethod
+    def one_stage(self, trainer: Trainer, stage: int, runs: list[Any]) -> bool:
+        """Learn and record one stage; whether it was learned here and not found done."""
+
+    @abstractmethod
+    def name_of(self, stage: int) -> str:
+        """The stage in a message: 'task 3'."""
+
+    def smaller(self) -> str:
+        """What to try where memory ran out, as the end of a sentence that begins with `out of memory`."""
+        return f"; use fewer --workers or a smaller network; {GOES_ON}"
+
+    def learn(self, machine: Machine, tell: Callable[[News], None]) -> list[Any]:
+        """Train to the end, from the last checkpoint if there is one. UserError where memory runs out."""
+        try:
+            return self.learned(machine, tell)
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
+            traceback.clear_frames(error.__traceback__)  # they hold what filled the memory, and others go on
+            gc.collect()
+            raise UserError(f"out of memory{self.smaller()}") from error
+
+    def learned(self, machine: Machine, tell: Callable[[News], None]) -> list[Any]:
+        device = machine.prepare()
+        self.peak = Peak(device)
+        self.made_by(made_here(machine.threads, device, self.plugins))
+        trainer = self.build(machine, device)
+        plan = self.plan(trainer)
+        runs, done = self.resume(trainer)
+        runs = runs or [self.new_run(seed, together=list(self.seeds)) for seed in self.seeds]
+        tell(News(sum(plan[:done]), sum(plan), runs, self.makers))
+        trainer.progress = lambda samples: tell(News(samples * len(self.seeds)))
+        for stage in range(done, len(plan)):
+            if trainer.first_bad.ge(0).all():
+                break  # every seed has diverged
+            learned = self.one_stage(trainer, stage, runs)
+            if stage >= self.first_kept:
+                self.keep_checkpoint(trainer, stage, runs, machine.keep)
+            before: dict[str, Any] = {} if learned else {"samples": sum(plan[: stage + 1]), "total": sum(plan)}
+            tell(News(**before, runs=runs, makers=self.makers))
+        for run in runs:
+            run.status = "done" if run.status == "running" else run.status
+        if machine.keep != "all":  # an earlier start may have been killed before it removed one
+            self.forget_checkpoints(spare=1 if machine.keep == "last" else 0)
+        return runs
+
+    def made_by(self, maker: Maker) -> None:
+        """The stages to come are made by this process."""
+        self.maker = key_of(maker)
+        self.makers = {self.maker: maker}
+
+    def record(
+        self, trainer: Trainer, runs: list[Any], stage: int, seconds: float, speed: float, **lists: list[Any]
+    ) -> None:
+        """Append to every seed's lists what a stage gave and cost; `lists` has an entry a seed."""
+        peak = self.peak.bytes() if self.peak else None
+        for s, run in enumerate(runs):
+            if run.status == "diverged":
+                continue
+            run.peak_memory_bytes = larger(run, peak)
+            run.made_by.append(self.maker)
+            for name, each in lists.items():
+                getattr(run, name).append(each[s])
+            run.seconds.append(round(seconds, 4))
+            run.samples_per_second.append(round(speed, 1))
+            if trainer.first_bad[s] >= 0:
+                self.diverged(run, int(trainer.first_bad[s]), stage)
+
+    def diverged(self, run: SeedRun, step: int, stage: int) -> None:
+        run.status, run.step = "diverged", step
+        run.reason = f"the loss was not finite at step {step} ({self.name_of(stage)}); lower the rate or strength"
+
+    # -- checkpoints ------------------------------------------------------------------------------------------
+
+    def resume(self, trainer: Trainer) -> tuple[list[Any], int]:
+        """The runs so far and the stages they have done: ([], 0) where nothing was kept."""
+        kept = self.kept()
+        if not kept:
+            return [], 0
+        stage = max(kept)
+        return self.load(trainer, stage), stage + 1
+
+    def load(self, trainer: Trainer, stage: int) -> list[Any]:
+        path = self.kept()[stage]
+        found = checkpoint.read(path)
+        mine = self.belongs(stage)
+        if {name: found.record.get(name) for name in mine} != mine:
+            raise checkpoint.damaged(path, "it is of another configuration, stage or group of seeds")
+        checkpoint.restore(trainer, found, path)
+        self.makers |= found.record["makers"]
+        return [self.new_run(**run) for run in found.record["runs"]]
+
+    def keep_checkpoint(self, trainer: Trainer, stage: int, runs: list[Any], keep: Keep) -> None:
+        slots = {name: asdict(slot) for name, slot in trainer.model.slots.items()}
+        found = {"runs": [asdict(run) for run in runs], "makers": self.makers}
+        record = {**self.belongs(stage), **found, "slots": slots}
+        path = checkpoint.path_of(self.folder, stage, self.seeds)
+        checkpoint.write(path, checkpoint.collect(trainer), record)
+        if keep != "all":
+            self.forget_checkpoints(spare=1)
+
+    def belongs(self, stage: int) -> dict[str, Any]:
+        """What a checkpoint says of whose it is."""
+        return {"config": self.digest or self.config.digest, "stage": stage, "seeds": list(self.seeds)}
+
+    def forget_checkpoints(self, spare: int) -> None:
+        """Remove all but the last `spare`."""
+        kept = list(self.kept().values())
+        for path in kept[: len(kept) - spare]:
+            path.unlink(missing_ok=True)
+
+    def kept(self) -> dict[int, Path]:
+        """Checkpoints by stage, in order."""
+        return checkpoint.stages(self.folder, self.seeds)
+
+
+def larger(run: SeedRun, peak: int | None) -> int | None:
+    """The peak of a run that may have been gone on with; None where that of a part is not known."""
+    unknown = peak is None or (run.seconds and run.peak_memory_bytes is None)
+    return None if unknown else max(run.peak_memory_bytes or 0, peak or 0)

@@ -1,0 +1,220 @@
+"""Jobs spread over spawned processes, one pipe each: a killed one loses its job alone, none outlives this one."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any, Protocol, TypeVar
+
+from clbench.errors import UserError, out_of_memory
+from clbench.registry import PluginWarning
+from clbench.run.experiment import Machine, News, SeedGroup, Stopped
+from clbench.run.train import streams
+
+MESSAGE_EVERY = 0.25  # seconds between two messages of progress
+STOP = "stop"  # what a parent sends that has heard enough
+
+
+class Job(Protocol):
+    @property
+    def group(self) -> SeedGroup: ...
+
+
+J = TypeVar("J", bound=Job)
+Outcome = list[Any] | Exception
+
+
+class WorkerTraceback(Exception):
+    """The cause of an error that came from a worker: its traceback there, as text for --debug."""
+
+    def __str__(self) -> str:
+        return f"in a worker process:\n{self.args[0]}"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """How a job failed in a worker: text only, since not every exception survives pickling."""
+
+    reason: str
+    trace: str
+
+    def error(self) -> UserError:
+        error = UserError(self.reason)
+        error.__cause__ = WorkerTraceback(self.trace)
+        return error
+
+
+@dataclass
+class Worker:
+    """A process and this end of its pipe."""
+
+    process: BaseProcess
+    pipe: Connection
+
+    def send(self, message: SeedGroup | str) -> None:
+        with suppress(BrokenPipeError):  # a process that is gone: the next look at its pipe says so
+            self.pipe.send(message)
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
+
+
+def spread(
+    jobs: Iterable[J], machine: Machine, workers: int, heard: Callable[[J, News], bool | None]
+) -> Iterator[tuple[J, Outcome]]:
+    """Every job with its outcome, as they end. A job is asked for when a process is free for it.
+
+    `heard` is told the news in between, and says True of a job that shall stop: its outcome is Stopped.
+    """
+    queue = iter(jobs)
+    busy: dict[Connection, tuple[Worker, J]] = {}
+    idle: list[Worker] = []
+
+    def fill() -> None:
+        while len(busy) < workers and (job := next(queue, None)) is not None:
+            worker = idle.pop() if idle else started(machine)
+            busy[worker.pipe] = (worker, job)
+            worker.send(job.group)
+
+    try:
+        fill()
+        while busy:
+            for pipe in wait(list(busy)):
+                worker, job = busy[pipe]  # type: ignore[index]
+                message = received(worker)
+                if isinstance(message, News):
+                    if heard(job, message):
+                        worker.send(STOP)
+                    continue
+                del busy[worker.pipe]
+                if message is None:
+                    worker.end()
+                else:
+                    idle.append(worker)
+                yield job, ended(message, job.group)
+            fill()  # after all that was told: the next job may depend on it
+    finally:
+        for worker in [*(worker for worker, _ in busy.values()), *idle]:
+            worker.end()
+
+
+def ended(message: list[Any] | Failure | Stopped | None, group: SeedGroup) -> Outcome:
+    if message is None:
+        return UserError(f"its process was killed (out of memory?){group.smaller()}")
+    return message.error() if isinstance(message, Failure) else message
+
+
+def received(worker: Worker) -> News | list[Any] | Failure | Stopped | None:
+    """The next message; None from a process that is gone."""
+    try:
+        return worker.pipe.recv()
+    except (EOFError, OSError):
+        return None
+
+
+def started(machine: Machine) -> Worker:
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=serve, args=(there, machine, os.getpid()), daemon=True)
+    with ctrl_c_held():
+        process.start()
+    there.close()  # so that the end of the process ends the pipe
+    return Worker(process, here)
+
+
+@contextmanager
+def ctrl_c_held() -> Iterator[None]:
+    """A process started in here never sees Ctrl-C, not even while it imports: its parent ends it."""
+    resource_tracker.ensure_running()  # its start, inside, would let the signal through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+# -- in the worker --------------------------------------------------------------------------------------------
+
+
+def serve(pipe: Connection, machine: Machine, parent: int) -> None:
+    """Learn one group after the other."""
+    threading.Thread(target=end_with, args=(parent,), daemon=True).start()
+    warnings.simplefilter("ignore", PluginWarning)  # the parent has said it
+    with streams.kept():
+        while True:
+            try:
+                group = pipe.recv()
+            except EOFError:
+                return
+            if group != STOP:  # one that came when its group had ended
+                pipe.send(outcome(group, machine, Told(pipe)))
+
+
+def outcome(group: SeedGroup, machine: Machine, tell: Callable[[News], None]) -> list[Any] | Failure | Stopped:
+    try:
+        with warnings_sent(tell):
+            return group.learn(machine, tell)
+    except Stopped as stopped:
+        return stopped
+    except Exception as error:
+        return Failure(reason(error), traceback.format_exc())
+
+
+@contextmanager
+def warnings_sent(tell: Callable[[News], None]) -> Iterator[None]:
+    """Warnings become news, for the parent to show in its way."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: tell(News(warning=str(message)))
+        yield
+
+
+def reason(error: Exception) -> str:
+    """In one line: a user's mistake in its own words, anything else with its type."""
+    words = " ".join(str(error).split())[:500]
+    if isinstance(error, UserError):
+        return words
+    if out_of_memory(error):
+        return "out of memory; use fewer seeds at once, fewer --workers or a smaller network"
+    return f"{type(error).__name__}: {words} (--debug shows where)"
+
+
+class Line(Protocol):
+    """An end of a pipe, or what does its work."""
+
+    def send(self, message: Any) -> None: ...
+    def poll(self) -> bool: ...
+    def recv(self) -> Any: ...
+
+
+class Told:
+    """Sends news to the parent, every stage at once and progress now and then; raises Stopped when it says so."""
+
+    def __init__(self, pipe: Line) -> None:
+        self.pipe, self.waiting, self.last = pipe, 0, 0.0
+
+    def __call__(self, news: News) -> None:
+        self.waiting += news.samples
+        if news.runs is not None or news.warning or time.monotonic() - self.last > MESSAGE_EVERY:
+            self.pipe.send(replace(news, samples=self.waiting))
+            self.waiting, self.last = 0, time.monotonic()
+            if self.pipe.poll() and self.pipe.recv() == STOP:
+                raise Stopped
+
+
+def end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)

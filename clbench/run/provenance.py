@@ -1,0 +1,69 @@
+"""What makes a stage of a run: this program, torch, the device, and the plugins that its configuration uses."""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from clbench import __version__
+from clbench.results import AnyResult
+
+Maker = dict[str, Any]
+
+
+def made_here(threads: int, device: torch.device, plugins: dict[str, str]) -> Maker:
+    """What this process is. plugins: file name -> sha256 of those that are used."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
+    return {
+        "clbench": __version__,
+        "commit": commit(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "platform": platform.platform(),
+        "device": device.type,
+        "device_name": name or platform.machine(),
+        "cpus": os.cpu_count(),
+        "threads": threads,
+        "plugins": plugins,
+    }
+
+
+@functools.cache
+def commit() -> str | None:
+    """The commit of the source tree this program runs from, '+' if it was changed; None where it is installed.
+
+    As it was at the first call: what is imported does not change with the tree.
+    """
+    here = Path(__file__).parent.parent
+    if not (here.parent / ".git").exists():
+        return None
+    git = ["git", "-C", str(here)]
+    try:
+        head = subprocess.run(
+            [*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        changed = subprocess.run([*git, "status", "--porcelain", "."], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return head + ("+" if changed.stdout.strip() else "")
+
+
+def other_code(result: AnyResult, plugins: dict[str, str]) -> str | None:
+    """How the code that a configuration uses differs from what made stages of its result; None where it does not.
+
+    A plugin counts where the configuration uses it: where it registered, or defines, the method, stream, data set,
+    network or model that is named. What else was given with --plugin is no matter, nor what a file is called.
+    """
+    for key in dict.fromkeys(key for run in result.runs for key in run.made_by):
+        made = result.makers[key].get("plugins", {})
+        for name, sha256 in plugins.items():
+            if sha256 not in made.values():
+                then = f"sha256 {made[name][:12]}.. then" if name in made else "which was not there then"
+                return f"was made with other code than that of {name} ({then}, {sha256[:12]}.. now)"
+    return None

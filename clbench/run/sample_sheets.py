@@ -1,0 +1,28 @@
+"""Pictures of what a generator paints: a row a class, the same codes at every stage, beside the checkpoints."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from clbench.results.atomic import write_whole
+
+
+def write(path: Path, rows: Sequence[Tensor]) -> None:
+    """rows: uint8 [N, C, H, W] a class. Whole or not at all; UserError if the disk refuses."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, png(rows))
+
+
+def png(rows: Sequence[Tensor]) -> bytes:
+    """The images of each class side by side, the classes below each other."""
+    sheet = torch.cat([torch.cat(list(row), -1) for row in rows], -2).cpu()
+    picture = Image.fromarray((sheet[0] if len(sheet) == 1 else sheet.movedim(0, -1)).contiguous().numpy())
+    file = io.BytesIO()
+    picture.save(file, "png", optimize=True)
+    return file.getvalue()

@@ -1,0 +1,353 @@
+"""What `clbench train` does: one group of seeds through one stream, task after task."""
+
+from __future__ import annotations
+
+import gc
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from clbench.config.options import options_of
+from clbench.config.resolve import Config
+from clbench.config.scenario import Scenario
+from clbench.datasets import Images, load
+from clbench.datasets.find import sha256_of
+from clbench.errors import UserError
+from clbench.learn.optimizers import new_optimizer
+from clbench.learn.trainer import Trainer
+from clbench.networks import pretrained
+from clbench.registry import datasets, model_kind, models, networks, plugins_behind, strategies
+from clbench.results import Result, Run, samples_path
+from clbench.run import free_memory as room
+from clbench.run import sample_sheets as samples
+from clbench.run.experiment import GOES_ON, Machine, SeedGroup
+from clbench.streams.assemble import Common, assemble
+from clbench.streams.budget import Budget
+from clbench.streams.find import data_sets_of, find, is_list, own_file, registered_as
+from clbench.streams.shown import shown_as
+from clbench.streams.task import Stream, Task
+
+
+class Streams:
+    """Data sets and the last stream, for who learns them again and again: `with streams.kept(): ...`."""
+
+    def __init__(self) -> None:
+        self.keeping = 0  # how many ask for it
+        self.last: tuple[Any, Stream | None] = (None, None)
+        self.images: dict[Any, Images] = {}
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Within one command, in which no file of data changes."""
+        self.keeping += 1
+        try:
+            yield
+        finally:
+            self.keeping -= 1
+            if not self.keeping:
+                self.last, self.images = (None, None), {}
+
+    def get(self, key: Any, build: Callable[[], Stream]) -> Stream:
+        if not self.keeping:
+            return build()
+        if self.last[0] != key or self.last[1] is None:
+            self.last = (None, None)  # before the next one is built, which may be as large
+            self.last = (key, build())
+        assert self.last[1] is not None
+        return self.last[1]
+
+    def read(self, name: str, machine: Machine, size: int | None = None, skip_broken: bool = False) -> Images:
+        found = self.images.get((name, size, skip_broken)) or load(
+            name,
+            machine.data_root,
+            download=machine.download,
+            allow_modified=machine.allow_modified,
+            size=size,
+            skip_broken=skip_broken,
+        )
+        if self.keeping:
+            self.images[name, size, skip_broken] = found
+        return found
+
+
+streams = Streams()
+
+
+def build_stream(config: Config, machine: Machine, device: torch.device) -> Stream:
+    """The stream of a configuration, read from disk (or fetched); without test data where none is scored."""
+    single = strategies[config.method].single_head and config.scenario == "task"
+    scenario, tested = "domain" if single else config.scenario, config.score == "test"
+    stream = streams.get(
+        (config.stream, config.stream_options, scenario, tested, machine.data_root, device, config.train.budget),
+        lambda: stream_of(config, machine, device, scenario, tested),
+    )
+    bare = [task.name for task in stream.tasks if task.validation is None]
+    if bare and (config.score == "validation" or (config.train.patience and config.train.stop_on == "validation")):
+        share = config.stream_options["validation"]
+        raise UserError(
+            f"stream.validation={share} leaves task {bare[0]} no validation image, which --score validation and "
+            "train.stop_on=validation need; --set stream.validation=0.1"
+        )
+    return stream
+
+
+def stream_of(config: Config, machine: Machine, device: torch.device, scenario: Scenario, tested: bool) -> Stream:
+    function, data = find(config.stream)
+    options = dict(config.stream_options)
+    common = Common(**{name: options.pop(name) for name in Common.__dataclass_fields__})
+    budget = Budget.of(config.train.budget)
+
+    def images(name: str) -> Images:
+        found = streams.read(name, machine, common.size, common.skip_broken)
+        return shown_as(found, common.size, common.channels, budget)
+
+    what = (
+        images if data is None else [images(one) for one in data.split(",")] if is_list(function) else images(data)
+    )
+    parts = function(what, common.seed, **options)
+    return assemble(config.stream, parts, common, scenario, device, tested, budget)
+
+
+def build_trainer(
+    config: Config, stream: Stream, seeds: tuple[int, ...], device: torch.device, download: bool = True
+) -> Trainer:
+    """Model, strategy and trainer of some of the configuration's seeds, before the first task.
+
+    download: published weights that are not here; else NotHere.
+    """
+    weights = pretrained.weights_of(config.network, config.network_options, download)
+    pretrained.refuse_pixels(config.network, config.network_options, config.stream_options["normalize"])
+
+    def network() -> torch.nn.Module:
+        return pretrained.build(config.network, stream.input_shape, config.network_options, weights)
+
+    kind = models[model_kind(networks[config.network])]
+    settings = kind.settings
+    own = {} if settings is None else {"options": settings(**chosen(settings, config))}
+    model = kind(network, stream, seeds, device, **own)
+    strategy = strategies[config.method](**config.strategy_options)
+    if problem := strategy.unfit(config.scenario, model) or strategy.untrainable(stream, config.train):
+        raise UserError(f"{config.method} {problem}")
+    strategy.start(model, stream)
+    return Trainer(model, strategy, stream, config.train, budget=Budget.of(config.train.budget))
+
+
+def chosen(settings: type, config: Config) -> dict[str, Any]:
+    """The options of a kind of model, as they stand among the network's."""
+    return {name: config.network_options[name] for name in options_of(settings)}
+
+
+def weights_read(config: Config, machine: Machine) -> dict[str, str]:
+    """File name -> sha256 of the weights that a configuration starts from, and of those that FID goes by."""
+    found = pretrained.weights_of(config.network, config.network_options, machine.download)
+    read = {} if found is None else {found.file.name: found.sha256}
+    if (seen_by := fid_weights(config)) is not None:
+        read[seen_by.name] = sha256_of(seen_by)
+    return read
+
+
+def fid_weights(config: Config) -> Path | None:
+    """The user's own file of Inception's weights, if one is named."""
+    named = config.network_options.get("fid_weights")
+    return None if named is None else Path(named)
+
+
+def plugins_of(config: Config) -> dict[str, str]:
+    """File name -> sha256 of every plugin that the configuration uses."""
+    model, stream = model_kind(networks[config.network]), registered_as(config.stream)
+    names = {"method": config.method, "network": config.network, "model": model, "stream": stream}
+    found = plugins_behind(**names)
+    for data in data_sets_of(config.stream, config.stream_options):
+        if data in datasets:  # a file of the user's is no code
+            found |= plugins_behind(**{"data set": data})
+    return found
+
+
+@dataclass
+class Group(SeedGroup):
+    """Seeds that learn one stream; a stage is a task, stage 0 the untrained network."""
+
+    first_kept = 1
+    new_run = Run
+
+    config: Config
+
+    @property
+    def plugins(self) -> dict[str, str]:
+        return plugins_of(self.config)
+
+    def smaller(self) -> str:
+        seeds, batch = len(self.seeds), self.config.train.batch_size
+        fewer = f"--set train.seeds_at_once={(seeds + 1) // 2}, or auto, which changes no number"
+        images = f"--set train.batch_size={batch // 2}"
+        tries = [words for words, more in ((fewer, seeds > 1), (images, batch > 1)) if more]
+        programs = f"{seeds} seeds at once and batches" if seeds > 1 else "one seed and batches"
+        return f" with {programs} of {batch}; try {', or '.join(tries) or 'a smaller network'}; {GOES_ON}"
+
+    def build(self, machine: Machine, device: torch.device) -> Trainer:
+        if self.config.train.seeds_at_once:
+            gc.collect()  # the model of the group before, which holds itself in circles
+        stream = build_stream(self.config, machine, device)
+        return build_trainer(self.config, stream, self.seeds, device, machine.download)
+
+    def plan(self, trainer: Trainer) -> list[int]:
+        strategy, stream, train = trainer.strategy, trainer.stream, self.config.train
+        each = [(task, train.passes(*strategy.fitted(task, stream))) for task in stream.tasks]
+        return [0, *(round(strategy.samples(task, stream, epochs)) * len(self.seeds) for task, epochs in each)]
+
+    def one_stage(self, trainer: Trainer, stage: int, runs: list[Run]) -> bool:
+        if stage == 0:
+            self.score(trainer, runs, 0, 0.0, 0.0)
+        else:
+            self.one_task(trainer, trainer.stream.tasks[stage - 1], runs)
+        return True
+
+    def one_task(self, trainer: Trainer, task: Task, runs: list[Run]) -> None:
+        before, start = trainer.trained, time.perf_counter()
+        trainer.model.seen = task.index + 1
+        trainer.strategy.begin_task(trainer, task)
+        trainer.strategy.learn(trainer, task)
+        learned = time.perf_counter() - start
+        if trainer.strategy.statistics == "per-task":
+            trainer.model.keep_statistics(task.index)
+        trainer.strategy.end_task(trainer, task)
+        samples = (trainer.trained - before) * len(self.seeds)
+        self.score(trainer, runs, task.index + 1, time.perf_counter() - start, samples / max(learned, 1e-9))
+
+    def name_of(self, stage: int) -> str:
+        return f"task {stage}"
+
+    def score(self, trainer: Trainer, runs: list[Run], stage: int, seconds: float, speed: float) -> None:
+        """A row of the matrix of every seed, and what the stage cost."""
+        joint, seeds = trainer.strategy.protocol == "joint", len(self.seeds)
+        parameters = trainer.model.parameters_at(len(trainer.stream.tasks) if joint else stage)
+        state = trainer.strategy.numbers(stage) + trainer.model.numbers_kept()
+        pruned, rows = self.pruned(trainer, runs, stage), self.rows(trainer)
+        learned = trainer.stream.tasks[: trainer.model.seen]
+        more = trainer.model.account(trainer, learned)
+        self.record(
+            trainer,
+            runs,
+            stage,
+            seconds,
+            speed,
+            matrix=rows,
+            network_parameters=[parameters] * seeds,
+            state_parameters=[state] * seeds,
+            **({} if pruned is None else {"pruned": pruned}),
+            **({} if more is None else {"samples": more}),
+        )
+        if more is not None and learned:
+            self.show_samples(trainer, stage, learned, more)
+
+    def show_samples(self, trainer: Trainer, stage: int, learned: Sequence[Task], more: list[Any]) -> None:
+        """A picture of the samples of every seed, and a warning where something looks wrong with them."""
+        for place, (seed, found) in enumerate(zip(self.seeds, more, strict=True)):
+            if trainer.first_bad[place] < 0:
+                samples.write(samples_path(self.folder, stage, seed), trainer.model.grid(trainer, learned, place))
+            for words in found["warnings"]:
+                warnings.warn(f"{self.config.method}, seed {seed}, {self.name_of(stage)}: {words}", stacklevel=2)
+
+    def pruned(self, trainer: Trainer, runs: list[Run], stage: int) -> list[float] | None:
+        """Share that each seed pruned; None where a method prunes nothing or an older clbench began the run."""
+        share = trainer.strategy.pruned_share()
+        if share is None or any(len(run.pruned) < len(run.matrix) for run in runs):
+            return None
+        return [round(s, 6) if stage else 0.0 for s in share.tolist()]
+
+    def rows(self, trainer: Trainer) -> list[list[float | None]]:
+        """Scores [seed][task] as the network is."""
+        columns = [self.scored(trainer, task) for task in trainer.stream.tasks]
+        return [[column[s] for column in columns] for s in range(len(self.seeds))]
+
+    def scored(self, trainer: Trainer, task: Task) -> list[float | None]:
+        return trainer.score(task, task.validation if self.config.score == "validation" else task.test)
+
+    def rescored(self, machine: Machine, stage: int, data: dict[str, str]) -> list[list[float | None]]:
+        """For `evaluate`: scores [seed][task] of a kept stage; stage 0 is the untrained network.
+
+        UserError where the stream's checksums are not `data`.
+        """
+        trainer = self.build(machine, machine.prepare())
+        require_same(trainer.stream.checksums | weights_read(self.config, machine), data)
+        if stage > 0:
+            self.load(trainer, stage)
+        joint = trainer.strategy.protocol == "joint"
+        trainer.model.seen = len(trainer.stream.tasks) if joint and stage else stage
+        rows = self.rows(trainer)
+        self.accounts = trainer.model.account(trainer, trainer.stream.tasks[: trainer.model.seen])
+        return rows
+
+
+def require_same(checksums: dict[str, str], data: dict[str, str]) -> None:
+    """UserError where what was read now is not what a run was made of."""
+    if checksums != data:
+        raise UserError(f"the data ({', '.join(checksums)}) is not that of the run; its sha256 differs")
+
+
+@dataclass(frozen=True)
+class Learning:
+    """`clbench train` of one configuration, as the runner sees it.
+
+    search: how its hyper-parameters were chosen, for the result file.
+    """
+
+    config: Config
+    search: dict[str, Any] | None = None
+
+    def at_once(self, machine: Machine, device: torch.device, workers: int) -> int:
+        if self.config.train.seeds_at_once != "auto":
+            return self.config.train.seeds_at_once
+        stream = build_stream(self.config, machine, device)
+        trainer = build_trainer(self.config, stream, self.config.seeds[:1], device)
+        return max(1, room.seeds_that_fit(trainer, device) // workers)
+
+    @property
+    def name(self) -> str:
+        return self.config.method
+
+    @property
+    def title(self) -> str:
+        return f"{self.config.method} on {self.config.stream}"
+
+    @property
+    def own_file(self) -> bool:
+        config = self.config
+        weights = pretrained.own_file(config.network, config.network_options) or fid_weights(config) is not None
+        return own_file(config.stream) or weights
+
+    @property
+    def plugins(self) -> dict[str, str]:
+        return plugins_of(self.config)
+
+    def checksums(self, machine: Machine, device: torch.device) -> dict[str, str]:
+        return build_stream(self.config, machine, device).checksums | weights_read(self.config, machine)
+
+    def result(self, machine: Machine, device: torch.device) -> Result:
+        config = self.config
+        stream = build_stream(config, machine, device)
+        new_optimizer(config.train, [torch.zeros(1, requires_grad=True)])  # one that is unknown refuses here, as
+        trainer = build_trainer(config, stream, config.seeds[:1], device, machine.download)  # does a method
+        return Result(
+            digest=config.digest,
+            config=config.as_dict(),
+            origins=config.origins,
+            protocol=strategies[config.method].protocol,
+            tasks=[task.name for task in stream.tasks],
+            score=trainer.model.score,
+            data=stream.checksums | weights_read(config, machine),
+            runs=[],
+            search=self.search,
+        )
+
+    def group(self, seeds: tuple[int, ...], folder: Path, digest: str) -> Group:
+        return Group(self.config, seeds, folder, digest)
+
+    def new_run(self, seed: int, together: tuple[int, ...]) -> Run:
+        return Run(seed, together=list(together))
