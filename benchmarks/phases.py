@@ -13,9 +13,7 @@ from typing import Any
 from clbench import cli
 from clbench.learn.trainer import Trainer
 from clbench.registry import strategies
-from clbench.run import checkpoint
-from clbench.run import schedule as runner
-from clbench.run import train as learning
+from clbench.run import checkpoint, store, train
 from clbench.run.experiment import SeedGroup
 from clbench.run.prune_lenet import study
 from clbench.strategies.anpyc import ANPyC
@@ -46,9 +44,9 @@ def note(phase: str) -> None:
 
 around = ["between phases"]
 note("starting")
-announced(runner, "opened", "opening the result")
-announced(runner, "save", "writing the result")
-announced(learning, "build_stream", "reading data")
+announced(store, "read_or_begin", "opening the result")
+announced(store, "save", "writing the result")
+announced(train, "build_stream", "reading data")
 announced(study, "build_stream", "reading data")
 announced(SeedGroup, "resume", "resuming")
 announced(SeedGroup, "keep_checkpoint", "keeping a checkpoint")

@@ -21,7 +21,7 @@ from clbench.config.resolve import resolve
 from clbench.learn.optimizers import new_optimizer
 from clbench.learn.trainer import Trainer
 from clbench.registry import networks
-from clbench.run.experiment import Machine
+from clbench.run.machine import Machine
 from clbench.run.train import build_stream, build_trainer
 from clbench.streams.task import Task
 

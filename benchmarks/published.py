@@ -23,9 +23,11 @@ from clbench.metrics import METRICS
 from clbench.registry import strategies
 from clbench.report.makers import not_published
 from clbench.results import Result, load
-from clbench.run.experiment import Machine
+from clbench.run.local import Local
+from clbench.run.machine import Machine
 from clbench.run.progress import watcher
-from clbench.run.schedule import FINISHED, run_all
+from clbench.run.schedule import run_all
+from clbench.run.store import FINISHED
 
 HERE = Path(__file__).parent
 FIGURES, RECORD = HERE / "published.yaml", HERE / "published"
@@ -65,7 +67,7 @@ def compared(options: Options) -> dict[str, list[Table]]:
     ]
     machine = Machine(data_root=options.data_root, keep="none")
     with watcher() as watch:
-        done = run_all(asked, options.record, machine, workers=options.workers, watch=watch)
+        done = run_all(asked, options.record, machine, executor=Local(options.workers), watch=watch)
     results = {(result.digest, frozenset(result.seeds)): result for _, result in done}
     return {
         name: [

@@ -20,7 +20,7 @@ from clbench.errors import UserError
 from clbench.models.classifier import Classifier
 from clbench.models.lift import batched, unrolled
 from clbench.registry import networks
-from clbench.run.experiment import Machine
+from clbench.run.machine import Machine
 from clbench.streams.task import Batch, Split, Stream, Task
 
 IMAGE, CLASSES = (1, 28, 28), 10

@@ -25,7 +25,7 @@ from clbench.config.resolve import Config, resolve
 from clbench.config.training import Training
 from clbench.errors import UserError
 from clbench.learn.trainer import Trainer
-from clbench.run.experiment import Machine
+from clbench.run.machine import Machine
 from clbench.run.provenance import made_here
 from clbench.run.train import build_stream, build_trainer
 from clbench.strategies.quadratic import Quadratic

@@ -13,7 +13,8 @@ import psutil
 from tabulate import tabulate
 
 from clbench.results.sweep_record import Record, Trial
-from clbench.run.experiment import Machine
+from clbench.run.local import Local
+from clbench.run.machine import Machine
 from clbench.run.schedule import run
 from clbench.sweep.drive import SilentOnlooker, sweep
 from clbench.sweep.plan import Asked, Plan, planned
@@ -79,7 +80,7 @@ class Weighing(SilentOnlooker):
 def memory(setting: Setting, folder: Path) -> dict[str, Any]:
     """Megabytes of the driver after every 50 trials, which run in two other processes."""
     watch = Weighing()
-    sweep(tiny(setting.tiny), folder / "tiny", Machine(device="cpu"), workers=2, watch=watch)
+    sweep(tiny(setting.tiny), folder / "tiny", Machine(device="cpu"), Local(2), watch=watch)
     rounded = [round(found, 1) for found in watch.megabytes]
     return {"trials": setting.tiny, "megabytes": rounded, "growth (MB)": round(rounded[-1] - rounded[0], 1)}
 

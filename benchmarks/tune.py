@@ -18,7 +18,8 @@ from tabulate import tabulate
 from clbench.config.resolve import Config, resolve
 from clbench.metrics import METRICS
 from clbench.results import Result
-from clbench.run.experiment import Machine
+from clbench.run.local import Local
+from clbench.run.machine import Machine
 from clbench.run.progress import watcher
 from clbench.run.schedule import run_all
 from clbench.scores import ACCURACY
@@ -58,7 +59,8 @@ def tune(stream: str, data_root: Path | None, workers: int) -> str:
     """Run the missing trials; a table of all of them, best first within a method, and where the best belong."""
     asked = configs(stream)
     with watcher() as watch:
-        done = run_all(asked, RECORD, Machine(data_root=data_root, keep="none"), workers=workers, watch=watch)
+        machine = Machine(data_root=data_root, keep="none")
+        done = run_all(asked, RECORD, machine, Local(workers), watch=watch)
     plan = PLANS[stream]
     rows = [row(result, plan["methods"]) for _, result in done]
     rows.sort(key=lambda r: (r["method"], -(r[ACCURACY.mean_name] or 0)))

@@ -7,8 +7,14 @@ from pathlib import Path
 import pytest
 
 from clbench import results
+from clbench.config.resolve import resolve
+from clbench.results import PrunedRun
 from clbench.results import sweep_record as records
-from clbench.run.experiment import Machine
+from clbench.run.machine import Machine
+from clbench.run.prune_lenet import settings
+from clbench.run.prune_lenet.study import PruneLenet
+from clbench.run.schedule import run_experiments
+from clbench.run.train import Train
 from clbench.sweep.drive import SilentOnlooker, sweep
 from clbench.sweep.plan import Asked, planned
 
@@ -52,7 +58,7 @@ def test_a_node_that_dies_changes_no_number(two_nodes, tmp_path, monkeypatch):
     serial = sweep(plan, Path("serial"), Machine(device="cpu"))
     watch = KillOne(cluster, nodes[1])
     with ours.connected(cluster.address, cpus=1, gpus=0) as found:
-        spread = sweep(plan, Path("spread"), Machine(device="cpu"), watch=watch, spread=found.spread)
+        spread = sweep(plan, Path("spread"), Machine(device="cpu"), found, watch=watch)
     assert watch.killed.is_set()
     assert [t.status for t in spread.record.trials] == ["done"] * 4
     for one, other in zip(results.find([Path("serial")]), results.find([Path("spread")]), strict=True):
@@ -63,3 +69,25 @@ def test_a_node_that_dies_changes_no_number(two_nodes, tmp_path, monkeypatch):
         started_in / "spread"
     ).exists()  # nodes were started elsewhere, and wrote below the driver's folder
     assert list(Path("spread").rglob("*.safetensors"))
+
+
+def test_a_list_of_trainings_and_a_pruning_study_have_the_numbers_they_have_here(two_nodes, tmp_path, monkeypatch):
+    from clbench.run import ray as ours
+
+    cluster, _ = two_nodes
+    monkeypatch.chdir(tmp_path)
+    pruned = settings.resolve(None, (0,), importance="magnitude", dataset="digits", limit=100, epochs=1)
+    trainings = [Train(resolve(method, "permuted-digits", seeds=(0, 1), sets=SETS)) for method in ("si", "mas")]
+    asked = [*trainings, PruneLenet(pruned)]
+    here = run_experiments(asked, Path("here"), Machine(device="cpu"))
+    with ours.connected(cluster.address, cpus=1, gpus=0) as found:
+        there = run_experiments(asked, Path("there"), Machine(device="cpu"), found)
+    assert len(here) == len(there) == 3
+    for (path, one), (other_path, other) in zip(here, there, strict=True):
+        assert path.relative_to("here") == other_path.relative_to("there")
+        assert one.status == other.status == "done"
+        assert [numbers(run) for run in one.runs] == [numbers(run) for run in other.runs]
+
+
+def numbers(run):
+    return run.accuracy if isinstance(run, PrunedRun) else run.matrix

@@ -15,8 +15,8 @@ from pathlib import Path
 import torch
 from torch import nn
 from clbench.config.resolve import resolve
-from clbench.run.experiment import Machine
-from clbench.run.train import Group
+from clbench.run.machine import Machine
+from clbench.run.train import Train
 from clbench.run.peak_memory import Peak
 from clbench.registry import networks
 
@@ -30,7 +30,7 @@ class Coarse(nn.Module):
 
 file, budget = sys.argv[1:]
 sets = ("stream.tasks=2", "stream.augment=flip", "train.epochs=1", "train.batch_size=32", f"train.budget={budget}")
-group = Group(resolve("ewc", f"split:{file}", network="coarse", sets=sets), (0,), Path("run"))
+group = Train(resolve("ewc", f"split:{file}", network="coarse", sets=sets)).group((0,), Path("run"))
 peak = Peak(torch.device("cpu"))
 before = peak.bytes()
 runs = group.learn(Machine("cpu"), lambda news: None)

@@ -19,7 +19,7 @@ from clbench.report import report
 from clbench.results import load, save, settle
 from clbench.results.digests import key_of
 from clbench.run import provenance as makers
-from clbench.run.experiment import Machine
+from clbench.run.machine import Machine
 from clbench.run.peak_memory import Peak
 from clbench.run.schedule import run as trained
 

@@ -11,7 +11,7 @@ from clbench.config.resolve import resolve
 from clbench.errors import UserError
 from clbench.results import load
 from clbench.results.locks import locked
-from clbench.run.experiment import Machine
+from clbench.run.machine import Machine
 from clbench.run.schedule import run, run_all
 
 

@@ -128,7 +128,7 @@ LIMITED = """
 import resource, sys
 from clbench import room
 from clbench.cli import main
-import clbench.runner, clbench.learning
+import clbench.run.schedule, clbench.run.train
 import torch
 torch.set_num_threads(1)
 torch.ones(500, 500) @ torch.ones(500, 500)

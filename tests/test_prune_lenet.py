@@ -19,10 +19,11 @@ from clbench.datasets import find
 from clbench.errors import UserError
 from clbench.results import load
 from clbench.run import checkpoint
-from clbench.run.experiment import Machine
+from clbench.run.local import Local
+from clbench.run.machine import Machine
 from clbench.run.prune_lenet import Settings, resolve, run, sparse
 from clbench.run.prune_lenet.settings import MEASURES, resolve_stored
-from clbench.run.prune_lenet.study import PruneLenet, Rounds, Study, build_stream, build_trainer
+from clbench.run.prune_lenet.study import PruneLenet, Rounds, build_stream, build_trainer
 from clbench.run.schedule import Silent
 
 CPU, MACHINE = torch.device("cpu"), Machine("cpu")
@@ -403,7 +404,7 @@ def test_two_workers_give_the_numbers_of_one(tmp_path):
     one, _ = run(settings, tmp_path / "one", MACHINE)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        two, _ = run(settings, tmp_path / "two", MACHINE, workers=2)
+        two, _ = run(settings, tmp_path / "two", MACHINE, executor=Local(2))
     assert [numbers(result) for _, result in one] == [numbers(result) for _, result in two]
 
 
@@ -440,9 +441,9 @@ def test_a_file_of_ones_own(tmp_path):
 def test_every_stage_of_a_study_can_be_evaluated(tmp_path):
     settings = small(importance="magnitude")
     path, result = pruned(settings, tmp_path)
-    study = Study(settings, (0,), path.with_suffix(""))
-    assert study.rescored(MACHINE, 2, result.data) == [[result.runs[0].accuracy[2]]]
+    study = PruneLenet(settings).group((0,), path.with_suffix(""))
+    assert study.experiment.score_again(study, MACHINE, 2, result.data).rows == [[result.runs[0].accuracy[2]]]
     with pytest.raises(UserError, match="sha256 differs"):
-        study.rescored(MACHINE, 2, {"other": "0" * 64})
+        study.experiment.score_again(study, MACHINE, 2, {"other": "0" * 64})
     assert "no checkpoint of stage 1" in clbench("evaluate", path, "--stage", "1").line
     assert PruneLenet(settings).title == "prune-lenet by magnitude on digits"

@@ -20,10 +20,12 @@ from clbench.config.resolve import resolve
 from clbench.errors import UserError
 from clbench.registry import load_plugin, networks, strategies, streams
 from clbench.results import load
-from clbench.run.experiment import Machine
-from clbench.run.local import Failure, Told, outcome
-from clbench.run.schedule import Silent, dealt, locked, run, run_all
-from clbench.run.train import Group
+from clbench.results.locks import locked
+from clbench.run.local import Failure, Teller, learn
+from clbench.run.machine import Machine
+from clbench.run.schedule import Silent, run, run_all
+from clbench.run.store import deal
+from clbench.run.train import Train
 
 SETS = tuple(TINY[1::2])
 
@@ -60,8 +62,8 @@ def files_of(folder):
 
 
 def test_seeds_are_dealt_evenly():
-    assert dealt((0, 1, 2, 3, 4), 2) == [(0, 1, 2), (3, 4)]
-    assert dealt((7,), 4) == [(7,)]
+    assert deal((0, 1, 2, 3, 4), 2) == [(0, 1, 2), (3, 4)]
+    assert deal((7,), 4) == [(7,)]
 
 
 def test_what_is_finished_is_not_run_again(tmp_path):
@@ -230,9 +232,9 @@ def test_a_warning_is_one_line_whichever_process_it_comes_from(workers, tmp_path
 def test_a_worker_s_error_is_one_line_and_keeps_its_traceback_for_debug(plugin, tmp_path):
     load_plugin(plugin)
     config = resolve("fails", sets=SETS)
-    group, machine = Group(config, (0,), tmp_path / "kept"), Machine(plugins=(plugin,))
+    group, machine = Train(config).group((0,), tmp_path / "kept"), Machine(plugins=(plugin,))
     here, there = multiprocessing.Pipe()
-    failure = outcome(group, machine, Told(there))
+    failure = learn(group, machine, Teller(there))
     here.close(), there.close()
     assert isinstance(failure, Failure)
     error = pickle.loads(pickle.dumps(failure)).error()

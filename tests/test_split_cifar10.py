@@ -13,7 +13,7 @@ import pytest
 from clbench.config.resolve import resolve
 from clbench.datasets import load
 from clbench.errors import NotHere, UserError
-from clbench.run.experiment import Machine
+from clbench.run.machine import Machine
 from clbench.run.train import build_stream, build_trainer
 
 ROOT = os.environ.get("CLBENCH_DATA")

@@ -19,7 +19,8 @@ from clbench.results import Run
 from clbench.results import sweep_record as records
 from clbench.results.sweep_record import Record, Trial
 from clbench.run import train as learning
-from clbench.run.experiment import Machine
+from clbench.run.experiment import SeedGroup
+from clbench.run.machine import Machine
 from clbench.sweep.drive import scores_of, sweep
 from clbench.sweep.plan import Asked, planned
 from clbench.sweep.search import Search
@@ -231,7 +232,7 @@ def test_trials_are_ordinary_results_and_the_winner_is_tested_once():
 def test_finished_trials_are_not_run_again(monkeypatch):
     plan = plan_of("strategy.lam=0,1")
     first = sweep(plan, Path("runs"), CPU)
-    monkeypatch.setattr(learning.Group, "learn", lambda *_: pytest.fail("learned again"))
+    monkeypatch.setattr(SeedGroup, "learn", lambda *_: pytest.fail("learned again"))
     again = sweep(plan, Path("runs"), CPU)
     assert again.record == first.record
 
@@ -333,21 +334,21 @@ def test_a_protocol_says_what_trials_learn(protocol, tasks, seed):
 
 
 def test_a_failed_trial_has_its_reason_and_the_others_go_on(monkeypatch):
-    learn = learning.Group.learn
+    learn = SeedGroup.learn
 
     def sometimes(self, machine, tell):
         if self.config.strategy_options["lam"] == 1:
             raise RuntimeError("on purpose")
         return learn(self, machine, tell)
 
-    monkeypatch.setattr(learning.Group, "learn", sometimes)
+    monkeypatch.setattr(SeedGroup, "learn", sometimes)
     record = sweep(plan_of("strategy.lam=0,1,2"), Path("runs"), CPU).record
     assert [trial.status for trial in record.trials] == ["done", "failed", "done"]
     assert "on purpose" in record.trials[1].reason
 
 
 def test_where_every_trial_fails_the_reason_is_the_message(monkeypatch):
-    monkeypatch.setattr(learning.Group, "learn", lambda *_: (_ for _ in ()).throw(RuntimeError("on purpose")))
+    monkeypatch.setattr(SeedGroup, "learn", lambda *_: (_ for _ in ()).throw(RuntimeError("on purpose")))
     with pytest.raises(UserError, match=r"no trial has finished.*on purpose"):
         sweep(plan_of("strategy.lam=0,1"), Path("runs"), CPU)
 

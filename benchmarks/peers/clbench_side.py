@@ -18,8 +18,9 @@ from clbench.config.resolve import Config, resolve
 from clbench.learn.importance import Labels, fisher
 from clbench.learn.trainer import Trainer
 from clbench.models.params import Params
-from clbench.run.experiment import Machine
-from clbench.run.train import Group, build_stream, build_trainer
+from clbench.run.experiment import SeedGroup
+from clbench.run.machine import Machine
+from clbench.run.train import Train, build_stream, build_trainer
 from clbench.strategies.quadratic import Quadratic
 from clbench.streams.task import Batch, Task
 
@@ -61,14 +62,16 @@ def write(setting: Setting, folder: Path) -> None:
         np.savez(folder / f"{file}.npz", **arrays)  # type: ignore[arg-type]
 
 
-def started(setting: Setting, method: str, *options: str) -> tuple[Group, Trainer]:
+def started(setting: Setting, method: str, *options: str) -> tuple[SeedGroup, Trainer]:
     """A method before its first task."""
     machine = Machine("cpu", data_root=setting.data_root)
     device, config = machine.prepare(), setting.config(method, *options)
-    return Group(config, (0,), Path()), build_trainer(config, build_stream(config, machine, device), (0,), device)
+    return Train(config).group((0,), Path()), build_trainer(
+        config, build_stream(config, machine, device), (0,), device
+    )
 
 
-def ewc(group: Group, trainer: Trainer, weights: dict[str, Arrays]) -> tuple[Arrays, dict[str, float]]:
+def ewc(group: SeedGroup, trainer: Trainer, weights: dict[str, Arrays]) -> tuple[Arrays, dict[str, float]]:
     """Importance of task 1 at its end, and where task 2 has moved the network: the penalty and its gradient.
 
     With them how many times the batch-wise Fisher the per-sample ones are.
@@ -76,7 +79,7 @@ def ewc(group: Group, trainer: Trainer, weights: dict[str, Arrays]) -> tuple[Arr
     first, second, *_ = trainer.stream.tasks
     strategy = trainer.strategy
     assert isinstance(strategy, Quadratic)
-    group.one_task(trainer, first, [])
+    group.experiment.learn_stage(group, trainer, 1, [])
     weights["anchor"] = weights_of(trainer)
     fishers = {"exact": ratio(trainer, first, "exact"), "empirical": ratio(trainer, first, "empirical")}
     learn(trainer, second)
@@ -118,11 +121,11 @@ def pull(trainer: Trainer, task: Task) -> Params:
     return {name: p.grad for name, p in trainer.model.shared.items() if p.grad is not None}
 
 
-def lwf(group: Group, trainer: Trainer, weights: dict[str, Arrays], data: Arrays) -> Arrays:
+def lwf(group: SeedGroup, trainer: Trainer, weights: dict[str, Arrays], data: Arrays) -> Arrays:
     """What LwF adds to the loss of a batch of task 3, whose teacher knows tasks 1 and 2, and its gradient."""
     *earlier, last = trainer.stream.tasks
     for task in earlier:
-        group.one_task(trainer, task, [])
+        group.experiment.learn_stage(group, trainer, task.index + 1, [])
     weights["teacher"] = weights_of(trainer)
     learn(trainer, last)
     weights["student"] = weights_of(trainer)

@@ -55,7 +55,14 @@ Ray = Annotated[
     typer.Option("--ray", help="Run on a Ray cluster: its address, auto, or local.", show_default=False),
 ]
 Threads = Annotated[int, typer.Option("--threads", min=1, help="Threads of each process.")]
-Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes that share the seeds and methods.")]
+Workers = Annotated[
+    str,
+    typer.Option(
+        "--workers", envvar="CLBENCH_WORKERS", help="Processes: a number, or auto: as cores and memory allow."
+    ),
+]
+Cpus = Annotated[float, typer.Option("--cpus", min=0.01, help="With --ray: cores a group of seeds.")]
+Gpus = Annotated[float, typer.Option("--gpus", min=0.0, help="With --ray: GPUs a group of seeds, or a share.")]
 Checkpoints = Annotated[
     str, typer.Option("--checkpoints", help="Which stages' checkpoints stay: all, last or none.")
 ]
@@ -99,7 +106,7 @@ def machine_of(
     """A Machine; plugins are loaded at once, so that their names are known."""
     from clbench.config.options import did_you_mean
     from clbench.registry import load_plugin
-    from clbench.run.experiment import Machine
+    from clbench.run.machine import Machine
 
     if device not in ("auto", "cpu", "cuda"):
         raise UserError(f"--device {device!r}: {did_you_mean(device, ('auto', 'cpu', 'cuda'))}")
@@ -109,6 +116,19 @@ def machine_of(
     for path in plugins:
         load_plugin(path)
     return Machine(device, threads, root, modified, accept_modified, plugins, keep)  # type: ignore[arg-type]
+
+
+def workers_of(words: str) -> int | None:
+    """The number that --workers says; None for auto."""
+    if words.strip().lower() == "auto":
+        return None
+    try:
+        number = int(words)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise UserError(f"--workers {words!r}: expected a number of processes such as 2, or auto")
+    return number
 
 
 def each_of(given: list[str] | None, flag: str) -> list[str] | None:

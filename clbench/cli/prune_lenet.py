@@ -13,16 +13,20 @@ from clbench.cli.options import (
     AllowModified,
     AsJson,
     Checkpoints,
+    Cpus,
     DataRoot,
     Device,
     DryRun,
+    Gpus,
     Out,
     Preset,
     Quiet,
+    Ray,
     Resume,
     SeedList,
     Seeds,
     Threads,
+    Workers,
     each_of,
     fail_where_all_diverged,
     machine_of,
@@ -30,6 +34,7 @@ from clbench.cli.options import (
     show_planned,
     show_trained,
     watching,
+    workers_of,
 )
 
 
@@ -86,7 +91,10 @@ def prune_lenet(
     ] = None,
     out: Out = Path("runs"),
     resume: Resume = True,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that share the seeds and measures.")] = 1,
+    workers: Workers = "auto",
+    ray: Ray = None,
+    cpus: Cpus = 1.0,
+    gpus: Gpus = 0.0,
     threads: Threads = 1,
     checkpoints: Checkpoints = "last",
     device: Device = "auto",
@@ -100,6 +108,7 @@ def prune_lenet(
     """Train LeNet, then prune and retrain it in rounds (paper, table IV); one result file a measure."""
     machine = machine_of(device, threads, data_root, allow_modified_data, None, checkpoints, accept_modified)
     from clbench.run import prune_lenet as study
+    from clbench.run.ray import executor
 
     asked: dict[str, Any] = {
         "dataset": dataset,
@@ -122,8 +131,8 @@ def prune_lenet(
         from clbench.run.prune_lenet.study import PruneLenet
 
         return show_planned([PruneLenet(one) for one in settings], out, machine, not resume, as_json)
-    with watching(quiet or as_json) as watch:
-        done, exported = study.run(settings, out, machine, workers, not resume, watch, export)
+    with watching(quiet or as_json) as watch, executor(ray, cpus, gpus, workers_of(workers)) as runs_on:
+        done, exported = study.run(settings, out, machine, runs_on, not resume, watch, export)
     if not quiet:
         show_trained(done, as_json, exported)
     fail_where_all_diverged(done)

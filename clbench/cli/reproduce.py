@@ -10,8 +10,10 @@ import typer
 from clbench.cli.options import (
     AcceptModified,
     AllowModified,
+    Cpus,
     DataRoot,
     Device,
+    Gpus,
     Out,
     Output,
     Plots,
@@ -26,6 +28,7 @@ from clbench.cli.options import (
     put,
     sets_of,
     watching,
+    workers_of,
 )
 from clbench.errors import UserError
 
@@ -63,10 +66,10 @@ def reproduce(
     stats: Annotated[bool, typer.Option("--stats", help="Intervals and paired tests of ACC.")] = False,
     out: Out = Path("runs"),
     resume: Resume = True,
-    workers: Workers = 1,
+    workers: Workers = "auto",
     ray: Ray = None,
-    cpus: Annotated[float, typer.Option(min=0.01, help="With --ray: cores a group of seeds.")] = 1.0,
-    gpus: Annotated[float, typer.Option(min=0.0, help="With --ray: GPUs, or a share of one.")] = 0.0,
+    cpus: Cpus = 1.0,
+    gpus: Gpus = 0.0,
     threads: Threads = 1,
     device: Device = "auto",
     data_root: DataRoot = None,
@@ -85,7 +88,7 @@ def reproduce(
     from clbench.reproduce.command import reproduce as make
     from clbench.reproduce.experiments import chosen
     from clbench.results.atomic import make_ready
-    from clbench.run.ray import spreading
+    from clbench.run.ray import executor
 
     if format_ not in FORMATS:
         raise UserError(f"--format {format_!r}: {did_you_mean(format_, FORMATS)}")
@@ -94,17 +97,17 @@ def reproduce(
         if path is not None:
             make_ready(path)
     overlay = parse_sets(sets_of(set_))
-    with spreading(ray, cpus, gpus) as spread, watching(quiet or format_ == "json") as watch:
+    silent = quiet or format_ == "json"
+    with executor(ray, cpus, gpus, workers_of(workers)) as runs_on, watching(silent) as watch:
         how = How(
             out,
             machine,
             preset,
             seeds,
             overlay,
-            workers,
             force=not resume,
             watch=watch,
-            spread=spread,
+            executor=runs_on,
             plots=plots,
             references=("paper",) if reference is None else tuple(reference),
             stats=stats,

@@ -12,18 +12,22 @@ from clbench.cli.options import (
     AcceptModified,
     AllowModified,
     AsJson,
+    Cpus,
     DataRoot,
     Device,
+    Gpus,
     Plugins,
     Preset,
     Quiet,
     Ray,
     Resume,
     Threads,
+    Workers,
     fail_where_all_diverged,
     machine_of,
     sets_of,
     show_trained,
+    workers_of,
 )
 from clbench.errors import UserError
 
@@ -106,10 +110,10 @@ def sweep(
         str, typer.Option("--out", help="Folder of results, or a URL (s3://.., any of fsspec).")
     ] = "runs",
     resume: Resume = True,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that share the trials.")] = 1,
+    workers: Workers = "auto",
     ray: Ray = None,
-    cpus: Annotated[float, typer.Option(min=0.01, help="With --ray: cores a trial.")] = 1.0,
-    gpus: Annotated[float, typer.Option(min=0.0, help="With --ray: GPUs, or a share of one, a trial.")] = 0.0,
+    cpus: Cpus = 1.0,
+    gpus: Gpus = 0.0,
     threads: Threads = 1,
     device: Device = "auto",
     data_root: DataRoot = None,
@@ -142,7 +146,13 @@ def sweep(
     asked = Asked(method, stream, network, scenario, preset, sets_of(set_), tuple(grid or ()), seeds, options)
     plan = planned(Path(words[0]) if words else None, asked)
     done, notes = run(
-        plan, Where(out, workers, ray, cpus, gpus), machine, not resume, quiet or as_json, write_defaults, plots
+        plan,
+        Where(out, workers_of(workers), ray, cpus, gpus),
+        machine,
+        not resume,
+        quiet or as_json,
+        write_defaults,
+        plots,
     )
     if as_json:
         from clbench.sweep.drive import as_json as told

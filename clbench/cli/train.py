@@ -12,13 +12,16 @@ from clbench.cli.options import (
     AllowModified,
     AsJson,
     Checkpoints,
+    Cpus,
     DataRoot,
     Device,
     DryRun,
+    Gpus,
     Out,
     Plugins,
     Preset,
     Quiet,
+    Ray,
     Resume,
     SeedList,
     Seeds,
@@ -32,6 +35,7 @@ from clbench.cli.options import (
     show_planned,
     show_trained,
     watching,
+    workers_of,
 )
 
 
@@ -79,7 +83,10 @@ def train(
     ] = None,
     out: Out = Path("runs"),
     resume: Resume = True,
-    workers: Workers = 1,
+    workers: Workers = "auto",
+    ray: Ray = None,
+    cpus: Cpus = 1.0,
+    gpus: Gpus = 0.0,
     threads: Threads = 1,
     checkpoints: Checkpoints = "last",
     device: Device = "auto",
@@ -95,6 +102,7 @@ def train(
     machine = machine_of(device, threads, data_root, allow_modified_data, plugin, checkpoints, accept_modified)
     from clbench.config import resolve as configuration
     from clbench.config.files import Layer, read_file
+    from clbench.run.ray import executor
     from clbench.run.schedule import run_all
 
     file = read_file(config) if config else None
@@ -111,11 +119,11 @@ def train(
         asked=[] if pretrained is None else [Layer("--pretrained", {"network": {"pretrained": pretrained}})],
     )
     if dry_run:
-        from clbench.run.train import Learning
+        from clbench.run.train import Train
 
-        return show_planned([Learning(one) for one in configs], out, machine, not resume, as_json)
-    with watching(quiet or as_json) as watch:
-        done = run_all(configs, out, machine, workers=workers, force=not resume, watch=watch)
+        return show_planned([Train(one) for one in configs], out, machine, not resume, as_json)
+    with watching(quiet or as_json) as watch, executor(ray, cpus, gpus, workers_of(workers)) as runs_on:
+        done = run_all(configs, out, machine, runs_on, force=not resume, watch=watch)
     if not quiet:
         show_trained(done, as_json)
     fail_where_all_diverged(done)

@@ -26,9 +26,9 @@ from clbench.results import Result, Run, SeedRun
 from clbench.results.atomic import write_whole
 from clbench.results.differences import flatten
 from clbench.results.jsonfile import dumps
-from clbench.run.experiment import Machine
-from clbench.run.schedule import Silent, Spread, Watcher, conduct
-from clbench.run.train import Learning
+from clbench.run.machine import Machine
+from clbench.run.schedule import Executor, Silent, Watcher, run_experiments
+from clbench.run.train import Train
 
 FORMATS = ("md", "json", "html", "latex", "latex-tables")
 METRICS = ["mean", "BWT", "FWT"]  # what the tables of the paper print, but for those of generators
@@ -91,10 +91,9 @@ class How:
     preset: str | None = None
     seeds: int | None = None
     overlay: dict[str, Any] = field(default_factory=dict)  # options that win over the files'
-    workers: int = 1
     force: bool = False
     watch: Watcher = field(default_factory=Silent)
-    spread: Spread | None = None
+    executor: Executor | None = None
     plots: Path | None = None
     references: tuple[str, ...] = ("paper",)
     stats: bool = False
@@ -115,8 +114,8 @@ def run(one: Reproduction, how: How) -> tuple[analysis.Loaded, Options]:
     """
     experiments = one.experiments(how.preset, how.seeds, how.overlay)
     machine = replace(how.machine, keep=one.checkpoints)
-    done = conduct(experiments, how.out, machine, how.workers, how.force, how.watch, how.spread)
-    options = {each.config.digest: each.config.values() for each in experiments if isinstance(each, Learning)}
+    done = run_experiments(experiments, how.out, machine, how.executor, how.force, how.watch)
+    options = {each.config.digest: each.config.values() for each in experiments if isinstance(each, Train)}
     return done, options
 
 

@@ -14,11 +14,11 @@ from clbench.config.options import did_you_mean
 from clbench.errors import UserError
 from clbench.reproduce.claims import Claim
 from clbench.results import checks as result_checks
-from clbench.run.experiment import Keep
+from clbench.run.machine import Keep
 from clbench.run.prune_lenet import settings as pruning
 from clbench.run.prune_lenet.study import PruneLenet
 from clbench.run.schedule import Experiment
-from clbench.run.train import Learning
+from clbench.run.train import Train
 
 ORDER = (
     *("table1", "table2", "table3", "fig3", "fig4", "fig5", "fig6", "fig7a", "fig7b", "fig7c"),
@@ -63,7 +63,7 @@ class Reproduction:
         asked = (Layer("--set", overlay),)
         layers = [self.layer(n, preset or "", changed) for n in range(len(self.runs))]
         return [
-            Learning(config)
+            Train(config)
             for run, layer in zip(self.runs, layers, strict=True)
             for config in configuration.resolve_each(
                 None, file=layer, preset=preset, seeds=first_of(run.get(preset or "", {})), asked=asked

@@ -1,4 +1,4 @@
-"""What a command would run, and every value it would run with: asked of the runner, without a lock or a file."""
+"""What a command would run, and every value it would run with: asked of the store, without a lock or a file."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any
 from clbench.config.origins import Origins
 from clbench.errors import NotHere
 from clbench.report.show import table
-from clbench.run.experiment import Machine
-from clbench.run.schedule import FINISHED, Experiment, checkpoints_of, opened, stored
-from clbench.run.train import streams
+from clbench.run.experiment import Experiment
+from clbench.run.machine import Machine
+from clbench.run.store import FINISHED, read_or_begin, read_stored
+from clbench.run.train import stream_cache
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def planned(experiments: Sequence[Experiment], out: Path, machine: Machine, forc
     """Every experiment as the runner would find it; UserError where the runner would refuse it. Writes nothing."""
     offline = replace(machine, download=False)
     once = {experiment.config.digest: experiment for experiment in experiments}
-    with streams.kept():
+    with stream_cache.kept():
         return [plan(experiment, out, offline, force) for experiment in once.values()]
 
 
@@ -49,16 +50,15 @@ def plan(experiment: Experiment, out: Path, machine: Machine, force: bool) -> Pl
     path = out / config.path
     state, left = "afresh" if force and path.exists() else "new", list(config.seeds)
     if path.exists() and not force:
-        earlier = stored(experiment, path, machine)
+        earlier = read_stored(experiment, path, machine)
         done = {run.seed for run in earlier.runs if run.status in FINISHED}
         left = [seed for seed in config.seeds if seed not in done]
         state = "begun" if set(left) & set(earlier.seeds) else "more" if left else "finished"
     stages, samples, lacking = None, None, None
     try:
-        opened(experiment, path, machine, device, 1, force)
-        group = experiment.group(config.seeds[:1], checkpoints_of(path), config.digest)
-        samples = group.plan(group.build(machine, device))
-        stages = [group.name_of(stage) for stage in range(len(samples))]
+        read_or_begin(experiment, path, machine, device, 1, force)
+        samples = experiment.plan(experiment.build(config.seeds[:1], machine, device))
+        stages = [experiment.name_of(stage) for stage in range(len(samples))]
     except NotHere as error:
         lacking = str(error)
     seeds = list(config.seeds)

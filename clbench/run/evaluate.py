@@ -13,11 +13,12 @@ from clbench.config.resolve import Config, resolve_stored
 from clbench.errors import UserError
 from clbench.report.scales import digits_of, labelled
 from clbench.results import PrunedRun, Result, Run, find, load
-from clbench.run.experiment import Machine
+from clbench.run.experiment import SeedGroup
+from clbench.run.machine import Machine
 from clbench.run.provenance import other_code
 from clbench.run.prune_lenet import settings, sparse
-from clbench.run.prune_lenet.study import Study
-from clbench.run.train import Group, plugins_of
+from clbench.run.prune_lenet.study import PruneLenet
+from clbench.run.train import Train, plugins_of
 from clbench.scores import ACCURACY, Score
 
 Row = dict[str, Any]
@@ -55,17 +56,18 @@ def of_result(path: Path, result: Any, stage: int | None, machine: Machine) -> I
         made = [result.makers[run.made_by[wanted]] for run in mine if wanted < len(run.made_by)]
         threads = made[0].get("threads", machine.threads) if made else machine.threads  # it changes last digits
         try:
-            scored = group.rescored(replace(machine, threads=threads), wanted, result.data)
+            here = replace(machine, threads=threads)
+            scored = group.experiment.score_again(group, here, wanted, result.data)
         except UserError as error:
             raise UserError(
                 str(error) if str(path.with_suffix("")) in str(error) else f"{path}: {error}"
             ) from error
-        for seed, scores in zip(seeds, scored, strict=True):
+        for seed, scores in zip(seeds, scored.rows, strict=True):
             for task, was, now in zip(tasks, stored(runs[seed], wanted, len(tasks)), scores, strict=True):
                 row = {"file": str(path), "seed": seed, "stage": wanted, "task": task, "score": measure}
                 yield {**row, "stored": was, "scored": now}
-        if group.accounts is not None and any(run.samples for run in mine):
-            for run, account in zip(mine, group.accounts, strict=True):
+        if scored.accounts is not None and any(run.samples for run in mine):
+            for run, account in zip(mine, scored.accounts, strict=True):
                 for row in of_samples(run.samples[wanted], account, measure):
                     yield {"file": str(path), "seed": run.seed, "stage": wanted, **row}
 
@@ -85,10 +87,11 @@ def require_same_code(path: Path, result: Result) -> None:
         raise UserError(f"{path}: {words}; --accept-other-code scores it with what is there now")
 
 
-def group_of(path: Path, result: Any, seeds: tuple[int, ...]) -> Group | Study:
+def group_of(path: Path, result: Any, seeds: tuple[int, ...]) -> SeedGroup:
     if result.kind == "train":
-        return Group(configuration(result, path), seeds, path.with_suffix(""), result.digest)
-    return Study(settings.resolve_stored(result.config, path), seeds, path.with_suffix(""), result.digest)
+        return Train(configuration(result, path)).group(seeds, path.with_suffix(""), result.digest)
+    study = PruneLenet(settings.resolve_stored(result.config, path))
+    return study.group(seeds, path.with_suffix(""), result.digest)
 
 
 def stored(run: Run | PrunedRun, stage: int, tasks: int) -> Sequence[float | None]:
@@ -108,7 +111,7 @@ def configuration(result: Result, path: Path) -> Config:
         raise UserError(f"{path}: {str(error).removeprefix(f'{path}: ')}{hint}") from error
 
 
-def stage_of(path: Path, group: Group | Study, asked: int | None, reached: int) -> int:
+def stage_of(path: Path, group: SeedGroup, asked: int | None, reached: int) -> int:
     """The stage asked for, else the last of which a checkpoint is kept."""
     kept = group.kept()
     if asked is None and not kept:
@@ -122,7 +125,7 @@ def stage_of(path: Path, group: Group | Study, asked: int | None, reached: int) 
         raise UserError(f"{path}: holds no stage yet; the command that began it goes on with it")
     if wanted > reached:
         raise UserError(f"{path}: stage {wanted} is not in the result, which has stages 0 to {reached}")
-    if wanted >= group.first_kept and wanted not in kept:
+    if wanted >= group.experiment.first_kept and wanted not in kept:
         have = ", ".join(map(str, sorted(kept))) or "none"
         raise UserError(f"{path}: no checkpoint of stage {wanted} (kept: {have}); train with --checkpoints all")
     return wanted

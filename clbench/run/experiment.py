@@ -1,4 +1,4 @@
-"""A group of seeds through the stages of an experiment: resume, stage after stage, a checkpoint after each."""
+"""An experiment, and groups of its seeds: stage after stage, with a checkpoint after each to go on from."""
 
 from __future__ import annotations
 
@@ -8,21 +8,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 
 from clbench.errors import UserError, out_of_memory
 from clbench.learn.trainer import Trainer
-from clbench.registry import load_plugin
 from clbench.results import SeedRun
 from clbench.results.digests import key_of
 from clbench.run import checkpoint
+from clbench.run.machine import Keep, Machine
 from clbench.run.peak_memory import Peak
 from clbench.run.provenance import Maker, made_here
 
 GOES_ON = "what is finished is kept, and the same command goes on from there"
-Keep = Literal["all", "last", "none"]
 
 
 class Configuration(Protocol):
@@ -55,75 +54,103 @@ class News:
     warning: str | None = None
 
 
-@dataclass(frozen=True)
-class Machine:
-    """Where and how a run executes: nothing of it belongs to the configuration."""
+class Experiment(ABC):
+    """What has a result file, and how its stages are learned: a method on a stream, or a pruning study.
 
-    device: str = "auto"
-    threads: int = 1  # intra-op threads a process; more is slower for small networks on a busy machine
-    data_root: Path | None = None
-    allow_modified: bool = False  # of data
-    accept_modified: bool = False  # of results: read those that do not agree with their sha256
-    plugins: tuple[Path, ...] = ()
-    keep: Keep = "last"  # which checkpoints stay
-    download: bool = True  # data that is not here; else NotHere
-
-    def prepare(self) -> torch.device:
-        """Set up this process; must come before the first computation, as threads inherit flushing."""
-        torch.set_flush_denormal(True)  # importances hold many values near 1e-40, which slow a CPU several times
-        torch.set_num_threads(self.threads)
-        for plugin in self.plugins:
-            load_plugin(plugin)
-        return choose_device(self.device)
-
-
-def choose_device(name: str) -> torch.device:
-    available = torch.cuda.is_available()
-    if name == "cuda" and not available:
-        raise UserError("--device cuda: torch finds no CUDA device here; use --device cpu or auto")
-    return torch.device("cuda" if available and name != "cpu" else "cpu")
-
-
-@dataclass
-class SeedGroup(ABC):
-    """Seeds that are trained as one program, and where their checkpoints lie. What a stage is, subclasses say."""
+    It knows of no file and no process. Seeds that are trained as one program are a SeedGroup of it.
+    """
 
     first_kept: ClassVar[int] = 0  # the first stage that leaves a checkpoint
     new_run: ClassVar[Callable[..., Any]]  # the SeedRun of this kind of experiment
 
-    config: Configuration
-    seeds: tuple[int, ...]
-    folder: Path
-    digest: str | None = None  # of the stored configuration, which an older clbench may have written
-    makers: dict[str, Maker] = field(default_factory=dict, init=False)  # of all its stages so far
-    maker: str = field(default="", init=False)  # the key of this process
-    peak: Peak | None = field(default=None, init=False)
-    accounts: list[dict[str, Any]] | None = field(default=None, init=False)  # of a model's samples, when rescored
+    config: Any  # a Configuration
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """In messages about its file."""
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """In messages about its progress."""
+
+    @property
+    def own_file(self) -> bool:
+        """Whether its data is a file of the user's, which may change."""
+        return False
 
     @property
     def plugins(self) -> dict[str, str]:
-        """File name -> sha256 of those that the configuration uses."""
+        """File name -> sha256 of those that its configuration uses."""
         return {}
 
+    def seeds_at_once(self, machine: Machine, device: torch.device, processes: int) -> int:
+        """Of how many seeds a group may be, at most, if so many groups are trained at a time; 0: of all.
+
+        To find it out may take a while.
+        """
+        return 0
+
     @abstractmethod
-    def build(self, machine: Machine, device: torch.device) -> Trainer:
-        """The trainer before the first stage."""
+    def checksums(self, machine: Machine, device: torch.device) -> dict[str, str]:
+        """File name -> sha256 of the data that it reads."""
+
+    @abstractmethod
+    def result(self, machine: Machine, device: torch.device) -> Any:
+        """A new result, without runs; UserError where the experiment cannot be made."""
+
+    @abstractmethod
+    def build(self, seeds: tuple[int, ...], machine: Machine, device: torch.device) -> Trainer:
+        """The trainer of these seeds before the first stage."""
 
     @abstractmethod
     def plan(self, trainer: Trainer) -> list[int]:
         """Samples that each stage trains on, all seeds: how many stages there are, and for the time left."""
 
     @abstractmethod
-    def one_stage(self, trainer: Trainer, stage: int, runs: list[Any]) -> bool:
-        """Learn and record one stage; whether it was learned here and not found done."""
+    def learn_stage(self, group: SeedGroup, trainer: Trainer, stage: int, runs: list[Any]) -> bool:
+        """Learn one stage and `group.record` it; whether it was learned here and not found done."""
 
     @abstractmethod
     def name_of(self, stage: int) -> str:
         """The stage in a message: 'task 3'."""
 
-    def smaller(self) -> str:
-        """What to try where memory ran out, as the end of a sentence that begins with `out of memory`."""
+    @abstractmethod
+    def score_again(self, group: SeedGroup, machine: Machine, stage: int, data: dict[str, str]) -> Scores:
+        """Scores of a stage that is kept; UserError where the data's sha256 are not `data`."""
+
+    def smaller(self, seeds: int) -> str:
+        """What to try where so many seeds do not fit: the end of a sentence that begins with `out of memory`."""
         return f"; use fewer --workers or a smaller network; {GOES_ON}"
+
+    def group(self, seeds: tuple[int, ...], folder: Path, digest: str | None = None) -> SeedGroup:
+        """Some of its seeds as one program, with checkpoints in `folder`. digest: see SeedGroup."""
+        return SeedGroup(self, seeds, folder, digest)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """rows: score [seed][task]. accounts: of each seed what a generator's samples gave, if it is one."""
+
+    rows: list[list[float | None]]
+    accounts: list[dict[str, Any]] | None = None
+
+
+@dataclass
+class SeedGroup:
+    """Seeds of an experiment that are trained as one program, stage after stage, with their checkpoints."""
+
+    experiment: Experiment
+    seeds: tuple[int, ...]
+    folder: Path
+    digest: str | None = None  # of the stored configuration, which an older clbench may have written
+    makers: dict[str, Maker] = field(default_factory=dict, init=False)  # of all its stages so far
+    maker: str = field(default="", init=False)  # the key of this process
+    peak: Peak | None = field(default=None, init=False)
+
+    def new_run(self, **fields: Any) -> Any:
+        return self.experiment.new_run(**fields)
 
     def learn(self, machine: Machine, tell: Callable[[News], None]) -> list[Any]:
         """Train to the end, from the last checkpoint if there is one. UserError where memory runs out."""
@@ -134,23 +161,23 @@ class SeedGroup(ABC):
                 raise
             traceback.clear_frames(error.__traceback__)  # they hold what filled the memory, and others go on
             gc.collect()
-            raise UserError(f"out of memory{self.smaller()}") from error
+            raise UserError(f"out of memory{self.experiment.smaller(len(self.seeds))}") from error
 
     def learned(self, machine: Machine, tell: Callable[[News], None]) -> list[Any]:
         device = machine.prepare()
         self.peak = Peak(device)
-        self.made_by(made_here(machine.threads, device, self.plugins))
-        trainer = self.build(machine, device)
-        plan = self.plan(trainer)
+        self.made_by(made_here(machine.threads, device, self.experiment.plugins))
+        trainer = self.experiment.build(self.seeds, machine, device)
+        plan = self.experiment.plan(trainer)
         runs, done = self.resume(trainer)
-        runs = runs or [self.new_run(seed, together=list(self.seeds)) for seed in self.seeds]
+        runs = runs or [self.new_run(seed=seed, together=list(self.seeds)) for seed in self.seeds]
         tell(News(sum(plan[:done]), sum(plan), runs, self.makers))
         trainer.progress = lambda samples: tell(News(samples * len(self.seeds)))
         for stage in range(done, len(plan)):
             if trainer.first_bad.ge(0).all():
                 break  # every seed has diverged
-            learned = self.one_stage(trainer, stage, runs)
-            if stage >= self.first_kept:
+            learned = self.experiment.learn_stage(self, trainer, stage, runs)
+            if stage >= self.experiment.first_kept:
                 self.keep_checkpoint(trainer, stage, runs, machine.keep)
             before: dict[str, Any] = {} if learned else {"samples": sum(plan[: stage + 1]), "total": sum(plan)}
             tell(News(**before, runs=runs, makers=self.makers))
@@ -184,7 +211,8 @@ class SeedGroup(ABC):
 
     def diverged(self, run: SeedRun, step: int, stage: int) -> None:
         run.status, run.step = "diverged", step
-        run.reason = f"the loss was not finite at step {step} ({self.name_of(stage)}); lower the rate or strength"
+        at = self.experiment.name_of(stage)
+        run.reason = f"the loss was not finite at step {step} ({at}); lower the rate or strength"
 
     # -- checkpoints ------------------------------------------------------------------------------------------
 
@@ -217,7 +245,7 @@ class SeedGroup(ABC):
 
     def belongs(self, stage: int) -> dict[str, Any]:
         """What a checkpoint says of whose it is."""
-        return {"config": self.digest or self.config.digest, "stage": stage, "seeds": list(self.seeds)}
+        return {"config": self.digest or self.experiment.config.digest, "stage": stage, "seeds": list(self.seeds)}
 
     def forget_checkpoints(self, spare: int) -> None:
         """Remove all but the last `spare`."""

@@ -18,7 +18,7 @@ from clbench.errors import UserError
 from clbench.networks import pretrained
 from clbench.registry import model_kind, networks
 from clbench.results.atomic import make_ready, write_whole
-from clbench.run.experiment import Machine
+from clbench.run.machine import Machine
 from clbench.run.train import build_stream, weights_read
 from clbench.streams.budget import Budget
 from clbench.streams.draws import generator

@@ -98,6 +98,11 @@ def of_process() -> int | None:
     return None if most == resource.RLIM_INFINITY or now is None else most - now
 
 
+def resident_bytes() -> int | None:
+    """What this process takes of the machine's memory now."""
+    return kilobytes(Path("/proc/self/status"), "VmRSS")
+
+
 def kilobytes(file: Path, name: str) -> int | None:
     """The bytes that a line `name: N kB` speaks of."""
     with contextlib.suppress(OSError):

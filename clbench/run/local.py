@@ -1,4 +1,5 @@
-"""Jobs spread over spawned processes, one pipe each: a killed one loses its job alone, none outlives this one."""
+"""The executor of this machine: jobs in spawned processes, one pipe each. A killed one loses its job alone, none
+outlives this process."""
 
 from __future__ import annotations
 
@@ -12,26 +13,35 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from math import ceil
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Protocol, TypeVar
 
+import torch
+from joblib import cpu_count
+
 from clbench.errors import UserError, out_of_memory
 from clbench.registry import PluginWarning
-from clbench.run.experiment import Machine, News, SeedGroup, Stopped
-from clbench.run.train import streams
+from clbench.run.experiment import News, SeedGroup, Stopped
+from clbench.run.free_memory import SHARE, free_bytes, resident_bytes
+from clbench.run.machine import Machine
+from clbench.run.train import stream_cache
 
+LEAST = 2**30  # bytes that a process is reckoned with at least
 MESSAGE_EVERY = 0.25  # seconds between two messages of progress
 STOP = "stop"  # what a parent sends that has heard enough
 
 
-class Job(Protocol):
+class Grouped(Protocol):
+    """Whatever has a group to be learned."""
+
     @property
     def group(self) -> SeedGroup: ...
 
 
-J = TypeVar("J", bound=Job)
+J = TypeVar("J", bound=Grouped)
 Outcome = list[Any] | Exception
 
 
@@ -72,20 +82,79 @@ class Worker:
         self.pipe.close()
 
 
-def spread(
-    jobs: Iterable[J], machine: Machine, workers: int, heard: Callable[[J, News], bool | None]
-) -> Iterator[tuple[J, Outcome]]:
-    """Every job with its outcome, as they end. A job is asked for when a process is free for it.
+@dataclass(frozen=True)
+class Local:
+    """Groups are learned in processes of this machine.
 
-    `heard` is told the news in between, and says True of a job that shall stop: its outcome is Stopped.
+    workers: how many; None: as many as cores, groups and memory allow, on a GPU one.
     """
+
+    workers: int | None = 1
+
+    def parts(self, experiments: int, machine: Machine, device: torch.device) -> int:
+        return self.workers or (1 if device.type == "cuda" else ceil(cores(machine) / max(experiments, 1)))
+
+    def processes(self, groups: int, machine: Machine, device: torch.device) -> int:
+        most = self.workers or (1 if device.type == "cuda" else min(cores(machine), rooms(device)))
+        return max(1, min(most, groups))
+
+    def explain(self, groups: int, machine: Machine, device: torch.device) -> str | None:
+        if self.workers or device.type == "cuda" or cores(machine) == 1:
+            return None
+        number = self.processes(groups, machine, device)
+        memory = f", memory for {rooms(device)}" if rooms(device) < cores(machine) else ""
+        at_a_time = f"{number} at a time" if number < groups else "at once"
+        return f"{groups} groups of seeds, {at_a_time} ({cores(machine)} cores{memory}; --workers sets the number)"
+
+    def run(
+        self, jobs: Iterable[J], machine: Machine, on_news: Callable[[J, News], bool], at_a_time: int
+    ) -> Iterator[tuple[J, Outcome]]:
+        if at_a_time == 1:
+            return run_here(jobs, machine, on_news)
+        return run_in_processes(jobs, machine, on_news, at_a_time)
+
+
+def cores(machine: Machine) -> int:
+    """That this process may use, its container's share included, over the threads of each process."""
+    return max(1, cpu_count() // machine.threads)
+
+
+def rooms(device: torch.device) -> int:
+    """How many processes there is memory for, if each takes half as much again as this one does now."""
+    free, mine = free_bytes(device), resident_bytes()
+    if free is None or mine is None:
+        return cpu_count()
+    return max(1, int(SHARE * free // max(1.5 * mine, LEAST)))
+
+
+def run_here(
+    jobs: Iterable[J], machine: Machine, on_news: Callable[[J, News], bool]
+) -> Iterator[tuple[J, Outcome]]:
+    """One after the other, in this process."""
+    for job in jobs:
+
+        def tell(news: News, job: J = job) -> None:
+            if on_news(job, news):
+                raise Stopped
+
+        try:
+            outcome: Outcome = job.group.learn(machine, tell)
+        except Exception as error:  # whatever a method raises: recorded with its reason, and the others go on
+            outcome = error
+        yield job, outcome
+
+
+def run_in_processes(
+    jobs: Iterable[J], machine: Machine, on_news: Callable[[J, News], bool], at_a_time: int
+) -> Iterator[tuple[J, Outcome]]:
+    """In so many processes, each of which takes one job after the other."""
     queue = iter(jobs)
     busy: dict[Connection, tuple[Worker, J]] = {}
     idle: list[Worker] = []
 
     def fill() -> None:
-        while len(busy) < workers and (job := next(queue, None)) is not None:
-            worker = idle.pop() if idle else started(machine)
+        while len(busy) < at_a_time and (job := next(queue, None)) is not None:
+            worker = idle.pop() if idle else start(machine)
             busy[worker.pipe] = (worker, job)
             worker.send(job.group)
 
@@ -94,9 +163,9 @@ def spread(
         while busy:
             for pipe in wait(list(busy)):
                 worker, job = busy[pipe]  # type: ignore[index]
-                message = received(worker)
+                message = receive(worker)
                 if isinstance(message, News):
-                    if heard(job, message):
+                    if on_news(job, message):
                         worker.send(STOP)
                     continue
                 del busy[worker.pipe]
@@ -104,20 +173,20 @@ def spread(
                     worker.end()
                 else:
                     idle.append(worker)
-                yield job, ended(message, job.group)
+                yield job, outcome_of(message, job.group)
             fill()  # after all that was told: the next job may depend on it
     finally:
         for worker in [*(worker for worker, _ in busy.values()), *idle]:
             worker.end()
 
 
-def ended(message: list[Any] | Failure | Stopped | None, group: SeedGroup) -> Outcome:
+def outcome_of(message: list[Any] | Failure | Stopped | None, group: SeedGroup) -> Outcome:
     if message is None:
-        return UserError(f"its process was killed (out of memory?){group.smaller()}")
+        return UserError(f"its process was killed (out of memory?){group.experiment.smaller(len(group.seeds))}")
     return message.error() if isinstance(message, Failure) else message
 
 
-def received(worker: Worker) -> News | list[Any] | Failure | Stopped | None:
+def receive(worker: Worker) -> News | list[Any] | Failure | Stopped | None:
     """The next message; None from a process that is gone."""
     try:
         return worker.pipe.recv()
@@ -125,7 +194,7 @@ def received(worker: Worker) -> News | list[Any] | Failure | Stopped | None:
         return None
 
 
-def started(machine: Machine) -> Worker:
+def start(machine: Machine) -> Worker:
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     process = context.Process(target=serve, args=(there, machine, os.getpid()), daemon=True)
@@ -153,17 +222,17 @@ def serve(pipe: Connection, machine: Machine, parent: int) -> None:
     """Learn one group after the other."""
     threading.Thread(target=end_with, args=(parent,), daemon=True).start()
     warnings.simplefilter("ignore", PluginWarning)  # the parent has said it
-    with streams.kept():
+    with stream_cache.kept():
         while True:
             try:
                 group = pipe.recv()
             except EOFError:
                 return
             if group != STOP:  # one that came when its group had ended
-                pipe.send(outcome(group, machine, Told(pipe)))
+                pipe.send(learn(group, machine, Teller(pipe)))
 
 
-def outcome(group: SeedGroup, machine: Machine, tell: Callable[[News], None]) -> list[Any] | Failure | Stopped:
+def learn(group: SeedGroup, machine: Machine, tell: Callable[[News], None]) -> list[Any] | Failure | Stopped:
     try:
         with warnings_sent(tell):
             return group.learn(machine, tell)
@@ -191,7 +260,7 @@ def reason(error: Exception) -> str:
     return f"{type(error).__name__}: {words} (--debug shows where)"
 
 
-class Line(Protocol):
+class Channel(Protocol):
     """An end of a pipe, or what does its work."""
 
     def send(self, message: Any) -> None: ...
@@ -199,10 +268,10 @@ class Line(Protocol):
     def recv(self) -> Any: ...
 
 
-class Told:
+class Teller:
     """Sends news to the parent, every stage at once and progress now and then; raises Stopped when it says so."""
 
-    def __init__(self, pipe: Line) -> None:
+    def __init__(self, pipe: Channel) -> None:
         self.pipe, self.waiting, self.last = pipe, 0, 0.0
 
     def __call__(self, news: News) -> None:

@@ -1,4 +1,4 @@
-"""Groups of seeds as Ray tasks: the same work as in processes here, on the nodes of a cluster."""
+"""The executor of a cluster: groups of seeds as Ray tasks, the same work as in processes here."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import torch
+
 from clbench.errors import UserError
 from clbench.registry import PluginWarning
-from clbench.run.experiment import Machine, News, SeedGroup, Stopped
-from clbench.run.local import STOP, Failure, Job, Outcome, Told, ended, outcome, reason
-from clbench.run.schedule import Spread
-from clbench.run.train import streams
+from clbench.run.experiment import News, SeedGroup, Stopped
+from clbench.run.local import STOP, Failure, Grouped, Local, Outcome, Teller, learn, outcome_of, reason
+from clbench.run.machine import Machine
+from clbench.run.schedule import Executor
+from clbench.run.train import stream_cache
 
 TIMES = 4  # a group is begun, before one that loses its node again and again is given up
 POLL = 0.2  # seconds between two looks at the news
-J = TypeVar("J", bound=Job)
+J = TypeVar("J", bound=Grouped)
 
 
 def load_ray() -> Any:
@@ -55,13 +58,13 @@ def connected(address: str, cpus: float, gpus: float) -> Iterator[Cluster]:
 
 
 @contextmanager
-def spreading(address: str | None, cpus: float, gpus: float) -> Iterator[Spread | None]:
-    """How groups are spread over the cluster there; None without an address: over processes here."""
+def executor(address: str | None, cpus: float, gpus: float, workers: int | None) -> Iterator[Executor]:
+    """The cluster there; without an address processes here."""
     if address is None:
-        yield None
+        yield Local(workers)
     else:
         with connected(address, cpus, gpus) as found:
-            yield found.spread
+            yield found
 
 
 def require_answer(address: str) -> None:
@@ -95,30 +98,40 @@ class Cluster:
     gpus: float = 0.0
     going: dict[Any, Going] = field(default_factory=dict)
 
-    def room(self) -> int:
+    def slots(self) -> int:
         """How many groups the cluster's nodes take at once, now."""
         have = self.ray.cluster_resources()
         rooms = [have.get(name, 0.0) // each for name, each in (("CPU", self.cpus), ("GPU", self.gpus)) if each]
-        return int(min(rooms, default=1))
+        return max(1, int(min(rooms, default=1)))
 
-    def spread(
-        self, jobs: Iterable[J], machine: Machine, *, heard: Callable[[J, News], bool | None]
+    def parts(self, experiments: int, machine: Machine, device: torch.device) -> int:
+        """All seeds of an experiment are one program, for one node."""
+        return 1
+
+    def processes(self, groups: int, machine: Machine, device: torch.device) -> int:
+        return min(groups, self.slots())
+
+    def explain(self, groups: int, machine: Machine, device: torch.device) -> str | None:
+        return f"{groups} groups of seeds, {self.processes(groups, machine, device)} at a time on the cluster"
+
+    def run(
+        self, jobs: Iterable[J], machine: Machine, on_news: Callable[[J, News], bool], at_a_time: int
     ) -> Iterator[tuple[J, Outcome]]:
         """Every job with its outcome, as they end; one whose node is lost begins again on another.
 
-        UserError where no node is large enough.
+        As many at a time as the nodes take, which may come and go. UserError where no node is large enough.
         """
         self.require_room()
         mail = self.mailbox()
         queue, last = iter(jobs), 0
         while True:
-            while len(self.going) < max(self.room(), 1) and (job := next(queue, None)) is not None:
+            while len(self.going) < self.slots() and (job := next(queue, None)) is not None:
                 last += 1
                 self.begin(Going(job, last), machine, mail)
             if not self.going:
                 return
             done, _ = self.ray.wait(list(self.going), timeout=POLL)
-            self.read(mail, heard)
+            self.read(mail, on_news)
             for ref in done:
                 going = self.going.pop(ref)
                 found = self.found(ref, going, machine, mail)
@@ -139,19 +152,19 @@ class Cluster:
         return self.ray.remote(Mailbox).options(num_cpus=0, scheduling_strategy=here).remote()
 
     def begin(self, going: Going, machine: Machine, mail: Any) -> None:
-        task = self.ray.remote(learn).options(num_cpus=self.cpus, num_gpus=self.gpus, max_retries=0)
+        task = self.ray.remote(learn_remotely).options(num_cpus=self.cpus, num_gpus=self.gpus, max_retries=0)
         self.going[task.remote(going.job.group, machine, mail, going.key, os.getcwd())] = going
 
-    def read(self, mail: Any, heard: Callable[[Any, News], bool | None]) -> None:
+    def read(self, mail: Any, on_news: Callable[[Any, News], bool]) -> None:
         by_key = {going.key: going for going in self.going.values()}
         for key, news in self.ray.get(mail.take.remote()):
-            if key in by_key and heard(by_key[key].job, news):
+            if key in by_key and on_news(by_key[key].job, news):
                 mail.stop.remote(key)
 
     def found(self, ref: Any, going: Going, machine: Machine, mail: Any) -> Outcome | None:
         """None where it was lost with its node and has begun anew."""
         try:
-            return ended(self.ray.get(ref), going.job.group)
+            return outcome_of(self.ray.get(ref), going.job.group)
         except self.ray.exceptions.RayTaskError as error:
             return UserError(reason(error))
         except self.ray.exceptions.RayError as error:
@@ -183,8 +196,8 @@ class Mailbox:
 
 
 @dataclass
-class Line:
-    """A group's end of the mailbox, as Told writes to a pipe."""
+class MailboxEnd:
+    """A group's end of the mailbox, as Teller writes to a pipe."""
 
     ray: Any
     mail: Any
@@ -201,10 +214,12 @@ class Line:
         return STOP
 
 
-def learn(group: SeedGroup, machine: Machine, mail: Any, key: int, folder: str) -> list[Any] | Failure | Stopped:
+def learn_remotely(
+    group: SeedGroup, machine: Machine, mail: Any, key: int, folder: str
+) -> list[Any] | Failure | Stopped:
     """In a process of a node: what serve() does for a pipe. folder: the driver's, that relative paths begin at."""
     os.makedirs(folder, exist_ok=True)
     os.chdir(folder)
     warnings.simplefilter("ignore", PluginWarning)
-    streams.keeping = 1  # Ray gives a process one task after the other
-    return outcome(group, machine, Told(Line(load_ray(), mail, key)))
+    stream_cache.keeping = 1  # Ray gives a process one task after the other
+    return learn(group, machine, Teller(MailboxEnd(load_ray(), mail, key)))

@@ -1,15 +1,10 @@
-"""run(config) -> Result: result files, locks, resuming, and groups of seeds spread over worker processes."""
+"""One scheduler: experiments as an agenda names them, their groups of seeds where an executor learns them."""
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import shutil
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from math import ceil
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,21 +12,19 @@ import torch
 
 from clbench.config.resolve import Config
 from clbench.errors import UserError
-from clbench.results import AnyResult, Result, SeedRun, load, of_seeds, save, settle
-from clbench.results.atomic import forget_temporaries
-from clbench.results.locks import locked
-from clbench.run import checkpoint
-from clbench.run import local as processes
-from clbench.run.experiment import Configuration, Machine, News, SeedGroup, Stopped
-from clbench.run.local import Outcome, WorkerTraceback, reason
-from clbench.run.provenance import Maker, other_code
-from clbench.run.train import Learning, streams
-
-FINISHED = ("done", "diverged")
+from clbench.results import AnyResult, Result, SeedRun, of_seeds
+from clbench.run.experiment import Experiment, News, SeedGroup, Stopped
+from clbench.run.local import Local, Outcome, WorkerTraceback, reason
+from clbench.run.machine import Machine
+from clbench.run.store import ResultFile, Store
+from clbench.run.train import Train
 
 
 class Watcher(Protocol):
-    """What a front end hears of a run; every number is about one group of seeds, named by `key`."""
+    """What a front end is told of a run; every number is about one group of seeds, named by `key`."""
+
+    def expect(self, groups: int) -> None:
+        """So many groups more will begin, at most."""
 
     def begin(self, key: str, title: str) -> None: ...
     def advance(self, key: str, samples: int, total: int | None) -> None: ...
@@ -43,6 +36,7 @@ class Watcher(Protocol):
 class Silent:
     """A watcher that ignores everything."""
 
+    def expect(self, groups: int) -> None: ...
     def begin(self, key: str, title: str) -> None: ...
     def advance(self, key: str, samples: int, total: int | None) -> None: ...
     def stage(self, key: str, runs: Sequence[SeedRun], news: str) -> None: ...
@@ -50,140 +44,156 @@ class Silent:
     def say(self, text: str) -> None: ...
 
 
-class Experiment(Protocol):
-    """What the runner asks of something that has a result file: `train` of a method, a pruning study."""
+@dataclass
+class Job:
+    """A group of seeds to be learned, for the file that its result lies in."""
+
+    group: SeedGroup
+    file: ResultFile
 
     @property
-    def config(self) -> Configuration: ...
-    @property
-    def name(self) -> str: ...  # in messages about its file
-    @property
-    def title(self) -> str: ...  # in messages about its progress
-    @property
-    def own_file(self) -> bool: ...  # whether its data is a file of the user's, which may change
+    def key(self) -> str:
+        return f"{self.file.result.digest}/{self.group.seeds[0]}"
 
     @property
-    def plugins(self) -> dict[str, str]: ...  # file name -> sha256 of those that its configuration uses
+    def title(self) -> str:
+        seeds = self.group.seeds
+        return f"{self.group.experiment.title}, seed{'s' * (len(seeds) > 1)} {','.join(map(str, seeds))}"
 
-    def at_once(self, machine: Machine, device: torch.device, workers: int) -> int:
-        """Of how many seeds a group may be, at most, if so many groups are trained at a time; 0: of all.
 
-        To find it out may take a while.
+class Executor(Protocol):
+    """Where groups of seeds are learned: processes here, a cluster."""
+
+    def parts(self, experiments: int, machine: Machine, device: torch.device) -> int:
+        """Into how many groups the seeds of each of so many experiments are dealt."""
+
+    def processes(self, groups: int, machine: Machine, device: torch.device) -> int:
+        """How many of so many groups it learns at a time."""
+
+    def explain(self, groups: int, machine: Machine, device: torch.device) -> str | None:
+        """In a line, why so many at a time, where nobody asked for the number."""
+
+    def run(
+        self, jobs: Iterable[Job], machine: Machine, on_news: Callable[[Job, News], bool], at_a_time: int
+    ) -> Iterator[tuple[Job, Outcome]]:
+        """Every job with its outcome, as they end. A job is asked for when there is room for it.
+
+        `on_news` is called in between, and says True of a job that shall stop: its outcome is Stopped. at_a_time:
+        what `processes` said.
         """
-        ...
-
-    def checksums(self, machine: Machine, device: torch.device) -> dict[str, str]: ...
-    def result(self, machine: Machine, device: torch.device) -> AnyResult:
-        """A new one, without runs; UserError where the experiment cannot be made."""
-        ...
-
-    def new_run(self, seed: int, together: tuple[int, ...]) -> SeedRun: ...
-    def group(self, seeds: tuple[int, ...], folder: Path, digest: str) -> SeedGroup: ...
-
-
-class Spread(Protocol):
-    """Learns groups somewhere: every job with its outcome, as they end, and news to `heard` in between."""
-
-    def __call__(
-        self, jobs: Iterable[Job], machine: Machine, *, heard: Callable[[Job, News], bool | None]
-    ) -> Iterator[tuple[Job, Outcome]]: ...
 
 
 class Agenda(Protocol):
-    """Experiments that are not all known at the start, each a program of all its seeds."""
+    """What is to be run, and what comes of it."""
 
-    def next(self) -> Experiment | None:
-        """The one to run now that there is room for it; None: no more."""
-        ...
+    def next(self) -> ResultFile | None:
+        """An opened file whose experiment is to run when there is room for it; None: no more."""
 
-    def hopeless(self, experiment: Experiment, runs: Sequence[SeedRun]) -> bool:
-        """After every stage: whether to stop it here."""
-        ...
+    def hopeless(self, file: ResultFile, runs: Sequence[SeedRun]) -> bool:
+        """After every stage: whether to stop its experiment here."""
 
-    def ended(self, experiment: Experiment, result: AnyResult | None, problem: UserError | None) -> None:
-        """It is finished, stopped (its result says running), or failed; without a result it could not begin."""
-        ...
+    def ended(self, file: ResultFile, problems: list[UserError]) -> None:
+        """All its groups have ended: finished, stopped (the result says running), or failed."""
 
 
-class OtherCode(UserError):
-    """A result was made by other code of a plugin than there is now."""
+def schedule(agenda: Agenda, executor: Executor, store: Store, watch: Watcher) -> None:
+    """Run everything on the agenda. A file is written after every stage and closed when its groups have ended."""
+    left: dict[Path, int] = {}  # groups of a file that have not ended
+    problems: dict[Path, list[UserError]] = {}
+
+    def jobs() -> Iterator[Job]:
+        while (file := agenda.next()) is not None:
+            groups = file.begin()
+            left[file.path], problems[file.path] = len(groups), []
+            for group in groups:
+                job = Job(group, file)
+                watch.begin(job.key, job.title)
+                yield job
+
+    def on_news(job: Job, news: News) -> bool:
+        if news.warning:
+            warnings.warn(news.warning, stacklevel=2)
+        if news.samples or news.total:
+            watch.advance(job.key, news.samples, news.total)
+        if news.runs is None:
+            return False
+        job.file.keep(job.group, news.runs, news.makers)
+        watch.stage(job.key, news.runs, job.file.result.news(news.runs))
+        return agenda.hopeless(job.file, job.file.asked.runs)
+
+    for job, outcome in executor.run(jobs(), store.machine, on_news, store.processes):
+        path = job.file.path
+        if (problem := conclude(job, outcome, watch)) is not None:
+            problems[path].append(problem)
+        left[path] -= 1
+        if not left[path]:
+            job.file.close()
+            agenda.ended(job.file, problems[path])
 
 
-@dataclass
-class Job:
-    """One group of seeds of one result, to be learned."""
-
-    key: str
-    title: str
-    group: SeedGroup
-    result: AnyResult
-    path: Path
-    experiment: Experiment
-
-
-def run(
-    config: Config,
-    out: Path,
-    machine: Machine | None = None,
-    *,
-    workers: int = 1,
-    force: bool = False,
-    watch: Watcher | None = None,
-) -> Result:
-    """Train one configuration to the end (or find it finished) and return its result."""
-    return run_all([config], out, machine or Machine(), workers=workers, force=force, watch=watch)[0][1]
+def conclude(job: Job, outcome: Outcome, watch: Watcher) -> UserError | None:
+    """Write how a group ended; one that was stopped is left as it is, to go on when it is asked for again."""
+    if isinstance(outcome, Stopped):
+        watch.end(job.key, [])
+        return None
+    if not isinstance(outcome, Exception):
+        job.file.keep(job.group, outcome)
+        watch.end(job.key, outcome)
+        return None
+    why = reason(outcome)
+    job.file.fail(job.group, why)
+    watch.end(job.key, [])
+    problem = UserError(f"{job.title} failed: {why}")
+    problem.__cause__ = outcome.__cause__ if isinstance(outcome.__cause__, WorkerTraceback) else outcome
+    return problem
 
 
-def run_all(
-    configs: Sequence[Config],
-    out: Path,
-    machine: Machine,
-    *,
-    workers: int = 1,
-    force: bool = False,
-    watch: Watcher | None = None,
-) -> list[tuple[Path, Result]]:
-    """Every configuration's (path, result of the seeds asked for). Finished seeds are not run again, interrupted
-    ones go on, and those that a file has not got are added to it.
+class Listed:
+    """The agenda of experiments that are all known: every one is found fit to run before the first begins."""
 
-    A group that fails is recorded with its reason and the others go on; a UserError is raised at the end.
-    """
-    return conduct([Learning(config) for config in configs], out, machine, workers, force, watch)
+    def __init__(self, experiments: Sequence[Experiment], store: Store, watch: Watcher) -> None:
+        self.files = [store.open(one) for one in unite(experiments)]
+        for file in self.files:
+            if file.finished:
+                watch.say(f"{file.experiment.name}: finished before, in {file.path} (--force runs it afresh)")
+        self.waiting = [file for file in self.files if not file.finished]
+        self.problems: list[UserError] = []
 
+    @property
+    def groups(self) -> int:
+        """That are still to be learned."""
+        return sum(len(file.unfinished()) for file in self.waiting)
 
-def conduct(
-    experiments: Sequence[Experiment],
-    out: Path,
-    machine: Machine,
-    workers: int = 1,
-    force: bool = False,
-    watch: Watcher | None = None,
-    spread: Spread | None = None,
-) -> list[tuple[Path, Any]]:
-    """The same for experiments of any kind. `spread`: where groups learn, if not in `workers` processes here."""
-    watch = watch or Silent()
-    device = machine.prepare()
-    with contextlib.ExitStack() as locks, streams.kept():
-        found: dict[str, AnyResult] = {}
-        for one in united(experiments):
-            path = out / one.config.path
-            locks.enter_context(locked(path))
-            found[one.config.digest] = opened(one, path, machine, device, workers, force)
-        jobs: list[Job] = []  # from here on files change: every configuration has been found fit to run
-        for one in united(experiments):
-            path, result = out / one.config.path, found[one.config.digest]
-            if of_seeds(result, one.config.seeds).status in FINISHED:
-                watch.say(f"{one.name}: finished before, in {path} (--force runs it afresh)")
-            else:
-                jobs += begun(one, path, result, machine, device, workers)
-        problem = execute(jobs, machine, workers, watch, spread)
-    if problem is not None:
-        raise problem
-    asked = dict.fromkeys((one.config.digest, one.config.path, one.config.seeds) for one in experiments)
-    return [(out / path, of_seeds(found[digest], seeds)) for digest, path, seeds in asked]
+    def begin(self) -> None:
+        """From here on files change."""
+        for file in self.waiting:
+            file.begin()
+
+    def next(self) -> ResultFile | None:
+        return self.waiting.pop(0) if self.waiting else None
+
+    def hopeless(self, file: ResultFile, runs: Sequence[SeedRun]) -> bool:
+        return False
+
+    def ended(self, file: ResultFile, problems: list[UserError]) -> None:
+        self.problems += problems
+
+    def result_of(self, experiment: Experiment) -> tuple[Path, AnyResult]:
+        """The path of its file, and the result of the seeds that it asks for."""
+        file = next(file for file in self.files if file.experiment.config.digest == experiment.config.digest)
+        return file.path, of_seeds(file.result, experiment.config.seeds)
+
+    def require_success(self) -> None:
+        """UserError with the reason of the first group that failed."""
+        if len(self.problems) > 1:
+            first, more = self.problems[0], len(self.problems) - 1
+            error = UserError(f"{first} (and {more} more failed; each file has its reason)")
+            raise error from first.__cause__
+        if self.problems:
+            raise self.problems[0]
 
 
-def united(experiments: Sequence[Experiment]) -> list[Experiment]:
+def unite(experiments: Sequence[Experiment]) -> list[Experiment]:
     """One of each configuration, with the seeds of all of it."""
     found: dict[str, Any] = {}
     for one in experiments:
@@ -193,279 +203,54 @@ def united(experiments: Sequence[Experiment]) -> list[Experiment]:
     return list(found.values())
 
 
-def pursue(
-    agenda: Agenda,
+def run_experiments(
+    experiments: Sequence[Experiment],
     out: Path,
     machine: Machine,
-    workers: int = 1,
+    executor: Executor | None = None,
     force: bool = False,
     watch: Watcher | None = None,
-    spread: Spread | None = None,
-) -> None:
-    """Experiments as `agenda` names them, `workers` at a time. Each one's file is locked while it runs."""
-    watch = watch or Silent()
-    device = machine.prepare()
-    locks: dict[Path, contextlib.ExitStack] = {}
-    left: dict[Path, int] = {}  # groups of it that have not ended
+) -> list[tuple[Path, Any]]:
+    """Every experiment's (path, result of the seeds asked for). Finished seeds are not run again, interrupted ones
+    go on, and those that a file has not got are added to it.
 
-    def jobs() -> Iterator[Job]:
-        while (experiment := agenda.next()) is not None:
-            path, lock = out / experiment.config.path, contextlib.ExitStack()
-            try:
-                lock.enter_context(locked(path))
-                result = opened(experiment, path, machine, device, 1, force)
-                mine = of_seeds(result, experiment.config.seeds)
-                if mine.status in FINISHED:
-                    agenda.ended(experiment, mine, None)
-                    lock.close()
-                    continue
-                todo = begun(experiment, path, result, machine, device, workers)
-                save(result, path)
-            except OtherCode:
-                lock.close()
-                raise
-            except UserError as error:
-                lock.close()
-                agenda.ended(experiment, None, error)
-                continue
-            locks[path], left[path] = lock, len(todo)
-            for job in todo:
-                watch.begin(job.key, job.title)
-                yield job
-
-    def tell(job: Job, news: News) -> bool:
-        heard(job, news, watch)
-        return news.runs is not None and agenda.hopeless(job.experiment, asked_of(job).runs)
-
-    with streams.kept():
-        try:
-            spread = spread or functools.partial(spread_here, workers=workers)
-            for job, outcome in spread(jobs(), machine, heard=tell):
-                problem = concluded(job, outcome, watch)
-                left[job.path] -= 1
-                if not left[job.path]:
-                    locks.pop(job.path).close()
-                    agenda.ended(job.experiment, asked_of(job), problem)
-        finally:
-            for lock in locks.values():
-                lock.close()
-
-
-def asked_of(job: Job) -> AnyResult:
-    """Its result, of the seeds that its experiment asks for."""
-    return of_seeds(job.result, job.experiment.config.seeds)
-
-
-def begun(
-    experiment: Experiment, path: Path, result: AnyResult, machine: Machine, device: torch.device, workers: int
-) -> list[Job]:
-    """What is left to do of a result, on a cleared folder."""
-    clear(path, everything=not any(run.seconds for run in result.runs))
-    large = [group for group in unfinished(experiment, result) if len(group) > 1]
-    if large and (most := experiment.at_once(machine, device, workers)):
-        divide(result, path, [group for group in large if len(group) > most], most)
-    return jobs_of(experiment, path, result)
-
-
-def divide(result: AnyResult, path: Path, groups: list[tuple[int, ...]], most: int) -> None:
-    """Make of each group several of at most so many seeds, which go on from the checkpoint that they shared."""
-    folder, parted = checkpoints_of(path), []
-    for group in groups:
-        parts = dealt(group, ceil(len(group) / most))
-        parted += checkpoint.part_seeds(folder, group, parts)
-        for run in result.runs:
-            if tuple(run.together) == group:
-                run.together = list(next(part for part in parts if run.seed in part))
-    if parted:
-        save(result, path)  # before what it named so far is gone
-    for file in parted:
-        file.unlink()
-
-
-def opened(
-    experiment: Experiment, path: Path, machine: Machine, device: torch.device, workers: int, force: bool
-) -> AnyResult:
-    """The stored result if there is one, else a new one, with a run of every seed asked for. Writes nothing.
-
-    Seeds that the file has not got are dealt into groups of their own.
+    A group that fails is recorded with its reason and the others go on; a UserError is raised at the end.
     """
-    seeds = experiment.config.seeds
-    earlier = stored(experiment, path, machine) if path.exists() and not force else None
-    missing = tuple(seed for seed in seeds if earlier is None or seed not in earlier.seeds)
-    if earlier is not None and not missing and of_seeds(earlier, seeds).status in FINISHED:
-        if experiment.own_file:  # a published data set is the same for ever, and need not be read
-            require_same_data(earlier, experiment.checksums(machine, device), path)
-        return earlier
-    result = experiment.result(machine, device)
-    if earlier is not None:
-        require_same_data(earlier, result.data, path)
-        result = reopened(earlier, seeds)
-    groups = dealt(missing, workers)
-    result.runs += [experiment.new_run(seed, group) for group in groups for seed in group]
-    result.runs.sort(key=lambda run: run.seed)
-    result.started, result.finished = result.started or now(), None
-    settle(result)
-    return result
+    executor, watch = executor or Local(1), watch or Silent()
+    device = machine.prepare()
+    parts = executor.parts(len(unite(experiments)), machine, device)
+    with Store(out, machine, parts, force=force) as store:
+        agenda = Listed(experiments, store, watch)
+        store.processes = executor.processes(agenda.groups, machine, device)
+        if agenda.groups > 1 and (words := executor.explain(agenda.groups, machine, device)):
+            watch.say(words)
+        agenda.begin()
+        watch.expect(agenda.groups)
+        schedule(agenda, executor, store, watch)
+    agenda.require_success()
+    asked = {(one.config.digest, one.config.seeds): one for one in experiments}
+    return [agenda.result_of(one) for one in asked.values()]
 
 
-def stored(experiment: Experiment, path: Path, machine: Machine) -> AnyResult:
-    """The result in the file; UserError where it is damaged, another's, or made by other code."""
-    try:
-        result = load(path, machine.accept_modified)
-    except UserError as error:
-        raise UserError(f"{error}; --force runs this configuration afresh") from None
-    if result.digest != experiment.config.digest:
-        raise UserError(f"{path}: holds another configuration ({result.digest}); move it away, or --force")
-    if words := other_code(result, experiment.plugins):
-        raise OtherCode(f"{path}: {words}; --force runs it afresh")
-    return result
+def run_all(
+    configs: Sequence[Config],
+    out: Path,
+    machine: Machine,
+    executor: Executor | None = None,
+    force: bool = False,
+    watch: Watcher | None = None,
+) -> list[tuple[Path, Result]]:
+    """Train every configuration: see run_experiments."""
+    return run_experiments([Train(config) for config in configs], out, machine, executor, force, watch)
 
 
-def require_same_data(result: AnyResult, checksums: dict[str, str], path: Path) -> None:
-    """UserError where the result was made of other data than is there now."""
-    if result.data != checksums:
-        names = ", ".join(sorted({*result.data, *checksums}))
-        raise UserError(f"{path}: was begun on other data ({names} have changed); --force runs it afresh")
-
-
-def reopened(result: AnyResult, seeds: Sequence[int]) -> AnyResult:
-    """A result of which these seeds shall go on: those that failed, with all that are trained beside them."""
-    for run in result.runs:
-        if run.status == "failed" and set(run.together) & set(seeds):
-            run.status, run.reason = "running", None
-    return result
-
-
-def clear(path: Path, everything: bool) -> None:
-    """Remove what killed writers left and, before a run from the start, the checkpoints of an earlier one."""
-    folder = checkpoints_of(path)
-    if everything and folder.exists():
-        shutil.rmtree(folder)
-    forget_temporaries(path.parent, path.name)
-    forget_temporaries(folder)
-
-
-def dealt(seeds: tuple[int, ...], groups: int) -> list[tuple[int, ...]]:
-    """Seeds in at most `groups` groups of nearly equal size, in order."""
-    if not seeds:
-        return []
-    groups = min(groups, len(seeds))
-    size, more = divmod(len(seeds), groups)
-    sizes = [size + (g < more) for g in range(groups)]
-    return [tuple(seeds[sum(sizes[:g]) : sum(sizes[: g + 1])]) for g in range(groups)]
-
-
-def jobs_of(experiment: Experiment, path: Path, result: AnyResult) -> list[Job]:
-    """A job for each of the groups that are unfinished."""
-    return [
-        Job(
-            f"{result.digest}/{group[0]}",
-            f"{experiment.title}, seed{'s' * (len(group) > 1)} {','.join(map(str, group))}",
-            experiment.group(group, checkpoints_of(path), result.digest),
-            result,
-            path,
-            experiment,
-        )
-        for group in unfinished(experiment, result)
-    ]
-
-
-def unfinished(experiment: Experiment, result: AnyResult) -> list[tuple[int, ...]]:
-    """The groups that seeds asked for are unfinished in: those of their first start, whatever `workers` is now."""
-    asked = set(experiment.config.seeds)
-    going = [run for run in result.runs if run.status == "running" and run.seed in asked]
-    return list(dict.fromkeys(tuple(run.together) for run in going))
-
-
-def checkpoints_of(path: Path) -> Path:
-    return path.with_suffix("")
-
-
-# -- executing ------------------------------------------------------------------------------------------------
-
-
-def execute(
-    jobs: list[Job], machine: Machine, workers: int, watch: Watcher, spread: Spread | None = None
-) -> UserError | None:
-    """Run the jobs here, in worker processes or elsewhere; what failed, after everything else has run."""
-    for job in jobs:
-        watch.begin(job.key, job.title)
-        save(job.result, job.path)
-    spread = spread or functools.partial(spread_here, workers=min(workers, len(jobs)))
-    outcomes = spread(jobs, machine, heard=functools.partial(heard, watch=watch))
-    problems = [problem for job, outcome in outcomes if (problem := concluded(job, outcome, watch))]
-    if len(problems) > 1:
-        more = UserError(f"{problems[0]} (and {len(problems) - 1} more failed; each file has its reason)")
-        more.__cause__ = problems[0].__cause__
-        return more
-    return problems[0] if problems else None
-
-
-def spread_here(
-    jobs: Iterable[Job], machine: Machine, heard: Callable[[Job, News], bool | None], workers: int
-) -> Iterator[tuple[Job, Outcome]]:
-    """In `workers` processes, or, where one is enough, in this one."""
-    return here(jobs, machine, heard) if workers <= 1 else processes.spread(jobs, machine, workers, heard)
-
-
-def here(
-    jobs: Iterable[Job], machine: Machine, heard: Callable[[Job, News], bool | None]
-) -> Iterator[tuple[Job, Outcome]]:
-    for job in jobs:
-
-        def tell(news: News, job: Job = job) -> None:
-            if heard(job, news):
-                raise Stopped
-
-        try:
-            outcome: Outcome = job.group.learn(machine, tell)
-        except Exception as error:  # whatever a method raises: recorded with its reason, and the others go on
-            outcome = error
-        yield job, outcome
-
-
-def heard(job: Job, news: News, watch: Watcher) -> None:
-    if news.warning:
-        warnings.warn(news.warning, stacklevel=2)
-    if news.samples or news.total:
-        watch.advance(job.key, news.samples, news.total)
-    if news.runs is not None:
-        store(job, news.runs, news.makers)
-        watch.stage(job.key, news.runs, job.result.news(news.runs))
-
-
-def concluded(job: Job, outcome: Outcome, watch: Watcher) -> UserError | None:
-    """Write how a group ended; one that was stopped is left as it is, to go on when it is asked for again."""
-    if isinstance(outcome, Stopped):
-        watch.end(job.key, [])
-        return None
-    if not isinstance(outcome, Exception):
-        store(job, outcome)
-        watch.end(job.key, outcome)
-        return None
-    why = reason(outcome)
-    mine = [r for r in job.result.runs if is_of(job, r)]
-    store(job, [r if r.status == "diverged" else replace(r, status="failed", reason=why) for r in mine])
-    problem = UserError(f"{job.title} failed: {why}")
-    problem.__cause__ = outcome.__cause__ if isinstance(outcome.__cause__, WorkerTraceback) else outcome
-    return problem
-
-
-def store(job: Job, runs: list[Any], makers: dict[str, Maker] | None = None) -> None:
-    """Put a group's runs, and who made them, into its result and write the file."""
-    result, new = job.result, {r.seed: r for r in runs}
-    result.runs = [new.get(r.seed, r) if is_of(job, r) else r for r in result.runs]
-    result.makers |= makers or {}
-    settle(result)
-    if result.status != "running":
-        result.finished = now()
-    save(result, job.path)
-
-
-def is_of(job: Job, run: SeedRun) -> bool:
-    """Whether the run is the job's to write: in a merged file a seed may stand in the group of others too."""
-    return tuple(run.together) == job.group.seeds
-
-
-def now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def run(
+    config: Config,
+    out: Path,
+    machine: Machine | None = None,
+    executor: Executor | None = None,
+    force: bool = False,
+    watch: Watcher | None = None,
+) -> Result:
+    """Train one configuration to the end (or find it finished) and return its result."""
+    return run_all([config], out, machine or Machine(), executor, force, watch)[0][1]

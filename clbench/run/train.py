@@ -1,4 +1,4 @@
-"""What `clbench train` does: one group of seeds through one stream, task after task."""
+"""The experiment of `clbench train`: a method through a stream, task after task."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ from clbench.learn.trainer import Trainer
 from clbench.networks import pretrained
 from clbench.registry import datasets, model_kind, models, networks, plugins_behind, strategies
 from clbench.results import Result, Run, samples_path
-from clbench.run import free_memory as room
-from clbench.run import sample_sheets as samples
-from clbench.run.experiment import GOES_ON, Machine, SeedGroup
+from clbench.run import sample_sheets
+from clbench.run.experiment import GOES_ON, Experiment, Scores, SeedGroup
+from clbench.run.free_memory import seeds_that_fit
+from clbench.run.machine import Machine
 from clbench.streams.assemble import Common, assemble
 from clbench.streams.budget import Budget
 from clbench.streams.find import data_sets_of, find, is_list, own_file, registered_as
@@ -34,8 +35,8 @@ from clbench.streams.shown import shown_as
 from clbench.streams.task import Stream, Task
 
 
-class Streams:
-    """Data sets and the last stream, for who learns them again and again: `with streams.kept(): ...`."""
+class StreamCache:
+    """Data sets and the last stream, for who learns them again and again: `with stream_cache.kept(): ...`."""
 
     def __init__(self) -> None:
         self.keeping = 0  # how many ask for it
@@ -76,14 +77,14 @@ class Streams:
         return found
 
 
-streams = Streams()
+stream_cache = StreamCache()
 
 
 def build_stream(config: Config, machine: Machine, device: torch.device) -> Stream:
     """The stream of a configuration, read from disk (or fetched); without test data where none is scored."""
     single = strategies[config.method].single_head and config.scenario == "task"
     scenario, tested = "domain" if single else config.scenario, config.score == "test"
-    stream = streams.get(
+    stream = stream_cache.get(
         (config.stream, config.stream_options, scenario, tested, machine.data_root, device, config.train.budget),
         lambda: stream_of(config, machine, device, scenario, tested),
     )
@@ -104,7 +105,7 @@ def stream_of(config: Config, machine: Machine, device: torch.device, scenario: 
     budget = Budget.of(config.train.budget)
 
     def images(name: str) -> Images:
-        found = streams.read(name, machine, common.size, common.skip_broken)
+        found = stream_cache.read(name, machine, common.size, common.skip_broken)
         return shown_as(found, common.size, common.channels, budget)
 
     what = (
@@ -169,131 +170,9 @@ def plugins_of(config: Config) -> dict[str, str]:
     return found
 
 
-@dataclass
-class Group(SeedGroup):
-    """Seeds that learn one stream; a stage is a task, stage 0 the untrained network."""
-
-    first_kept = 1
-    new_run = Run
-
-    config: Config
-
-    @property
-    def plugins(self) -> dict[str, str]:
-        return plugins_of(self.config)
-
-    def smaller(self) -> str:
-        seeds, batch = len(self.seeds), self.config.train.batch_size
-        fewer = f"--set train.seeds_at_once={(seeds + 1) // 2}, or auto, which changes no number"
-        images = f"--set train.batch_size={batch // 2}"
-        tries = [words for words, more in ((fewer, seeds > 1), (images, batch > 1)) if more]
-        programs = f"{seeds} seeds at once and batches" if seeds > 1 else "one seed and batches"
-        return f" with {programs} of {batch}; try {', or '.join(tries) or 'a smaller network'}; {GOES_ON}"
-
-    def build(self, machine: Machine, device: torch.device) -> Trainer:
-        if self.config.train.seeds_at_once:
-            gc.collect()  # the model of the group before, which holds itself in circles
-        stream = build_stream(self.config, machine, device)
-        return build_trainer(self.config, stream, self.seeds, device, machine.download)
-
-    def plan(self, trainer: Trainer) -> list[int]:
-        strategy, stream, train = trainer.strategy, trainer.stream, self.config.train
-        each = [(task, train.passes(*strategy.fitted(task, stream))) for task in stream.tasks]
-        return [0, *(round(strategy.samples(task, stream, epochs)) * len(self.seeds) for task, epochs in each)]
-
-    def one_stage(self, trainer: Trainer, stage: int, runs: list[Run]) -> bool:
-        if stage == 0:
-            self.score(trainer, runs, 0, 0.0, 0.0)
-        else:
-            self.one_task(trainer, trainer.stream.tasks[stage - 1], runs)
-        return True
-
-    def one_task(self, trainer: Trainer, task: Task, runs: list[Run]) -> None:
-        before, start = trainer.trained, time.perf_counter()
-        trainer.model.seen = task.index + 1
-        trainer.strategy.begin_task(trainer, task)
-        trainer.strategy.learn(trainer, task)
-        learned = time.perf_counter() - start
-        if trainer.strategy.statistics == "per-task":
-            trainer.model.keep_statistics(task.index)
-        trainer.strategy.end_task(trainer, task)
-        samples = (trainer.trained - before) * len(self.seeds)
-        self.score(trainer, runs, task.index + 1, time.perf_counter() - start, samples / max(learned, 1e-9))
-
-    def name_of(self, stage: int) -> str:
-        return f"task {stage}"
-
-    def score(self, trainer: Trainer, runs: list[Run], stage: int, seconds: float, speed: float) -> None:
-        """A row of the matrix of every seed, and what the stage cost."""
-        joint, seeds = trainer.strategy.protocol == "joint", len(self.seeds)
-        parameters = trainer.model.parameters_at(len(trainer.stream.tasks) if joint else stage)
-        state = trainer.strategy.numbers(stage) + trainer.model.numbers_kept()
-        pruned, rows = self.pruned(trainer, runs, stage), self.rows(trainer)
-        learned = trainer.stream.tasks[: trainer.model.seen]
-        more = trainer.model.account(trainer, learned)
-        self.record(
-            trainer,
-            runs,
-            stage,
-            seconds,
-            speed,
-            matrix=rows,
-            network_parameters=[parameters] * seeds,
-            state_parameters=[state] * seeds,
-            **({} if pruned is None else {"pruned": pruned}),
-            **({} if more is None else {"samples": more}),
-        )
-        if more is not None and learned:
-            self.show_samples(trainer, stage, learned, more)
-
-    def show_samples(self, trainer: Trainer, stage: int, learned: Sequence[Task], more: list[Any]) -> None:
-        """A picture of the samples of every seed, and a warning where something looks wrong with them."""
-        for place, (seed, found) in enumerate(zip(self.seeds, more, strict=True)):
-            if trainer.first_bad[place] < 0:
-                samples.write(samples_path(self.folder, stage, seed), trainer.model.grid(trainer, learned, place))
-            for words in found["warnings"]:
-                warnings.warn(f"{self.config.method}, seed {seed}, {self.name_of(stage)}: {words}", stacklevel=2)
-
-    def pruned(self, trainer: Trainer, runs: list[Run], stage: int) -> list[float] | None:
-        """Share that each seed pruned; None where a method prunes nothing or an older clbench began the run."""
-        share = trainer.strategy.pruned_share()
-        if share is None or any(len(run.pruned) < len(run.matrix) for run in runs):
-            return None
-        return [round(s, 6) if stage else 0.0 for s in share.tolist()]
-
-    def rows(self, trainer: Trainer) -> list[list[float | None]]:
-        """Scores [seed][task] as the network is."""
-        columns = [self.scored(trainer, task) for task in trainer.stream.tasks]
-        return [[column[s] for column in columns] for s in range(len(self.seeds))]
-
-    def scored(self, trainer: Trainer, task: Task) -> list[float | None]:
-        return trainer.score(task, task.validation if self.config.score == "validation" else task.test)
-
-    def rescored(self, machine: Machine, stage: int, data: dict[str, str]) -> list[list[float | None]]:
-        """For `evaluate`: scores [seed][task] of a kept stage; stage 0 is the untrained network.
-
-        UserError where the stream's checksums are not `data`.
-        """
-        trainer = self.build(machine, machine.prepare())
-        require_same(trainer.stream.checksums | weights_read(self.config, machine), data)
-        if stage > 0:
-            self.load(trainer, stage)
-        joint = trainer.strategy.protocol == "joint"
-        trainer.model.seen = len(trainer.stream.tasks) if joint and stage else stage
-        rows = self.rows(trainer)
-        self.accounts = trainer.model.account(trainer, trainer.stream.tasks[: trainer.model.seen])
-        return rows
-
-
-def require_same(checksums: dict[str, str], data: dict[str, str]) -> None:
-    """UserError where what was read now is not what a run was made of."""
-    if checksums != data:
-        raise UserError(f"the data ({', '.join(checksums)}) is not that of the run; its sha256 differs")
-
-
 @dataclass(frozen=True)
-class Learning:
-    """`clbench train` of one configuration, as the runner sees it.
+class Train(Experiment):
+    """A method that learns a stream; a stage is a task, stage 0 the untrained network.
 
     search: how its hyper-parameters were chosen, for the result file.
     """
@@ -301,12 +180,15 @@ class Learning:
     config: Config
     search: dict[str, Any] | None = None
 
-    def at_once(self, machine: Machine, device: torch.device, workers: int) -> int:
+    first_kept = 1
+    new_run = Run
+
+    def seeds_at_once(self, machine: Machine, device: torch.device, processes: int) -> int:
         if self.config.train.seeds_at_once != "auto":
             return self.config.train.seeds_at_once
         stream = build_stream(self.config, machine, device)
         trainer = build_trainer(self.config, stream, self.config.seeds[:1], device)
-        return max(1, room.seeds_that_fit(trainer, device) // workers)
+        return max(1, seeds_that_fit(trainer, device) // processes)
 
     @property
     def name(self) -> str:
@@ -346,8 +228,113 @@ class Learning:
             search=self.search,
         )
 
-    def group(self, seeds: tuple[int, ...], folder: Path, digest: str) -> Group:
-        return Group(self.config, seeds, folder, digest)
+    def smaller(self, seeds: int) -> str:
+        batch = self.config.train.batch_size
+        fewer = f"--set train.seeds_at_once={(seeds + 1) // 2}, or auto, which changes no number"
+        images = f"--set train.batch_size={batch // 2}"
+        tries = [words for words, more in ((fewer, seeds > 1), (images, batch > 1)) if more]
+        programs = f"{seeds} seeds at once and batches" if seeds > 1 else "one seed and batches"
+        return f" with {programs} of {batch}; try {', or '.join(tries) or 'a smaller network'}; {GOES_ON}"
 
-    def new_run(self, seed: int, together: tuple[int, ...]) -> Run:
-        return Run(seed, together=list(together))
+    def build(self, seeds: tuple[int, ...], machine: Machine, device: torch.device) -> Trainer:
+        if self.config.train.seeds_at_once:
+            gc.collect()  # the model of the group before, which holds itself in circles
+        stream = build_stream(self.config, machine, device)
+        return build_trainer(self.config, stream, seeds, device, machine.download)
+
+    def plan(self, trainer: Trainer) -> list[int]:
+        strategy, stream, train = trainer.strategy, trainer.stream, self.config.train
+        seeds = len(trainer.model.seeds)
+        each = [(task, train.passes(*strategy.fitted(task, stream))) for task in stream.tasks]
+        return [0, *(round(strategy.samples(task, stream, epochs)) * seeds for task, epochs in each)]
+
+    def learn_stage(self, group: SeedGroup, trainer: Trainer, stage: int, runs: list[Run]) -> bool:
+        if stage == 0:
+            self.score(group, trainer, runs, 0, 0.0, 0.0)
+        else:
+            self.learn_task(group, trainer, trainer.stream.tasks[stage - 1], runs)
+        return True
+
+    def learn_task(self, group: SeedGroup, trainer: Trainer, task: Task, runs: list[Run]) -> None:
+        before, start = trainer.trained, time.perf_counter()
+        trainer.model.seen = task.index + 1
+        trainer.strategy.begin_task(trainer, task)
+        trainer.strategy.learn(trainer, task)
+        learned = time.perf_counter() - start
+        if trainer.strategy.statistics == "per-task":
+            trainer.model.keep_statistics(task.index)
+        trainer.strategy.end_task(trainer, task)
+        speed = (trainer.trained - before) * len(group.seeds) / max(learned, 1e-9)
+        self.score(group, trainer, runs, task.index + 1, time.perf_counter() - start, speed)
+
+    def name_of(self, stage: int) -> str:
+        return f"task {stage}"
+
+    def score(
+        self, group: SeedGroup, trainer: Trainer, runs: list[Run], stage: int, seconds: float, speed: float
+    ) -> None:
+        """A row of the matrix of every seed, and what the stage cost."""
+        joint, seeds = trainer.strategy.protocol == "joint", len(group.seeds)
+        parameters = trainer.model.parameters_at(len(trainer.stream.tasks) if joint else stage)
+        state = trainer.strategy.numbers(stage) + trainer.model.numbers_kept()
+        pruned, rows = self.pruned(trainer, runs, stage), self.rows(trainer)
+        learned = trainer.stream.tasks[: trainer.model.seen]
+        more = trainer.model.account(trainer, learned)
+        group.record(
+            trainer,
+            runs,
+            stage,
+            seconds,
+            speed,
+            matrix=rows,
+            network_parameters=[parameters] * seeds,
+            state_parameters=[state] * seeds,
+            **({} if pruned is None else {"pruned": pruned}),
+            **({} if more is None else {"samples": more}),
+        )
+        if more is not None and learned:
+            self.show_samples(group, trainer, stage, learned, more)
+
+    def show_samples(
+        self, group: SeedGroup, trainer: Trainer, stage: int, learned: Sequence[Task], more: list[Any]
+    ) -> None:
+        """A picture of the samples of every seed, and a warning where something looks wrong with them."""
+        for place, (seed, found) in enumerate(zip(group.seeds, more, strict=True)):
+            if trainer.first_bad[place] < 0:
+                sample_sheets.write(
+                    samples_path(group.folder, stage, seed), trainer.model.grid(trainer, learned, place)
+                )
+            for words in found["warnings"]:
+                warnings.warn(f"{self.config.method}, seed {seed}, {self.name_of(stage)}: {words}", stacklevel=2)
+
+    def pruned(self, trainer: Trainer, runs: list[Run], stage: int) -> list[float] | None:
+        """Share that each seed pruned; None where a method prunes nothing or an older clbench began the run."""
+        share = trainer.strategy.pruned_share()
+        if share is None or any(len(run.pruned) < len(run.matrix) for run in runs):
+            return None
+        return [round(s, 6) if stage else 0.0 for s in share.tolist()]
+
+    def rows(self, trainer: Trainer) -> list[list[float | None]]:
+        """Scores [seed][task] as the network is."""
+        columns = [self.scored(trainer, task) for task in trainer.stream.tasks]
+        return [[column[s] for column in columns] for s in range(len(trainer.model.seeds))]
+
+    def scored(self, trainer: Trainer, task: Task) -> list[float | None]:
+        return trainer.score(task, task.validation if self.config.score == "validation" else task.test)
+
+    def score_again(self, group: SeedGroup, machine: Machine, stage: int, data: dict[str, str]) -> Scores:
+        """Of every task; stage 0 is the untrained network."""
+        trainer = self.build(group.seeds, machine, machine.prepare())
+        require_same(trainer.stream.checksums | weights_read(self.config, machine), data)
+        if stage > 0:
+            group.load(trainer, stage)
+        joint = trainer.strategy.protocol == "joint"
+        trainer.model.seen = len(trainer.stream.tasks) if joint and stage else stage
+        rows = self.rows(trainer)
+        return Scores(rows, trainer.model.account(trainer, trainer.stream.tasks[: trainer.model.seen]))
+
+
+def require_same(checksums: dict[str, str], data: dict[str, str]) -> None:
+    """UserError where what was read now is not what a run was made of."""
+    if checksums != data:
+        raise UserError(f"the data ({', '.join(checksums)}) is not that of the run; its sha256 differs")

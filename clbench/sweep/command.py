@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clbench.run.experiment import Machine
-from clbench.run.ray import spreading
+from clbench.run.machine import Machine
+from clbench.run.ray import executor
 from clbench.sweep import defaults
 from clbench.sweep.drive import Outcome, SilentOnlooker, sweep
 from clbench.sweep.mirror import Mirror, is_url
@@ -22,7 +22,7 @@ class Where:
     """Where trials run, and the folder or URL of results."""
 
     out: str
-    workers: int = 1
+    workers: int | None = 1
     ray: str | None = None
     cpus: float = 1.0
     gpus: float = 0.0
@@ -55,9 +55,9 @@ def run(
         defaults.require_possible(plan)
     watch: Any = SilentOnlooker() if silent else watcher()
     showing = contextlib.nullcontext() if silent else watch
-    with where.folder() as (out, pushed), spreading(where.ray, where.cpus, where.gpus) as spread:
+    with where.folder() as (out, pushed), executor(where.ray, where.cpus, where.gpus, where.workers) as runs_on:
         with showing:
-            done = sweep(plan, out, machine, where.workers, force, watch, spread, pushed)
+            done = sweep(plan, out, machine, runs_on, force, watch, pushed)
         notes = []
         if plots is not None and done.record.trials:
             from clbench.sweep.plots import draw  # matplotlib is slow to import

@@ -15,14 +15,15 @@ from clbench.config.options import convert, options_of
 from clbench.learn.trainer import Trainer
 from clbench.results import Run
 from clbench.run import checkpoint
-from clbench.run.experiment import Machine
-from clbench.run.train import Group, Learning
+from clbench.run.experiment import SeedGroup
+from clbench.run.machine import Machine
+from clbench.run.train import Train
 from clbench.streams.task import Split, Task
 
 
-@dataclass
-class Searching(Group):
-    """A seed that, before it learns a task, tries learning rates and strengths on that task's own training images.
+@dataclass(frozen=True)
+class Continual(Train):
+    """A method whose every seed tries rates and strengths on a task's own training images before it learns it.
 
     The maximal plasticity search and the stability decay of De Lange et al. 2021 (A continual learning survey,
     section 4): the rate that is best with a strength of 0 gives the reference accuracy; then, from the largest
@@ -31,13 +32,20 @@ class Searching(Group):
     its training images with what was chosen.
     """
 
-    def one_task(self, trainer: Trainer, task: Task, runs: list[Run]) -> None:
-        chosen = self.search(trainer, replace(task, test=None))
+    @property
+    def title(self) -> str:
+        return f"{super().title}, choosing task by task"
+
+    def seeds_at_once(self, machine: Machine, device: torch.device, processes: int) -> int:
+        return 1
+
+    def learn_task(self, group: SeedGroup, trainer: Trainer, task: Task, runs: list[Run]) -> None:
+        chosen = self.choose(trainer, replace(task, test=None))
         runs[0].chosen.append(chosen)
         self.set(trainer, chosen["rate"], chosen["strength"])
-        super().one_task(trainer, replace(task, train=united(task)), runs)
+        super().learn_task(group, trainer, replace(task, train=unite(task)), runs)
 
-    def search(self, trainer: Trainer, task: Task) -> dict[str, Any]:
+    def choose(self, trainer: Trainer, task: Task) -> dict[str, Any]:
         """The rate and strength of this task, and the accuracy of everything that was tried."""
         asked = self.config.continual
         assert asked is not None
@@ -77,7 +85,7 @@ class Searching(Group):
         return [most * samples for samples in super().plan(trainer)]
 
 
-def united(task: Task) -> Split:
+def unite(task: Task) -> Split:
     """The task's training images and those held out of them."""
     assert task.validation is not None  # build_stream() sees to it
     rows = torch.cat([task.train.rows, task.validation.rows])
@@ -103,18 +111,3 @@ def undone(trainer: Trainer) -> Iterator[None]:
 def copied(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """On a CPU, a checkpoint's tensors are the very ones that are trained."""
     return {name: t.clone() for name, t in tensors.items()}
-
-
-@dataclass(frozen=True)
-class Continual(Learning):
-    """A run that chooses its own hyper-parameters; every seed chooses for itself."""
-
-    @property
-    def title(self) -> str:
-        return f"{self.config.method} on {self.config.stream}, choosing task by task"
-
-    def at_once(self, machine: Machine, device: torch.device, workers: int) -> int:
-        return 1
-
-    def group(self, seeds: tuple[int, ...], folder: Path, digest: str) -> Group:
-        return Searching(self.config, seeds, folder, digest)

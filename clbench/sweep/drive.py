@@ -17,10 +17,12 @@ from clbench.results import AnyResult, Result, Run, SeedRun
 from clbench.results import sweep_record as records
 from clbench.results.locks import locked
 from clbench.results.sweep_record import Record, Trial
-from clbench.run.experiment import Machine
+from clbench.run.local import Local
+from clbench.run.machine import Machine
 from clbench.run.provenance import other_code
-from clbench.run.schedule import Experiment, Silent, Spread, Watcher, conduct, now, pursue
-from clbench.run.train import Learning, streams
+from clbench.run.schedule import Executor, Silent, Watcher, run_experiments, schedule
+from clbench.run.store import OtherCode, ResultFile, Store, now
+from clbench.run.train import Train, stream_cache
 from clbench.scores import ACCURACY, Score, score_of
 from clbench.sweep.continual import Continual
 from clbench.sweep.plan import PROTOCOLS, Plan
@@ -50,10 +52,12 @@ class Outcome:
 
 
 class Trials:
-    """What is to be run next, for the runner; keeps the record."""
+    """The agenda of a search: which trial is to run next, what came of it; keeps the record."""
 
-    def __init__(self, plan: Plan, record: Record, keep: Callable[[Record], None], watch: Onlooker) -> None:
-        self.plan, self.record, self.keep, self.watch = plan, record, keep, watch
+    def __init__(
+        self, plan: Plan, record: Record, store: Store, keep: Callable[[Record], None], watch: Onlooker
+    ) -> None:
+        self.plan, self.record, self.store, self.keep, self.watch = plan, record, store, keep, watch
         self.search = Search(plan, record.measure)
         self.known: dict[str, Trial] = {}  # digest of its configuration -> the first trial with it
         self.open: dict[str, Trial] = {}
@@ -66,7 +70,7 @@ class Trials:
             self.search.again(trial)
             self.known.setdefault(plan.trial(trial.values).digest, trial)
 
-    def next(self) -> Experiment | None:
+    def next(self) -> ResultFile | None:
         while (trial := self.unfinished.pop(0) if self.unfinished else self.new()) is not None:
             config = self.plan.trial(trial.values)
             first = self.known.setdefault(config.digest, trial)
@@ -74,8 +78,19 @@ class Trials:
                 self.repeated(trial, first)
                 continue
             self.open[config.digest] = trial
-            self.told(trial)
-            return Learning(config)
+            self.keep_and_show(trial)
+            try:
+                file = self.store.open(Train(config))
+                if not file.finished:
+                    file.begin()
+                    return file
+            except OtherCode:
+                raise
+            except UserError as error:
+                self.conclude(config.digest, None, [error])
+            else:
+                file.close()
+                self.ended(file, [])
         return None
 
     def new(self) -> Trial | None:
@@ -91,10 +106,10 @@ class Trials:
         """Its configuration is another trial's, as where an option is not used: there is nothing to run."""
         trial.status, trial.reason = "repeated", f"the same run as trial {first.number + 1}"
         self.search.tell(trial)
-        self.told(trial)
+        self.keep_and_show(trial)
 
-    def hopeless(self, experiment: Experiment, runs: Sequence[SeedRun]) -> bool:
-        trial = self.open[experiment.config.digest]
+    def hopeless(self, file: ResultFile, runs: Sequence[SeedRun]) -> bool:
+        trial = self.open[file.experiment.config.digest]
         scores = scores_of(runs, self.record.measure)
         if len(scores) <= len(trial.scores):
             return False
@@ -107,10 +122,14 @@ class Trials:
             )
         return trial.status == "stopped"
 
-    def ended(self, experiment: Experiment, result: AnyResult | None, problem: UserError | None) -> None:
-        trial = self.open.pop(experiment.config.digest)
-        if result is None or problem is not None:
-            trial.status, trial.reason = "failed", str(problem)
+    def ended(self, file: ResultFile, problems: list[UserError]) -> None:
+        self.conclude(file.experiment.config.digest, file.asked, problems)
+
+    def conclude(self, digest: str, result: AnyResult | None, problems: list[UserError]) -> None:
+        """Without a result it could not begin."""
+        trial = self.open.pop(digest)
+        if result is None or problems:
+            trial.status, trial.reason = "failed", str(problems[0])
         elif trial.status != "stopped" or result.status == "done":
             diverged = any(run.status == "diverged" for run in result.runs)
             trial.status, trial.reason = ("diverged" if diverged else "done"), result.reason
@@ -120,9 +139,9 @@ class Trials:
             trial.spread = [last[-1] for run in result.runs if (last := scores_of([run], measure))]
             trial.seconds = round(sum(result.runs[0].seconds), 3)
         self.search.tell(trial)
-        self.told(trial)
+        self.keep_and_show(trial)
 
-    def told(self, trial: Trial) -> None:
+    def keep_and_show(self, trial: Trial) -> None:
         self.keep(self.record)
         self.watch.trials(self.record, trial)
 
@@ -169,16 +188,15 @@ def sweep(
     plan: Plan,
     out: Path,
     machine: Machine,
-    workers: int = 1,
+    executor: Executor | None = None,
     force: bool = False,
     watch: Onlooker | None = None,
-    spread: Spread | None = None,
     pushed: Callable[[Path], None] = lambda path: None,
 ) -> Outcome:
     """Run what is missing of a sweep and train its winner; `pushed` hears of the record when it was written."""
-    watch = watch or SilentOnlooker()
+    watch, executor = watch or SilentOnlooker(), executor or Local(1)
     path = out / plan.path
-    with locked(path), streams.kept():
+    with locked(path), stream_cache.kept():
         record = None if force else records.found(path)
         record = record or Record(plan.digest, plan.as_dict(), started=now(), origins=plan.base.origins)
 
@@ -189,23 +207,15 @@ def sweep(
         record.score = asdict(checked(plan, machine))
         require_same_code(plan, record, out)
         if plan.protocol == "continual":
-            final: Learning = Continual(plan.continual(), searched(plan, record, None, path))
+            final: Train = Continual(plan.continual(), searched(plan, record, None, path))
         else:
-            pursue(
-                Trials(plan, record, keep, watch),
-                out,
-                replace(machine, keep="none"),
-                workers,
-                force,
-                watch,
-                spread,
-            )
+            run_trials(plan, record, out, replace(machine, keep="none"), executor, force, keep, watch)
             best = record.best
             if best is None:
                 keep(record)
                 raise UserError(f"no trial has finished: {reasons(record)}; {path} has every trial's reason")
-            final = Learning(plan.winner(best.values), searched(plan, record, best, path))
-        [(winner, result)] = conduct([final], out, machine, workers, force, watch, spread)
+            final = Train(plan.winner(best.values), searched(plan, record, best, path))
+        [(winner, result)] = run_experiments([final], out, machine, executor, force, watch)
         if result.search is None:  # it was trained before it was found
             with locked(winner):
                 whole = results.load(winner, machine.accept_modified)
@@ -216,9 +226,29 @@ def sweep(
     return Outcome(record, path, winner, result)
 
 
+def run_trials(
+    plan: Plan,
+    record: Record,
+    out: Path,
+    machine: Machine,
+    executor: Executor,
+    force: bool,
+    keep: Callable[[Record], None],
+    watch: Onlooker,
+) -> None:
+    """All trials of a search that have not ended, as many at a time as the executor takes."""
+    most = executor.processes(plan.trials, machine, machine.prepare())
+    left = plan.trials - record.count(*records.ENDED)
+    if left > 1 and (words := executor.explain(left, machine, machine.prepare())):
+        watch.say(words)
+    watch.expect(left)
+    with Store(out, machine, processes=most, force=force) as store:
+        schedule(Trials(plan, record, store, keep, watch), executor, store, watch)
+
+
 def require_same_code(plan: Plan, record: Record, out: Path) -> None:
     """UserError where a trial so far was made by other code of a plugin than there is now."""
-    plugins = Learning(plan.base).plugins
+    plugins = Train(plan.base).plugins
     for trial in record.trials if plugins else ():
         path = out / trial.file
         if path.exists() and (words := other_code(results.load(path, True), plugins)):
@@ -231,7 +261,7 @@ def checked(plan: Plan, machine: Machine) -> Score:
     Returns what they will be scored by.
     """
     config: Config = plan.continual() if plan.protocol == "continual" else plan.trial(first_values(plan))
-    return score_of(Learning(config).result(machine, machine.prepare()))
+    return score_of(Train(config).result(machine, machine.prepare()))
 
 
 def first_values(plan: Plan) -> dict[str, Any]:

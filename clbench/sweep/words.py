@@ -83,8 +83,6 @@ class Board(progress.Bars):
 
     def end(self, key: str, runs: Sequence[SeedRun]) -> None:
         super().end(key, runs)
-        self.progress.remove_task(self.bars.pop(key))
-        del self.titles[key]
 
     def picture(self) -> Group:
         if self.record is None:

@@ -12,7 +12,7 @@ from PIL import Image
 from clbench.config.resolve import resolve
 from clbench.datasets import catalogue, load
 from clbench.errors import UserError
-from clbench.run.experiment import Machine
+from clbench.run.machine import Machine
 from clbench.run.train import build_stream
 from clbench.streams.task import Split, Stream
 

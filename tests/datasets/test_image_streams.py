@@ -12,7 +12,7 @@ from command_line import clbench, train
 from clbench.config.resolve import resolve
 from clbench.datasets import Images
 from clbench.errors import UserError
-from clbench.run.experiment import Machine
+from clbench.run.machine import Machine
 from clbench.run.train import build_stream
 from clbench.streams.caltech101 import caltech101
 from clbench.streams.rotated import rotated, turn

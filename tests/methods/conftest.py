@@ -13,7 +13,7 @@ import torch
 @pytest.fixture(autouse=True)
 def alike_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     torch.set_num_threads(1)
-    monkeypatch.setattr("clbench.config.resolve.defaults.default_files", list)
+    monkeypatch.setattr("clbench.config.defaults.default_files", list)
     monkeypatch.setattr("clbench.run.train.load", lambda name, *args, **options: tiny.digits())
     yield
     torch.set_flush_denormal(False)  # Machine.prepare sets it for the process; hypothesis minds

@@ -12,8 +12,8 @@ from torch import Tensor
 from clbench.config.resolve import resolve
 from clbench.datasets import load, members
 from clbench.datasets.source import Mapped
-from clbench.run.experiment import Machine
 from clbench.run.extract_features import write
+from clbench.run.machine import Machine
 from clbench.run.train import build_stream
 from clbench.streams.budget import ACTIVATIONS, FLOAT
 

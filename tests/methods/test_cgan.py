@@ -22,7 +22,8 @@ from clbench.learn.trainer import Trainer
 from clbench.models.cgan import SURE
 from clbench.models.lift import batched
 from clbench.models.params import Params
-from clbench.run.train import Group
+from clbench.run.experiment import SeedGroup
+from clbench.run.train import Train
 from clbench.scores.fid.distance import frechet, statistics_of
 from clbench.streams.draws import generator
 from clbench.streams.task import Batch
@@ -169,9 +170,9 @@ def test_what_a_class_adds_is_left_alone_by_later_tasks() -> None:
     tiny.learn(trainer, chosen, 1)
     heads = ("classes.0.weight", "critic_classes.0.weight", "critic_classes.1.weight")
     before = {name: trainer.model.params[name][:, 0].clone() for name in heads}
-    group = Group(chosen, SEEDS, Path("unused"))
+    group = Train(chosen).group(SEEDS, Path("unused"))
     for task in trainer.stream.tasks[1:]:
-        group.one_task(trainer, task, [])
+        group.experiment.learn_task(group, trainer, task, [])
     for name in heads:
         assert torch.equal(trainer.model.params[name][:, 0], before[name])
         assert not torch.equal(trainer.model.params[name][:, 1], trainer.model.params[name][:, 0])
@@ -233,7 +234,7 @@ def test_both_players_of_er_are_shown_remembered_images(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(trainer.model, "player_loss", player_loss)
     monkeypatch.setattr(trainer.model, "loss", of_painter)
-    Group(chosen, SEEDS, Path("unused")).one_task(trainer, trainer.stream.tasks[1], [])
+    tiny.learn_task(chosen, trainer, trainer.stream.tasks[1])
     assert len(seen["critic"]) == len(seen["painter"]) > 0
     for ys in seen.values():
         assert all({0, 1} == set(y.unique().tolist()) for y in ys)
@@ -353,7 +354,7 @@ def test_a_painter_of_one_image_and_a_critic_that_is_never_wrong_are_told() -> N
 
 def test_joint_has_samples_of_all_classes_and_a_picture_of_them(tmp_path: Path) -> None:
     chosen = settings("joint", seeds=(0,))
-    group = Group(chosen, (0,), tmp_path)
+    group = Train(chosen).group((0,), tmp_path)
     (run,) = group.learn(MACHINE, lambda news: None)
     assert run.samples[0]["fid"] == {}
     assert list(run.samples[1]["fid"]) == ["0", "1", "2"]
@@ -362,13 +363,13 @@ def test_joint_has_samples_of_all_classes_and_a_picture_of_them(tmp_path: Path) 
         assert picture.size == (8 * 8, 3 * 8)
         sheet = np.asarray(picture)
     assert len({sheet[:8, 8 * n : 8 * n + 8].tobytes() for n in range(8)}) == 8
-    rescored = group.rescored(MACHINE, 1, group_data(group))
-    assert rescored == [run.matrix[1]]
-    assert group.accounts == [run.samples[1]]
+    again = group.experiment.score_again(group, MACHINE, 1, group_data(group))
+    assert again.rows == [run.matrix[1]]
+    assert again.accounts == [run.samples[1]]
 
 
-def group_data(group: Group) -> dict[str, str]:
-    return group.build(MACHINE, tiny.CPU).stream.checksums
+def group_data(group: SeedGroup) -> dict[str, str]:
+    return group.experiment.build(group.seeds, MACHINE, tiny.CPU).stream.checksums
 
 
 def test_images_whose_sides_do_not_fit_are_refused_and_the_stream_brings_its_network() -> None:

@@ -19,7 +19,7 @@ from clbench.models.lift import batched
 from clbench.models.params import copies
 from clbench.models.slots import slots_of
 from clbench.registry import networks
-from clbench.run.train import Group
+from clbench.run.train import Train
 
 TINY = {
     "vgg9": ("network.width=0.0625",),
@@ -179,11 +179,11 @@ def test_hat_with_gates_that_are_shut_or_open_never_changes_an_earlier_answer(ne
         for e in trainer.strategy.embeddings.values():
             e.copy_(6 * e.sign())
             e[:, 0] = 6  # no layer is shut as a whole
-    group = Group(chosen, chosen.seeds, Path("unused"))
+    group = Train(chosen).group(chosen.seeds, Path("unused"))
     kept: list[Tensor] = []
     moved = copies(trainer.model.params)
     for task in trainer.stream.tasks:
-        group.one_task(trainer, task, [])
+        group.experiment.learn_task(group, trainer, task, [])
         for earlier, before in zip(trainer.stream.tasks, kept, strict=False):
             assert (answers(trainer, earlier) - before).abs().max() <= ROUNDING
         kept.append(answers(trainer, task))

@@ -17,7 +17,6 @@ from clbench.learn.trainer import Trainer
 from clbench.models.lift import batched
 from clbench.models.params import Params, copies
 from clbench.registry import load_plugin
-from clbench.run.train import Group
 from clbench.strategies.dgr import DGR
 from clbench.streams.task import Batch
 
@@ -243,7 +242,7 @@ def test_both_players_of_a_gan_see_what_is_painted(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(trainer.model, "player_loss", player_loss)
     monkeypatch.setattr(trainer.model, "loss", of_painter)
-    Group(chosen, SEEDS, Path("unused")).one_task(trainer, trainer.stream.tasks[1], [])
+    tiny.learn_task(chosen, trainer, trainer.stream.tasks[1])
     assert len(seen["critic"]) == len(seen["painter"]) == 6
     for a, b in zip(seen["critic"], seen["painter"], strict=True):
         assert a is b

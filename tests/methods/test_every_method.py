@@ -16,8 +16,9 @@ from clbench.models.params import Params
 from clbench.registry import networks, strategies
 from clbench.results import Run
 from clbench.run import checkpoint
-from clbench.run.experiment import Machine, News
-from clbench.run.train import Group
+from clbench.run.experiment import News
+from clbench.run.machine import Machine
+from clbench.run.train import Train
 from clbench.streams.draws import generator
 from clbench.streams.task import Task
 
@@ -30,8 +31,8 @@ class Killed(Exception):
 
 def finished(chosen: Config, folder: Path) -> tuple[list[Run], Params]:
     """The runs, and everything in the checkpoint of the last stage."""
-    runs = Group(chosen, chosen.seeds, folder).learn(MACHINE, lambda news: None)
-    kept = Group(chosen, chosen.seeds, folder).kept()
+    runs = Train(chosen).group(chosen.seeds, folder).learn(MACHINE, lambda news: None)
+    kept = Train(chosen).group(chosen.seeds, folder).kept()
     return runs, checkpoint.read(kept[max(kept)]).tensors
 
 
@@ -41,7 +42,7 @@ def kill_after(chosen: Config, folder: Path, stage: int) -> None:
             raise Killed
 
     with pytest.raises(Killed):
-        Group(chosen, chosen.seeds, folder).learn(MACHINE, tell)
+        Train(chosen).group(chosen.seeds, folder).learn(MACHINE, tell)
 
 
 KEPT_ADAM = ("train.keep_optimizer=true", "train.optimizer=adam", "train.lr=0.01")
@@ -166,15 +167,15 @@ def test_a_seed_that_diverges_is_recorded_and_leaves_the_others_alone(
 ) -> None:
     chosen = tiny.config(method, seeds=(0, 1), network=network)
     trainer = tiny.started(chosen)
-    group = Group(chosen, chosen.seeds, tmp_path)
+    group = Train(chosen).group(chosen.seeds, tmp_path)
     runs = [Run(seed) for seed in chosen.seeds]
     first, second = trainer.stream.tasks
-    group.one_task(trainer, first, runs)
+    group.experiment.learn_task(group, trainer, first, runs)
     steps = int(trainer.steps[1])
     starts = getattr(trainer.strategy, "initial", trainer.model.params)  # what the next task starts from
     with torch.no_grad():
         starts["head.bias"][0].fill_(torch.nan)
-    group.one_task(trainer, second, runs)
+    group.experiment.learn_task(group, trainer, second, runs)
     if method in SEQUENTIAL:  # joint has nothing left to learn
         assert (runs[0].status, runs[0].step) == ("diverged", steps)
         assert runs[0].matrix[-1] == [None, None]
@@ -189,7 +190,7 @@ def test_a_rate_much_too_high_ends_every_seed_before_the_last_task(
     method: str, network: str, tmp_path: Path
 ) -> None:
     chosen = tiny.config(method, "train.lr=1e30", "stream.tasks=3", network=network)
-    runs = Group(chosen, chosen.seeds, tmp_path).learn(MACHINE, lambda news: None)
+    runs = Train(chosen).group(chosen.seeds, tmp_path).learn(MACHINE, lambda news: None)
     for run in runs:
         assert run.status == "diverged"
         assert 1 <= (run.step or 0) < 10

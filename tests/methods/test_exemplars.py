@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import tiny
@@ -16,7 +14,6 @@ from clbench.errors import UserError
 from clbench.learn.memory import equal, herding
 from clbench.learn.trainer import Trainer
 from clbench.registry import models
-from clbench.run.train import Group
 from clbench.streams.task import Batch
 
 WIDE = ("network.hidden=40,20", "strategy.memory_size=20")
@@ -92,7 +89,7 @@ def test_exemplars_are_herded_in_the_network_s_features_and_lists_lose_their_tai
     trainer = tiny.started(chosen)
     expected: dict[int, Tensor] = {}
     for task in trainer.stream.tasks:
-        Group(chosen, (4,), Path("unused")).one_task(trainer, task, [])
+        tiny.learn_task(chosen, trainer, task)
         each = 20 // task.columns[1]
         expected = {label: kept[:each] for label, kept in expected.items()}
         network = plain_of(trainer, 4).network
@@ -172,7 +169,7 @@ def test_two_tasks_end_where_the_paper_s_formula_does(method: str, scenario: str
                     clip(plain, *((0, task.columns[1]) if task.index else task.columns))
         if method == "wa":
             aligned(plain, task.index)
-        Group(chosen, (4,), Path("unused")).one_task(trainer, task, [])
+        tiny.learn_task(chosen, trainer, task)
         found = lists_of(trainer)
         memory = [Remembered(x, y, y // 2, torch.zeros(0)) for y, kept in found.items() for x in kept]
         assert len(memory) == 20

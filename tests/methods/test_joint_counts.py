@@ -8,7 +8,7 @@ import torch
 
 from clbench.config.training import Training
 from clbench.learn.memory import of_all_so_far
-from clbench.run.train import Group
+from clbench.run.train import Train
 
 STEPS = ("stream.tasks=3", "train.iterations=6")
 
@@ -42,11 +42,11 @@ def test_gdumb_without_a_length_of_its_own_trains_the_steps_of_its_tasks(passes:
     sets = (*STEPS, f"strategy.gdumb.epochs={passes}", "strategy.gdumb.memory_size=30")
     chosen = tiny.config("gdumb", *sets, stream="split-digits")
     trainer = tiny.started(chosen)
-    planned = Group(chosen, chosen.seeds, None).plan(trainer)[1:]  # type: ignore[arg-type]
+    planned = Train(chosen).plan(trainer)[1:]
     steps, trained = [], []
     for task in trainer.stream.tasks:
         before, shown = trainer.steps.clone(), trainer.trained
-        tiny.Group(chosen, chosen.seeds, None).one_task(trainer, task, [])  # type: ignore[arg-type]
+        tiny.learn_task(chosen, trainer, task)
         steps.append((trainer.steps - before).tolist())
         trained.append((trainer.trained - shown) * len(chosen.seeds))
     assert steps == ([[6, 6], [12, 12], [18, 18]] if passes == "0" else [[12, 12]] * 3)  # 30 images, batches of 16

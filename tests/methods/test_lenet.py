@@ -19,8 +19,8 @@ from clbench.models.lift import batched, unrolled
 from clbench.models.params import Params
 from clbench.networks.lenet import LeNet
 from clbench.registry import networks
-from clbench.run.experiment import Machine
-from clbench.run.train import Group
+from clbench.run.machine import Machine
+from clbench.run.train import Train
 from clbench.streams.task import Task
 
 SMALL = ("network.maps=3,4", "network.hidden=6,5", "stream.tasks=2")
@@ -134,7 +134,7 @@ def test_pooling_before_the_relu_is_pooling_after_it() -> None:
 )
 def test_methods_learn_with_it(method: str, tmp_path: Path) -> None:
     chosen = settings(method)
-    runs = Group(chosen, chosen.seeds, tmp_path).learn(Machine("cpu"), lambda news: None)
+    runs = Train(chosen).group(chosen.seeds, tmp_path).learn(Machine("cpu"), lambda news: None)
     assert [run.status for run in runs] == ["done", "done"]
 
 

@@ -12,7 +12,7 @@ from scipy import stats
 from torch import Tensor
 
 from clbench.learn.memory import Balanced, Reservoir, quotas
-from clbench.run.experiment import Machine
+from clbench.run.machine import Machine
 from clbench.run.train import build_stream
 from clbench.streams.draws import generator
 from clbench.streams.task import Stream

@@ -12,7 +12,6 @@ from test_every_method import finished, kill_after
 
 from clbench.config.options import options_of
 from clbench.registry import strategies
-from clbench.run.train import Group
 from clbench.streams.task import Task
 
 METHODS = [m for m in tiny.METHODS if "memory_per_class" in options_of(strategies[m])]
@@ -50,7 +49,7 @@ def test_of_every_class_of_every_task_there_are_so_many_images(method: str, wher
     trainer = tiny.started(chosen)
     stored, wanted = trainer.strategy.stored, Counter()
     for task in trainer.stream.tasks:
-        Group(chosen, chosen.seeds, Path("unused")).one_task(trainer, task, [])
+        tiny.learn_task(chosen, trainer, task)
         wanted += expected(task)
         for seed in (0, 1):
             kept = int(stored["filled" if "filled" in stored else "seen"][seed])

@@ -17,7 +17,7 @@ from clbench.learn.trainer import Trainer
 from clbench.models.base import Model, Player
 from clbench.models.lift import batched
 from clbench.registry import load_plugin, models, networks
-from clbench.run.train import Group
+from clbench.run.train import Train
 from clbench.streams.draws import generator
 
 PLUGIN = Path(__file__).parent / "my_autoencoder.py"
@@ -75,7 +75,7 @@ def test_the_matrix_of_an_autoencoder_is_what_one_computes_by_hand() -> None:
 def test_learning_lowers_the_error_and_a_strong_pull_keeps_the_first_task(tmp_path: Path) -> None:
     sets = ("train.epochs=10", "train.lr=0.02", "strategy.ewc.consolidation=proximal")
     free, held = (
-        Group(c := settings(m, *sets, *more), c.seeds, tmp_path / m).learn(MACHINE, lambda news: None)
+        Train(c := settings(m, *sets, *more)).group(c.seeds, tmp_path / m).learn(MACHINE, lambda news: None)
         for m, more in (("finetuning", ()), ("ewc", ("strategy.ewc.lam=1e5",)))
     )
     for a, b in zip(free, held, strict=True):

@@ -12,7 +12,7 @@ import torch
 from clbench.config.resolve import resolve
 from clbench.errors import UserError
 from clbench.registry import strategies
-from clbench.run.experiment import Machine
+from clbench.run.machine import Machine
 from clbench.run.schedule import run
 from clbench.strategies.hat import HAT
 

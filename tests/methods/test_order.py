@@ -8,8 +8,8 @@ from pathlib import Path
 
 import tiny
 
-from clbench.run.experiment import Machine
-from clbench.run.train import Group
+from clbench.run.machine import Machine
+from clbench.run.train import Train
 
 SETS = (
     "stream.tasks=4",
@@ -24,7 +24,7 @@ SETS = (
 def accuracy(method: str, folder: Path, *sets: str) -> float:
     """ACC in percent, mean of two seeds."""
     chosen = tiny.config(method, *SETS, *sets, scenario="domain")
-    runs = Group(chosen, chosen.seeds, folder / method).learn(Machine("cpu"), lambda news: None)
+    runs = Train(chosen).group(chosen.seeds, folder / method).learn(Machine("cpu"), lambda news: None)
     return sum(sum(run.matrix[-1]) / len(run.matrix[-1]) for run in runs) / len(runs) * 100
 
 

@@ -19,7 +19,7 @@ from clbench.learn.trainer import Trainer
 from clbench.models.lift import batched
 from clbench.models.params import Params, copies
 from clbench.registry import strategies
-from clbench.run import train as learning
+from clbench.run.train import Train
 from clbench.strategies.exemplars import Exemplars
 from clbench.streams.task import Task
 
@@ -124,10 +124,10 @@ def answers(trainer: Trainer, task: Task) -> Tensor:
 def stages(chosen: Config) -> tuple[Trainer, list[list[Tensor]], list[Params]]:
     """Answers to every task learned so far, and the running statistics, after each task."""
     trainer = tiny.started(chosen)
-    group = learning.Group(chosen, chosen.seeds, Path("unused"))
+    group = Train(chosen).group(chosen.seeds, Path("unused"))
     said, buffers = [], []
     for task in trainer.stream.tasks:
-        group.one_task(trainer, task, [])
+        group.experiment.learn_task(group, trainer, task, [])
         said.append([answers(trainer, each) for each in trainer.stream.tasks[: task.index + 1]])
         buffers.append(copies(trainer.model.buffers))
     return trainer, said, buffers
@@ -161,10 +161,10 @@ def test_hat_with_gates_that_are_shut_or_open_never_changes_an_earlier_answer_on
     with torch.no_grad():  # embeddings so far from 0 that no training shuts or opens a gate by half
         for e in trainer.strategy.embeddings.values():
             e.copy_(6 * e.sign())
-    group = learning.Group(chosen, chosen.seeds, Path("unused"))
+    group = Train(chosen).group(chosen.seeds, Path("unused"))
     kept: list[Tensor] = []
     for task in trainer.stream.tasks:
-        group.one_task(trainer, task, [])
+        group.experiment.learn_task(group, trainer, task, [])
         for earlier, before in zip(trainer.stream.tasks, kept, strict=False):
             assert (answers(trainer, earlier) - before).abs().max() <= 1e-5
         kept.append(answers(trainer, task))
@@ -180,8 +180,8 @@ def test_a_warm_up_of_the_head_alone_moves_no_running_statistics() -> None:
     chosen = settings("norm-mlp", "lwf", "strategy.warmup_epochs=2")
     trainer = tiny.started(chosen)
     first, second = trainer.stream.tasks
-    group = learning.Group(chosen, chosen.seeds, Path("unused"))
-    group.one_task(trainer, first, [])
+    group = Train(chosen).group(chosen.seeds, Path("unused"))
+    group.experiment.learn_task(group, trainer, first, [])
     before = copies(trainer.model.buffers)
     trainer.strategy.begin_task(trainer, second)
     trainer.strategy.warming = True

@@ -15,7 +15,7 @@ from clbench.learn.trainer import Trainer
 from clbench.models.params import Params
 from clbench.report.cells import cell, columns
 from clbench.results import load
-from clbench.run.experiment import Machine
+from clbench.run.machine import Machine
 from clbench.run.schedule import run
 from clbench.strategies.anpyc import ANPyC
 

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from clbench.config.resolve import Config
 from clbench.learn.trainer import Trainer
 from clbench.models.params import Params, copies
-from clbench.run.experiment import Machine
-from clbench.run.train import Group
+from clbench.run.machine import Machine
+from clbench.run.train import Train
 from clbench.strategies.agem import project
 from clbench.streams.draws import generator
 from clbench.streams.task import Batch, Stream
@@ -344,7 +344,7 @@ def test_a_seed_that_has_diverged_keeps_its_weights_and_its_memory(method: str) 
     weights, state = tiny.weights(trainer), copies(trainer.strategy.state())
     trainer.first_bad[0] = 3
     trainer.model.active = trainer.first_bad < 0
-    Group(chosen, chosen.seeds, Path("unused")).one_task(trainer, trainer.stream.tasks[1], [])
+    tiny.learn_task(chosen, trainer, trainer.stream.tasks[1])
     assert tiny.same(tiny.weights(trainer), weights)
     assert all(t[0].equal(state[name][0]) for name, t in trainer.strategy.state().items())
     assert not any(
@@ -361,9 +361,9 @@ def test_gdumb_is_plain_training_from_the_initial_weights_on_the_memory(where: t
     chosen = tiny.config("gdumb", *sets, stream=where[0], scenario=where[1], seeds=(4,))
     trainer = tiny.started(chosen)
     start, order = tiny.weights(trainer), generator(4, "order")
-    group = Group(chosen, (4,), Path("unused"))
+    group = Train(chosen).group((4,), Path("unused"))
     for task in trainer.stream.tasks:
-        group.one_task(trainer, task, [])
+        group.experiment.learn_task(group, trainer, task, [])
         memory = {name: t[0] for name, t in trainer.strategy.stored.items()}
         kept = int(memory["filled"])
         plain = Plain(trainer, start, 4, size=30, replay=0)
@@ -393,7 +393,7 @@ def test_gdumb_knows_how_many_samples_it_will_train_on(size: int) -> None:
         done = []
         for task in trainer.stream.tasks:
             before = trainer.trained
-            Group(chosen, chosen.seeds, Path("unused")).one_task(trainer, task, [])
+            tiny.learn_task(chosen, trainer, task)
             done.append(trainer.trained - before)
         assert done == plan
         assert done[-1] == (epochs or 2) * int(trainer.strategy.stored["filled"][0])
@@ -414,7 +414,7 @@ def accuracy(method: str, folder: Path, *sets: str) -> float:
     """ACC in percent on split digits in the class scenario, mean of two seeds."""
     common = ("stream.tasks=5", "stream.limit=300", "network.hidden=64", "train.epochs=6")
     chosen = tiny.config(method, *common, *sets, stream="split-digits", scenario="class")
-    runs = Group(chosen, chosen.seeds, folder / method).learn(Machine("cpu"), lambda news: None)
+    runs = Train(chosen).group(chosen.seeds, folder / method).learn(Machine("cpu"), lambda news: None)
     return sum(sum(run.matrix[-1]) / len(run.matrix[-1]) for run in runs) / len(runs) * 100
 
 

@@ -8,7 +8,7 @@ import torch
 from tiny import digits
 
 from clbench.errors import UserError
-from clbench.run.experiment import Machine
+from clbench.run.machine import Machine
 from clbench.run.train import build_stream
 from clbench.streams.budget import Budget
 from clbench.streams.task import Stream

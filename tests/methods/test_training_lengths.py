@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from clbench.config.training import Training
 from clbench.learn.optimizers import new_optimizer
-from clbench.run.train import Group
+from clbench.run.train import Train
 
 KEPT = ("train.keep_optimizer=true", "train.optimizer=adam", "train.lr=0.01")
 STOPPING = ("train.epochs=6", "train.patience=1", "train.batch_size=8", "train.lr=0.05")
@@ -113,7 +113,7 @@ def test_patience_watches_the_mean_loss_of_what_a_cut_epoch_showed() -> None:
 def test_the_estimate_of_a_run_is_what_it_trains(method: str, sets: tuple[str, ...]) -> None:
     chosen = tiny.config(method, *sets, stream="split-digits")
     trainer = tiny.started(chosen)
-    planned = Group(chosen, chosen.seeds, None).plan(trainer)[1:]  # type: ignore[arg-type]
+    planned = Train(chosen).plan(trainer)[1:]
     trained = []
     for task in trainer.stream.tasks:
         before = trainer.trained

@@ -17,7 +17,7 @@ from clbench.learn.trainer import Trainer
 from clbench.models.lift import batched
 from clbench.models.params import Params
 from clbench.registry import strategies
-from clbench.run.train import Group
+from clbench.run.train import Train
 from clbench.streams.draws import generator
 from clbench.streams.task import Batch
 
@@ -183,9 +183,9 @@ def test_latent_layers_of_earlier_tasks_are_left_alone(optimizer: str) -> None:
     names = [name for name, slot in trainer.model.slots.items() if slot.role == "head"]
     assert {name.partition(".")[0] for name in names} == {"to_latent", "from_latent"}
     before = {name: trainer.model.params[name].clone() for name in names}
-    group = Group(chosen, SEEDS, Path("unused"))
+    group = Train(chosen).group(SEEDS, Path("unused"))
     for task in trainer.stream.tasks[1:]:
-        group.one_task(trainer, task, [])
+        group.experiment.learn_task(group, trainer, task, [])
     for name in names:
         assert torch.equal(trainer.model.params[name][:, 0], before[name][:, 0])
         assert not torch.equal(trainer.model.params[name][:, 1:], before[name][:, 1:])
@@ -288,7 +288,7 @@ def test_er_shows_real_images_and_their_tasks_again(monkeypatch: pytest.MonkeyPa
         return loss(outputs, batch)
 
     monkeypatch.setattr(trainer.model, "loss", watched)
-    Group(chosen, SEEDS, Path("unused")).one_task(trainer, trainer.stream.tasks[1], [])
+    tiny.learn_task(chosen, trainer, trainer.stream.tasks[1])
     first = trainer.stream.tasks[0].train.take(torch.arange(50))
     old = [image for b in seen for image in b.x[0][b.owner[0] == 0]]
     assert len(old) > len(seen)

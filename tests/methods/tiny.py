@@ -15,8 +15,9 @@ from clbench.config.resolve import Config, resolve
 from clbench.learn.trainer import Trainer
 from clbench.models.params import Params, copies
 from clbench.registry import load_plugin, strategies
-from clbench.run.experiment import Machine
-from clbench.run.train import Group, build_stream, build_trainer
+from clbench.results import Run
+from clbench.run.machine import Machine
+from clbench.run.train import Train, build_stream, build_trainer
 from clbench.strategies.quadratic import Quadratic
 from clbench.streams.task import Batch, Task
 
@@ -95,10 +96,16 @@ def started(chosen: Config, seeds: tuple[int, ...] | None = None) -> Trainer:
 
 
 def learn(trainer: Trainer, chosen: Config, tasks: int | None = None) -> Trainer:
-    group = Group(chosen, trainer.model.seeds, Path("unused"))
     for task in trainer.stream.tasks[:tasks]:
-        group.one_task(trainer, task, [])
+        learn_task(chosen, trainer, task)
     return trainer
+
+
+def learn_task(chosen: Config, trainer: Trainer, task: Task, runs: Sequence[Run] = ()) -> None:
+    """As the stage of a run that records nothing but in `runs`."""
+    experiment = Train(chosen)
+    group = experiment.group(trainer.model.seeds, Path("unused"))
+    experiment.learn_task(group, trainer, task, list(runs))
 
 
 def train(method: str, *sets: str, seeds: tuple[int, ...] = (0, 1), tasks: int | None = None, **where) -> Trainer:

@@ -1,4 +1,4 @@
-"""What the command does: the studies through the runner, then their pruned networks as files."""
+"""What the command does: the studies, then their pruned networks as files."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from pathlib import Path
 from typing import Any
 
 from clbench.errors import UserError
-from clbench.run.experiment import Machine
+from clbench.run.machine import Machine
 from clbench.run.prune_lenet.settings import Settings
 from clbench.run.prune_lenet.sparse import Exported, export_study
 from clbench.run.prune_lenet.study import PruneLenet, trained_folder
-from clbench.run.schedule import Watcher, conduct
+from clbench.run.schedule import Executor, Watcher, run_experiments
 
 
 def run(
     settings: Sequence[Settings],
     out: Path,
     machine: Machine,
-    workers: int = 1,
+    executor: Executor | None = None,
     force: bool = False,
     watch: Watcher | None = None,
     export: Path | None = None,
 ) -> tuple[list[tuple[Path, Any]], list[Exported]]:
     """Every study's (path, result), and the networks that were exported.
 
-    UserError as from the runner; with `export`, where no checkpoint is kept to export.
+    UserError as from run_experiments; with `export`, where no checkpoint is kept to export.
     """
     if export is not None and export.suffix != ".safetensors":
         raise UserError(f"--export {export}: the file's name must end in .safetensors")
@@ -35,6 +35,6 @@ def run(
     if force:
         for each in settings:
             shutil.rmtree(trained_folder(out / each.path.parent, each), ignore_errors=True)
-    done = conduct([PruneLenet(each) for each in settings], out, machine, workers, force, watch)
+    done = run_experiments([PruneLenet(each) for each in settings], out, machine, executor, force, watch)
     exported = [] if export is None else export_study(list(zip(settings, done, strict=True)), export, machine)
     return done, exported

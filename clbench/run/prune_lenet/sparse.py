@@ -25,9 +25,9 @@ from clbench.models.params import Params
 from clbench.results import PrunedRun, PruningResult
 from clbench.results.atomic import write_whole
 from clbench.run import checkpoint
-from clbench.run.experiment import Machine
+from clbench.run.machine import Machine
 from clbench.run.prune_lenet.settings import Settings, resolve_stored
-from clbench.run.prune_lenet.study import Study, build_stream, build_trainer
+from clbench.run.prune_lenet.study import PruneLenet, build_stream, build_trainer
 from clbench.run.train import require_same
 
 FORMAT = "clbench-sparse-1"
@@ -157,7 +157,7 @@ def export_one(settings: Settings, path: Path, result: PruningResult, run: Prune
 
 def kept(settings: Settings, path: Path, result: PruningResult, run: PrunedRun) -> tuple[Arrays, Arrays]:
     """Parameters and, of those that were pruned, which weights are alive: from the last round's checkpoint."""
-    study = Study(settings, tuple(run.together), path.with_suffix(""), result.digest)
+    study = PruneLenet(settings).group(tuple(run.together), path.with_suffix(""), result.digest)
     stage, files = len(run.accuracy) - 1, study.kept()
     if stage not in files:
         raise UserError(

@@ -21,7 +21,8 @@ from clbench.networks.lenet import LeNet
 from clbench.results import PrunedRun, PruningResult
 from clbench.results.atomic import forget_temporaries
 from clbench.run import checkpoint
-from clbench.run.experiment import Machine, SeedGroup
+from clbench.run.experiment import Experiment, Scores, SeedGroup
+from clbench.run.machine import Machine
 from clbench.run.prune_lenet.settings import STUDY, Settings
 from clbench.run.train import require_same
 from clbench.strategies.base import Strategy
@@ -85,61 +86,92 @@ class Rounds(Strategy):
         return torch.stack([alive.flatten(1).sum(1) for alive in self.alive.values()], 1)
 
 
-@dataclass
-class Study(SeedGroup):
-    """Seeds of one study; stage 0 is the trained network, stage r the network after r rounds."""
-
-    new_run = PrunedRun
+@dataclass(frozen=True)
+class PruneLenet(Experiment):
+    """A study by one measure; stage 0 is the trained network, stage r the network after r rounds."""
 
     config: Settings
 
-    def build(self, machine: Machine, device: torch.device) -> Trainer:
-        return build_trainer(self.config, build_stream(self.config, machine, device), self.seeds, device)
+    new_run = PrunedRun
+
+    @property
+    def name(self) -> str:
+        return f"{STUDY} by {self.config.importance}"
+
+    @property
+    def title(self) -> str:
+        return f"{STUDY} by {self.config.importance} on {self.config.dataset}"
+
+    @property
+    def own_file(self) -> bool:
+        return self.config.own_file
+
+    def checksums(self, machine: Machine, device: torch.device) -> dict[str, str]:
+        return build_stream(self.config, machine, device).checksums
+
+    def result(self, machine: Machine, device: torch.device) -> PruningResult:
+        stream = build_stream(self.config, machine, device)
+        model = build_trainer(self.config, stream, self.config.seeds[:1], device).model
+        heads = {name: p for name, p in model.params.items() if name not in model.shared}
+        return PruningResult(
+            digest=self.config.digest,
+            config=self.config.as_dict(),
+            origins=self.config.origins,
+            layers={called: model.params[name][0].numel() for name, called in layer_names(model).items()},
+            output_parameters=sum(p[0].numel() for p in heads.values()),
+            data=stream.checksums,
+            runs=[],
+        )
+
+    def build(self, seeds: tuple[int, ...], machine: Machine, device: torch.device) -> Trainer:
+        return build_trainer(self.config, build_stream(self.config, machine, device), seeds, device)
 
     def plan(self, trainer: Trainer) -> list[int]:
-        images = len(trainer.stream.tasks[0].train) * len(self.seeds)
+        images = len(trainer.stream.tasks[0].train) * len(trainer.model.seeds)
         passes = self.config.retrain_epochs + (self.config.importance not in FREE)
         return [self.config.epochs * images, *[passes * images] * len(self.config.rates)]
 
     def name_of(self, stage: int) -> str:
         return f"round {stage}" if stage else "training"
 
-    def one_stage(self, trainer: Trainer, stage: int, runs: list[PrunedRun]) -> bool:
+    def learn_stage(self, group: SeedGroup, trainer: Trainer, stage: int, runs: list[PrunedRun]) -> bool:
         if stage == 0:
-            return self.train(trainer, runs)
-        self.one_round(trainer, stage, runs)
+            return self.train(group, trainer, runs)
+        self.prune_and_retrain(group, trainer, stage, runs)
         return True
 
-    def train(self, trainer: Trainer, runs: list[PrunedRun]) -> bool:
+    def train(self, group: SeedGroup, trainer: Trainer, runs: list[PrunedRun]) -> bool:
         """Stage 0, which studies by other measures begin with too: the first leaves it for the others."""
-        path = checkpoint.path_of(trained_folder(self.folder.parent, self.config), 0, self.seeds)
+        path = checkpoint.path_of(trained_folder(group.folder.parent, self.config), 0, group.seeds)
         path.parent.mkdir(parents=True, exist_ok=True)
         belongs = {
             "trained": self.config.trained_digest,
             "data": trainer.stream.checksums,
-            "seeds": list(self.seeds),
+            "seeds": list(group.seeds),
         }
         with FileLock(path.with_name(f".{path.stem}.lock")):
-            if path.exists() and self.taken_over(trainer, path, belongs, runs):
+            if path.exists() and self.take_over(group, trainer, path, belongs, runs):
                 return False
             forget_temporaries(path.parent, path.name)
-            self.fitted(trainer, 0, runs, self.config.epochs, time.perf_counter(), 0.0)
-            record = {**belongs, "runs": [asdict(run) for run in runs], "makers": self.makers}
+            self.fit(group, trainer, 0, runs, self.config.epochs, time.perf_counter(), 0.0)
+            record = {**belongs, "runs": [asdict(run) for run in runs], "makers": group.makers}
             checkpoint.write(path, checkpoint.collect(trainer), record)
             return True
 
-    def taken_over(self, trainer: Trainer, path: Path, belongs: dict, runs: list[PrunedRun]) -> bool:
+    def take_over(
+        self, group: SeedGroup, trainer: Trainer, path: Path, belongs: dict, runs: list[PrunedRun]
+    ) -> bool:
         """Whether the file holds this network; if so it is in the trainer, and what it cost in the runs."""
         found = checkpoint.read(path)
         if {name: found.record.get(name) for name in belongs} != belongs:
             return False
         checkpoint.restore(trainer, found, path)
-        self.makers |= found.record["makers"]
+        group.makers |= found.record["makers"]
         for run, earlier in zip(runs, found.record["runs"], strict=True):
             vars(run).update(earlier)
         return True
 
-    def one_round(self, trainer: Trainer, stage: int, runs: list[PrunedRun]) -> None:
+    def prune_and_retrain(self, group: SeedGroup, trainer: Trainer, stage: int, runs: list[PrunedRun]) -> None:
         task, strategy, start = trainer.stream.tasks[0], trainer.strategy, time.perf_counter()
         assert isinstance(strategy, Rounds)
         scores = strategy.scores(trainer, task)
@@ -147,17 +179,24 @@ class Study(SeedGroup):
         if self.config.importance not in FREE:
             trainer.progress(len(task.train))
         strategy.prune(trainer.model, scores, self.config.rates[stage - 1])
-        self.fitted(trainer, stage, runs, self.config.retrain_epochs, start, measuring)
+        self.fit(group, trainer, stage, runs, self.config.retrain_epochs, start, measuring)
 
-    def fitted(
-        self, trainer: Trainer, stage: int, runs: list[PrunedRun], epochs: int, start: float, measuring: float
+    def fit(
+        self,
+        group: SeedGroup,
+        trainer: Trainer,
+        stage: int,
+        runs: list[PrunedRun],
+        epochs: int,
+        start: float,
+        measuring: float,
     ) -> None:
         """Train for so many epochs, then record the stage, which began at `start`."""
         task, before, began = trainer.stream.tasks[0], trainer.trained, time.perf_counter()
         if epochs:
             trainer.fit(task, epochs=epochs)
-        speed = (trainer.trained - before) * len(self.seeds) / max(time.perf_counter() - began, 1e-9)
-        self.record(
+        speed = (trainer.trained - before) * len(group.seeds) / max(time.perf_counter() - began, 1e-9)
+        group.record(
             trainer,
             runs,
             stage,
@@ -165,19 +204,19 @@ class Study(SeedGroup):
             speed,
             accuracy=trainer.score(task, task.test),
             survivors=trainer.strategy.survivors().tolist(),  # type: ignore[attr-defined]
-            importance_seconds=[round(measuring, 4)] * len(self.seeds),
+            importance_seconds=[round(measuring, 4)] * len(group.seeds),
         )
 
-    def rescored(self, machine: Machine, stage: int, data: dict[str, str]) -> list[list[float | None]]:
-        """For `evaluate`: accuracy [seed][0] of a kept stage; UserError where the data's sha256 are not `data`."""
-        trainer = self.kept_trainer(machine, stage, data)
+    def score_again(self, group: SeedGroup, machine: Machine, stage: int, data: dict[str, str]) -> Scores:
+        """Accuracy on the data set's test images."""
+        trainer = self.kept_trainer(group, machine, stage, data)
         task = trainer.stream.tasks[0]
-        return [[accuracy] for accuracy in trainer.score(task, task.test)]
+        return Scores([[accuracy] for accuracy in trainer.score(task, task.test)])
 
-    def kept_trainer(self, machine: Machine, stage: int, data: dict[str, str]) -> Trainer:
-        trainer = self.build(machine, machine.prepare())
+    def kept_trainer(self, group: SeedGroup, machine: Machine, stage: int, data: dict[str, str]) -> Trainer:
+        trainer = self.build(group.seeds, machine, machine.prepare())
         require_same(trainer.stream.checksums, data)
-        self.load(trainer, stage)
+        group.load(trainer, stage)
         return trainer
 
 
@@ -210,52 +249,3 @@ def layer_names(model: Model) -> dict[str, str]:
     kind = {"weight": "W", "bias": "b"}
     slots = {name: model.slots[name] for name in model.shared}
     return {name: f"layer{(slot.block or 0) + 1} {kind[slot.kind]}" for name, slot in slots.items()}
-
-
-@dataclass(frozen=True)
-class PruneLenet:
-    """A study by one measure, as the runner sees it."""
-
-    config: Settings
-
-    @property
-    def name(self) -> str:
-        return f"{STUDY} by {self.config.importance}"
-
-    @property
-    def title(self) -> str:
-        return f"{STUDY} by {self.config.importance} on {self.config.dataset}"
-
-    @property
-    def own_file(self) -> bool:
-        return self.config.own_file
-
-    def checksums(self, machine: Machine, device: torch.device) -> dict[str, str]:
-        return build_stream(self.config, machine, device).checksums
-
-    def at_once(self, machine: Machine, device: torch.device, workers: int) -> int:
-        return 0
-
-    def result(self, machine: Machine, device: torch.device) -> PruningResult:
-        stream = build_stream(self.config, machine, device)
-        model = build_trainer(self.config, stream, self.config.seeds[:1], device).model
-        heads = {name: p for name, p in model.params.items() if name not in model.shared}
-        return PruningResult(
-            digest=self.config.digest,
-            config=self.config.as_dict(),
-            origins=self.config.origins,
-            layers={called: model.params[name][0].numel() for name, called in layer_names(model).items()},
-            output_parameters=sum(p[0].numel() for p in heads.values()),
-            data=stream.checksums,
-            runs=[],
-        )
-
-    @property
-    def plugins(self) -> dict[str, str]:
-        return {}
-
-    def group(self, seeds: tuple[int, ...], folder: Path, digest: str) -> Study:
-        return Study(self.config, seeds, folder, digest)
-
-    def new_run(self, seed: int, together: tuple[int, ...]) -> PrunedRun:
-        return PrunedRun(seed, together=list(together))
