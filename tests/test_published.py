@@ -131,7 +131,7 @@ def test_no_default_of_clbench_toml_leaks_into_a_published_row(name, row, tmp_pa
     if row["method"] not in list(strategies):
         return
     shipped = config(table, row)
-    monkeypatch.setattr("clbench.config.resolve.defaults.default_files", list)
+    monkeypatch.setattr("clbench.config.defaults.default_files", list)
     assert config(table, row) == shipped
 
 

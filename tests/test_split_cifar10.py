@@ -48,7 +48,7 @@ def accuracy(method: str) -> float:
 
 
 def test_er_is_below_er_ace_in_the_class_scenario(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clbench.config.resolve.defaults.default_files", list)
+    monkeypatch.setattr("clbench.config.defaults.default_files", list)
     try:
         load("cifar10", Path(ROOT or "absent"), download=False)
     except (NotHere, UserError) as error:  # absent, or packed as JPEG, which the folder's own prepare.py unpacks
