@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -32,7 +33,21 @@ def new_optimizer(options: Training, params: list[Tensor], rate: float = 1.0) ->
         if "betas" not in taken:
             raise UserError(f"train.betas are of Adam and its kin, and {chosen.__name__} takes none")
         wanted["betas"] = options.betas
-    return chosen(params, lr=options.lr * rate, **{name: value for name, value in wanted.items() if name in taken})
+    given = {name: value for name, value in wanted.items() if name in taken}
+    return uncompiled(chosen)(params, lr=options.lr * rate, **given)
+
+
+@functools.cache
+def uncompiled(kind: Any) -> Any:
+    """The same optimiser for who never calls torch.compile: it computes what `kind` does, to the bit.
+
+    The decorators of `add_param_group` and `step` import torch's compiler, torch._dynamo, at the first call (2.7 s
+    of CPU time, in every process), only to tell it to keep away. Here both are called as they were written; what
+    is left of the decorators' work, to switch gradients off, `step` does itself.
+    """
+    step = inspect.unwrap(kind.step)
+    own = {"add_param_group": inspect.unwrap(kind.add_param_group), "step": torch.no_grad()(step)}
+    return type(kind.__name__, (kind,), own)
 
 
 class NewOptimizer:

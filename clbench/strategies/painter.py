@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from clbench.learn.optimizers import KeptOptimizer, NewOptimizer
+from clbench.learn.optimizers import KeptOptimizer, NewOptimizer, uncompiled
 from clbench.models.base import Model
 from clbench.models.params import copies
 from clbench.models.vae import VAE, Variational
@@ -37,7 +37,7 @@ class Painter:
         """Before a task. The optimiser starts anew, or goes on where that of training does."""
 
         def adam(params: list[Tensor]) -> torch.optim.Optimizer:
-            return torch.optim.Adam(params, lr=rate)
+            return uncompiled(torch.optim.Adam)(params, lr=rate)
 
         self.vae.noise.generators = trainer.generators("noise of the painter")
         self.vae.precision = trainer.model.precision
