@@ -112,7 +112,7 @@ def test_auto_of_small_seeds_takes_all(tmp_path):
 
 
 def test_auto_leaves_room_for_every_worker(tmp_path, monkeypatch):
-    monkeypatch.setattr(room, "seeds_that_fit", lambda trainer, device: 4)
+    monkeypatch.setattr("clbench.run.train.seeds_that_fit", lambda trainer, device: 4)
     assert train(tmp_path, *EWC, "--seeds", "5", "--workers", "2", "--set", "train.seeds_at_once=auto").code == 0
     _, result = result_of(tmp_path)
     assert [run.together for run in result.runs] == [[0, 1], [0, 1], [2], [3, 4], [3, 4]]
@@ -126,7 +126,7 @@ def test_auto_says_where_it_cannot_know(tmp_path, monkeypatch):
 
 LIMITED = """
 import resource, sys
-from clbench import room
+from clbench.run import free_memory as room
 from clbench.cli import main
 import clbench.run.schedule, clbench.run.train
 import torch

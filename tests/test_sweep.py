@@ -337,7 +337,7 @@ def test_a_failed_trial_has_its_reason_and_the_others_go_on(monkeypatch):
     learn = SeedGroup.learn
 
     def sometimes(self, machine, tell):
-        if self.config.strategy_options["lam"] == 1:
+        if self.experiment.config.strategy_options["lam"] == 1:
             raise RuntimeError("on purpose")
         return learn(self, machine, tell)
 

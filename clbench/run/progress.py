@@ -196,7 +196,7 @@ class Bars:
         course = self.courses.end(key)
         for line in unfinished(runs):
             self.say(f"{course.title}: {line}")
-        if runs and course.news and self.courses.groups > 1:
+        if runs and course.news:
             self.say(f"{course.title}: {course.news}")
         self.progress.remove_task(self.bars.pop(key))
         for n, bar in enumerate(self.bars.values()):
