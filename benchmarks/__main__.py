@@ -284,6 +284,19 @@ def peers(
         raise typer.Exit(1)
 
 
+@app.command()
+def methods(
+    write: Annotated[bool, typer.Option("--write", help="Into clbench/strategies/README.md instead.")] = False,
+) -> None:
+    """The page of all methods from the code: definition, paper, what each keeps, where it works, options."""
+    from benchmarks.methods import PAGE, page
+
+    if write:
+        PAGE.write_text(page())
+    else:
+        typer.echo(page(), nl=False)
+
+
 def main() -> None:
     try:
         app()
