@@ -1,3 +1,36 @@
-"""clbench: a command-line benchmark for continual learning."""
+"""clbench, a benchmark for continual learning. From Python: `train`, `load`, `load_all`, `table`.
+
+`import clbench` is cheap: what a name needs is imported when it is first used, torch when something is trained.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from clbench.errors import UserError
+
+if TYPE_CHECKING:
+    from clbench.report.view import View as View
+    from clbench.results.result import Result as Result
+    from clbench.run.door import load as load
+    from clbench.run.door import load_all as load_all
+    from clbench.run.door import table as table
+    from clbench.run.door import train as train
 
 __version__ = "0.1.0"
+__all__ = ["Result", "UserError", "View", "__version__", "load", "load_all", "table", "train"]
+
+HOMES = {"Result": "clbench.results.result", "View": "clbench.report.view"}
+HOMES |= dict.fromkeys(("load", "load_all", "table", "train"), "clbench.run.door")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(HOMES[name]), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *HOMES})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -79,19 +79,11 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but er
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
-@contextlib.contextmanager
-def watching(silent: bool) -> Iterator[Any]:
+def watching(silent: bool) -> contextlib.AbstractContextManager[Any]:
     """Who hears how a run gets on: the terminal, or nobody."""
-    from clbench.datasets import decoding_progress
-    from clbench.run.progress import watcher
-    from clbench.run.schedule import Silent
+    from clbench.run.progress import watching as hearing
 
-    decoding_progress.QUIET = silent
-    try:
-        with contextlib.nullcontext(Silent()) if silent else watcher() as watch:
-            yield watch
-    finally:
-        decoding_progress.QUIET = False
+    return hearing(silent)
 
 
 def machine_of(
@@ -104,18 +96,9 @@ def machine_of(
     accept_modified: bool = False,
 ):
     """A Machine; plugins are loaded at once, so that their names are known."""
-    from clbench.config.options import did_you_mean
-    from clbench.registry import load_plugin
-    from clbench.run.machine import Machine
+    from clbench.run.door import machine_of as made
 
-    if device not in ("auto", "cpu", "cuda"):
-        raise UserError(f"--device {device!r}: {did_you_mean(device, ('auto', 'cpu', 'cuda'))}")
-    if keep not in ("all", "last", "none"):
-        raise UserError(f"--checkpoints {keep!r}: {did_you_mean(keep, ('all', 'last', 'none'))}")
-    plugins = tuple(plugin or ())
-    for path in plugins:
-        load_plugin(path)
-    return Machine(device, threads, root, modified, accept_modified, plugins, keep)  # type: ignore[arg-type]
+    return made(device, threads, root, modified, plugin or [], keep, accept_modified)
 
 
 def workers_of(words: str) -> int | None:

@@ -34,7 +34,6 @@ from clbench.cli.options import (
     sets_of,
     show_planned,
     show_trained,
-    watching,
     workers_of,
 )
 
@@ -99,31 +98,29 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train methods over a stream of tasks; one result file each, resumed if interrupted."""
-    machine = machine_of(device, threads, data_root, allow_modified_data, plugin, checkpoints, accept_modified)
-    from clbench.config import resolve as configuration
-    from clbench.config.files import Layer, read_file
-    from clbench.run.ray import executor
-    from clbench.run.schedule import run_all
+    from clbench.config.files import parse_sets
+    from clbench.run.door import configurations, get_ready, trained
 
-    file = read_file(config) if config else None
-    configs = configuration.resolve_each(
+    get_ready(device, checkpoints, plugin or [])
+    processes = workers_of(workers)
+    configs = configurations(
         each_of(method, "--method"),
-        stream=stream,
+        stream,
         network=network,
         scenario=scenario,
         seeds=seeds_of(seeds, seed_list),
         score=score,
         preset=preset,
-        file=file,
-        sets=sets_of(set_),
-        asked=[] if pretrained is None else [Layer("--pretrained", {"network": {"pretrained": pretrained}})],
+        pretrained=pretrained,
+        options=parse_sets(sets_of(set_)),
+        file=config,
     )
+    machine = machine_of(device, threads, data_root, allow_modified_data, plugin, checkpoints, accept_modified)
     if dry_run:
         from clbench.run.train import Train
 
         return show_planned([Train(one) for one in configs], out, machine, not resume, as_json)
-    with watching(quiet or as_json) as watch, executor(ray, cpus, gpus, workers_of(workers)) as runs_on:
-        done = run_all(configs, out, machine, runs_on, force=not resume, watch=watch)
+    done = trained(configs, out, machine, processes, not resume, quiet or as_json, (ray, cpus, gpus))
     if not quiet:
         show_trained(done, as_json)
     fail_where_all_diverged(done)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -153,21 +153,59 @@ def parse_sets(sets: tuple[str, ...]) -> Table:
     found: Table = {}
     for text in sets:
         path, equals, value = text.partition("=")
-        keys = [key.strip() for key in path.split(".")]
-        if not all(keys) or not equals or len(keys) not in (2, 3) or keys[0] not in SECTIONS:
-            near = ", ".join(f"{s}.NAME=VALUE" for s in SECTIONS)
-            raise UserError(f"--set {text!r}: expected one of {near}")
-        if keys[1:] == ["name"] and keys[0] in ("stream", "network"):
-            raise UserError(f"--set {text!r}: names are given by --{keys[0]}")
+        keys = keys_of(path, text, whole=bool(equals))
         if not value.strip():
             raise UserError(f"--set {text!r}: a value is missing; null says none")
-        table = found.setdefault(keys[0], {})
-        for key in keys[1:-1]:
-            table = table.setdefault(key, {})
-            if not isinstance(table, dict):
-                raise UserError(f"--set {text!r}: {key} was set to {shown(table)} before")
         try:
-            table[keys[-1]] = yaml.safe_load(value)
+            read = yaml.safe_load(value)
         except NOT_YAML as error:
             raise UserError(f"--set {text!r}: {' '.join(str(error).split())}") from None
+        put(found, keys, read, text)
     return found
+
+
+def options_given(given: Mapping[str, Any]) -> Table:
+    """The same of values: {'strategy.lam': 100, 'train': {'epochs': 3}} -> a table a section."""
+    found: Table = {}
+    seen: set[str] = set()
+    for path, value in each_given(given):
+        if path in seen:
+            raise UserError(f"--set {path!r}: {path} was set before")
+        seen.add(path)
+        put(found, keys_of(path, path), value, path)
+    return found
+
+
+def each_given(given: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """'train.epochs', 3 of {'train': {'epochs': 3}}."""
+    for name, value in given.items():
+        if isinstance(value, Mapping):
+            yield from each_given(value, f"{before}{name}.")
+        else:
+            yield f"{before}{name}", native(value)
+
+
+def native(value: Any) -> Any:
+    """A number or a list where numpy has its own, a path as text."""
+    return value.tolist() if hasattr(value, "tolist") else str(value) if isinstance(value, Path) else value
+
+
+def keys_of(path: str, text: str, whole: bool = True) -> list[str]:
+    """['strategy', 'lam'] of 'strategy.lam'; UserError where it names no option or `text` is not `whole`."""
+    keys = [key.strip() for key in path.split(".")]
+    if not all(keys) or not whole or len(keys) not in (2, 3) or keys[0] not in SECTIONS:
+        near = ", ".join(f"{s}.NAME=VALUE" for s in SECTIONS)
+        raise UserError(f"--set {text!r}: expected one of {near}")
+    if keys[1:] == ["name"] and keys[0] in ("stream", "network"):
+        raise UserError(f"--set {text!r}: names are given by --{keys[0]}")
+    return keys
+
+
+def put(found: Table, keys: list[str], value: Any, text: str) -> None:
+    """Into the table of tables; UserError where a value stands in the way."""
+    table = found.setdefault(keys[0], {})
+    for key in keys[1:-1]:
+        table = table.setdefault(key, {})
+        if not isinstance(table, dict):
+            raise UserError(f"--set {text!r}: {key} was set to {shown(table)} before")
+    table[keys[-1]] = value

@@ -14,8 +14,12 @@ MARKS = {"best": "**{}**", "second": "_{}_"}
 
 
 def write(tables: list[Table], grids: Iterable[Grid] = ()) -> str:
-    of_tables = (grid for table in tables for grid in (_grid(table), *table.after))
-    return "\n\n".join(_set(grid) for grid in [*of_tables, *grids]) + "\n"
+    return "\n\n".join(_set(grid) for grid in [*grids_of(tables), *grids]) + "\n"
+
+
+def grids_of(tables: list[Table]) -> list[Grid]:
+    """Each table and what is set below it, with the marks of markdown in its entries."""
+    return [grid for table in tables for grid in (_grid(table), *table.after)]
 
 
 def _set(grid: Grid) -> str:

@@ -6,13 +6,20 @@ import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import clbench
 from clbench.errors import UserError
 from clbench.results import jsonfile
 from clbench.results.digests import digest, place_of, seal
 from clbench.results.upgrades import UPGRADES
 from clbench.scores import ACCURACY, Score
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from clbench.report.view import View
 
 SCHEMA_VERSION = 2
 NOT_PUBLISHED = "(not the published file)"  # ends the name of a file, in `data`, that was read in its place
@@ -95,9 +102,9 @@ class AnyResult:
         raise NotImplementedError
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, repr=False)
 class Result(AnyResult):
-    """Of `clbench train`."""
+    """Of `clbench train`. A notebook shows its table."""
 
     protocol: str  # sequential | joint (all tasks at once in stage 1)
     tasks: list[str]
@@ -133,6 +140,39 @@ class Result(AnyResult):
     @property
     def path(self) -> Path:
         return place_of(self.config["stream"]["name"], self.config["method"], self.digest)
+
+    @property
+    def matrix(self) -> NDArray[np.float64]:
+        """R, float64 [seeds, stages, tasks]: R[s, t, k] is the score on task k after t tasks, of seed `seeds[s]`.
+
+        R[:, 0] is the untrained network. In the score's own numbers: accuracy is a share in 0..1 (`score.factor`
+        makes percent of it). NaN stands for what is not there: stages that a seed did not reach, as it goes on or
+        diverged, and scores that were not finite. Of joint training stage 1 is after all tasks at once.
+        """
+        import numpy as np
+
+        found = np.full((len(self.runs), len(self.tasks) + 1, len(self.tasks)), np.nan)
+        for each, run in zip(found, self.runs, strict=True):
+            for row, scores in zip(each, run.matrix, strict=False):
+                row[:] = scores  # None becomes NaN
+        return found
+
+    def table(self, metrics: list[str] | None = None) -> View:
+        """ACC, BWT, FWT, SMT and the like, mean and standard deviation over seeds; `metrics` names others.
+
+        Several results in one table: `clbench.table`.
+        """
+        return clbench.table(self, metrics=metrics)
+
+    def __repr__(self) -> str:
+        what = f"{self.config['method']} on {self.config['stream']['name']}"
+        return f"<Result {what}: {self.status}, seeds {self.seeds}, {self.news(self.runs)}>"
+
+    def _repr_markdown_(self) -> str:
+        return self.table()._repr_markdown_()
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
 
     def news(self, runs: list[Run]) -> str:
         """'ACC 93.1 after task 3': over the tasks learned so far (joint: all), mean of the seeds that go on."""

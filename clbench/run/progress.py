@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -221,3 +223,17 @@ class Bars:
 
 def watcher() -> Bars | Lines:
     return Bars() if Console(stderr=True).is_terminal else Lines()
+
+
+@contextlib.contextmanager
+def watching(silent: bool) -> Iterator[Any]:
+    """Who hears how a run gets on: the terminal, or nobody."""
+    from clbench.datasets import decoding_progress
+    from clbench.run.schedule import Silent
+
+    decoding_progress.QUIET = silent
+    try:
+        with contextlib.nullcontext(Silent()) if silent else watcher() as watch:
+            yield watch
+    finally:
+        decoding_progress.QUIET = False
