@@ -10,13 +10,14 @@ import pkgutil
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator
-from importlib.metadata import entry_points
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
-from clbench.config.options import did_you_mean
+from clbench.config import index
+from clbench.config.index import Described
+from clbench.config.options import Option, did_you_mean, options_of
 from clbench.errors import UserError
 
 Entry = TypeVar("Entry")
@@ -27,7 +28,9 @@ class PluginWarning(UserWarning):
 
 
 class Registry:
-    """name -> class or function. The package and the entry-point group are read on first use."""
+    """name -> class or function. The package and the entry-point group are read when an entry is first asked for;
+    names and options come from the index until then, as long as that is true.
+    """
 
     def __init__(self, kind: str, package: str) -> None:
         self.kind, self.package = kind, package
@@ -59,7 +62,7 @@ class Registry:
         package = importlib.import_module(self.package)
         for module in pkgutil.iter_modules(package.__path__, self.package + "."):
             importlib.import_module(module.name)
-        for point in entry_points(group=self.package):
+        for point in index.installed(self.package):
             try:
                 self.register(point.name)(point.load())
             except (Exception, SystemExit) as error:  # a plugin may raise anything
@@ -72,21 +75,42 @@ class Registry:
         message = f"the installed {self.kind} {name!r} ({value}) was left out: {' '.join(why.split())}"
         warnings.warn(message, PluginWarning, stacklevel=3)
 
-    def __iter__(self) -> Iterator[str]:
+    def known(self) -> Collection[str]:
+        """Every name, without importing anything if that can be."""
+        if not self.filled and (found := index.index()) is not None:
+            return {*found[self.kind], *self.entries}
         self.fill()
-        return iter(sorted(self.entries))
+        return self.entries.keys()
 
-    def factories(self, name: str) -> tuple[Callable[..., Any], ...]:
-        """What takes the options of an entry: the entry, last, and before it what its package shares among all."""
-        of_package = getattr(importlib.import_module(self.package), "factories", None)
-        return of_package(name) if of_package else (self[name],)
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self.known()))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.known()
+
+    def require(self, name: str) -> None:
+        """UserError where there is no such entry, or it cannot be imported."""
+        known = self.known()
+        if name in self.broken:
+            raise UserError(f"{self.kind} {name!r} is installed but cannot be imported: {self.broken[name]}")
+        if name not in known:
+            raise UserError(f"no {self.kind} called {name!r}; {did_you_mean(name, known)}")
+
+    def described(self, name: str) -> Described:
+        """What there is to know of an entry before it is imported."""
+        self.require(name)
+        if name not in self.entries:
+            return index.described(self.kind, name)
+        return describe(self.entries[name], importlib.import_module(self.package))
+
+    def registered_as(self, name: str) -> str:
+        """The name of an entry in the name of what is asked for: `split` of the stream split-mnist."""
+        of_package = getattr(importlib.import_module(self.package), "registered_as", None)
+        return of_package(name) if of_package else name
 
     def __getitem__(self, name: str) -> Any:
         self.fill()
-        if name in self.broken:
-            raise UserError(f"{self.kind} {name!r} is installed but cannot be imported: {self.broken[name]}")
-        if name not in self.entries:
-            raise UserError(f"no {self.kind} called {name!r}; {did_you_mean(name, self.entries)}")
+        self.require(name)
         return self.entries[name]
 
 
@@ -167,10 +191,20 @@ def model_kind(network: Any) -> str:
     return getattr(network, "model", "classifier")
 
 
-def settings_of(network: str) -> tuple[type, ...]:
+def settings_of(network: Any) -> tuple[type, ...]:
     """The dataclass of options, if any, of the kind of model that a network is for: they stand among its own."""
-    found = getattr(models[model_kind(networks[network])], "settings", None)
+    found = getattr(models[model_kind(network)], "settings", None)
     return () if found is None else (found,)
+
+
+def describe(entry: Any, package: ModuleType) -> Described:
+    """From an entry itself. Its package may say what else takes its options, and further facts about it."""
+    more = getattr(package, "factories", None)
+    options: dict[str, Option] = {}
+    for factory in more(entry) if more else (entry,):
+        options |= options_of(factory)
+    facts = getattr(package, "facts", None)
+    return Described(first_line(entry), options, facts(entry) if facts else {})
 
 
 def first_line(entry: Any) -> str:

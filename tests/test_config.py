@@ -126,7 +126,7 @@ def older(monkeypatch):
         monkeypatch.setitem(strategies.entries, "older", method)
         monkeypatch.setitem(networks.entries, "older", network)
 
-    list(strategies), list(networks)
+    strategies.fill(), networks.fill()
     register([])
     return lambda: register([new])
 

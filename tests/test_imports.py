@@ -17,7 +17,7 @@ from clbench.results import save
 # stands in another row than its room has a row of its own.
 ROWS = [
     ["errors", "__init__"],
-    ["config.options", "config.origins", "config.scenario", "scores", "statistics"],
+    ["config.options", "config.index", "config.origins", "config.scenario", "scores", "statistics"],
     ["registry", "metrics"],
     ["results"],
     ["config"],

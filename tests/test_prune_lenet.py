@@ -21,8 +21,9 @@ from clbench.results import load
 from clbench.run import checkpoint
 from clbench.run.local import Local
 from clbench.run.machine import Machine
-from clbench.run.prune_lenet import Settings, resolve, run, sparse
-from clbench.run.prune_lenet.settings import MEASURES, resolve_stored
+from clbench.run.prune_lenet import sparse
+from clbench.run.prune_lenet.command import run
+from clbench.run.prune_lenet.settings import MEASURES, Settings, resolve, resolve_stored
 from clbench.run.prune_lenet.study import PruneLenet, Rounds, build_stream, build_trainer
 from clbench.run.schedule import Silent
 

@@ -9,8 +9,9 @@ from command_line import clbench
 
 from clbench.errors import UserError
 from clbench.reproduce.claims import Claim
-from clbench.reproduce.experiments import ORDER, chosen, folder, read
+from clbench.reproduce.experiments import chosen, folder, read
 from clbench.reproduce.lines import LOST
+from clbench.reproduce.names import ORDER
 from clbench.reproduce.verdicts import grid
 from clbench.results import find, load
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from math import prod
+from dataclasses import replace
 from typing import Any
 
-from clbench.config.options import Option, options_of
-from clbench.metrics import METRICS
-from clbench.networks.pretrained import Start
-from clbench.registry import first_line, model_kind, models, networks, settings_of, strategies, streams
-from clbench.strategies import costs
-from clbench.streams.assemble import common_of
-from clbench.streams.find import find, is_form, is_list, names
+from clbench.config import index
+from clbench.config.index import Described
+from clbench.config.options import Option
+from clbench.registry import models, networks, strategies, streams
+from clbench.streams.find import is_form, is_list, names
 
 KINDS = ("methods", "streams", "networks", "models", "metrics")
 Entry = dict[str, Any]
@@ -21,36 +18,35 @@ Entry = dict[str, Any]
 def listing(kind: str, long: bool = False) -> list[Entry]:
     """name, summary and options of everything of one kind; `long`: of methods also paper, storage, support."""
     if kind == "metrics":
+        from clbench.metrics import METRICS
+
         return [{"name": name, "summary": m.definition, "options": []} for name, m in METRICS.items()]
     if kind == "streams":
-        entries = [(name, find(name)[0]) for name in names()]
-        entries += [(f"{form}:FILE.npz", streams[form]) for form in streams if is_form(streams[form])]
-        entries += [(f"{name}:A,B,FILE.npz", streams[name]) for name in streams if is_list(streams[name])]
-        return [entry(name, f, {**options_of(f), **options_of(common_of(f))}) for name, f in entries]
-    if kind == "models":
-        return [{**entry(name, models[name], {}), "score": asdict(models[name].score)} for name in models]
-    registry = strategies
-    if kind == "networks":
-        return [
-            {**entry(name, networks[name], options_of_network(name)), "model": model_kind(networks[name])}
-            for name in networks
-        ]
-    found = [entry(name, registry[name], options_of(registry[name])) for name in registry]
-    return [e | at_length(e["name"]) for e in found] if long and kind == "methods" else found
+        entries = [(name, streams.registered_as(name)) for name in names()]
+        entries += [(f"{form}:FILE.npz", form) for form in streams if is_form(form)]
+        entries += [(f"{name}:A,B,FILE.npz", name) for name in streams if is_list(name)]
+        return [entry(name, own_first(streams.described(registered))) for name, registered in entries]
+    if kind == "methods":
+        found = [entry(name, strategies.described(name)) for name in strategies]
+        return [e | at_length(e["name"]) for e in found] if long else found
+    registry = {"networks": networks, "models": models}[kind]
+    described = {name: registry.described(name) for name in registry}
+    return [entry(name, one) | one.facts for name, one in described.items()]
 
 
-def options_of_network(name: str) -> dict[str, Option]:
-    """Those of every network, those of its kind of model, and its own."""
-    every = (Start, *settings_of(name), networks[name])
-    return {option: value for factory in every for option, value in options_of(factory).items()}
+def entry(name: str, one: Described) -> Entry:
+    shown = [shown_option(option) for option in one.options.values()]
+    return {"name": name, "summary": one.summary, "options": shown}
 
 
-def entry(name: str, factory: Any, options: dict[str, Option]) -> Entry:
-    shown = [
-        {"name": o.name, "default": o.default, "help": o.help, "choices": list(o.choices)}
-        for o in options.values()
-    ]
-    return {"name": name, "summary": first_line(factory), "options": shown}
+def own_first(one: Described) -> Described:
+    """A stream's options, those of every stream last."""
+    own = {name: one.options[name] for name in one.facts["own"]}
+    return replace(one, options=own | one.options)
+
+
+def shown_option(o: Option) -> Entry:
+    return {"name": o.name, "default": o.default, "help": o.help, "choices": list(o.choices)}
 
 
 STATISTICS = {"running": "go on", "frozen": "stay", "per-task": "go on, and each task keeps its own"}
@@ -60,6 +56,18 @@ EXAMPLE_SHAPE, EXAMPLE_TASKS, EXAMPLE_OUTPUTS = (1, 28, 28), 10, 100
 
 def at_length(name: str) -> Entry:
     """Of one method: its paper, what it stores, where it works."""
+    if not strategies.filled and (found := index.index()) is not None:
+        return found["at length"][name]
+    return measured_at_length(name)
+
+
+def measured_at_length(name: str) -> Entry:
+    """From the method itself, and what it stores beside a network that is built for it."""
+    from math import prod
+
+    from clbench.config.options import options_of
+    from clbench.strategies import costs
+
     method = strategies[name]
     network = networks["mlp"](EXAMPLE_SHAPE)
     parts = list(network.parameters())

@@ -106,10 +106,11 @@ def prune_lenet(
     as_json: AsJson = False,
 ) -> None:
     """Train LeNet, then prune and retrain it in rounds (paper, table IV); one result file a measure."""
-    machine = machine_of(device, threads, data_root, allow_modified_data, None, checkpoints, accept_modified)
-    from clbench.run import prune_lenet as study
-    from clbench.run.ray import executor
+    from clbench.run.door import get_ready
+    from clbench.run.prune_lenet.settings import resolve
 
+    get_ready(device, checkpoints, [])
+    processes = workers_of(workers)
     asked: dict[str, Any] = {
         "dataset": dataset,
         "rates": rates,
@@ -126,13 +127,17 @@ def prune_lenet(
     named = each_of(importance, "--importance")
     measures: Sequence[str | None] = (None,) if named is None else named
     chosen = seeds_of(seeds, seed_list)
-    settings = [study.resolve(preset, chosen, importance=measure, **asked) for measure in dict.fromkeys(measures)]
+    settings = [resolve(preset, chosen, importance=measure, **asked) for measure in dict.fromkeys(measures)]
+    from clbench.run.prune_lenet.command import run  # and with it torch
+    from clbench.run.ray import executor
+
+    machine = machine_of(device, threads, data_root, allow_modified_data, None, checkpoints, accept_modified)
     if dry_run:
         from clbench.run.prune_lenet.study import PruneLenet
 
         return show_planned([PruneLenet(one) for one in settings], out, machine, not resume, as_json)
-    with watching(quiet or as_json) as watch, executor(ray, cpus, gpus, workers_of(workers)) as runs_on:
-        done, exported = study.run(settings, out, machine, runs_on, not resume, watch, export)
+    with watching(quiet or as_json) as watch, executor(ray, cpus, gpus, processes) as runs_on:
+        done, exported = run(settings, out, machine, runs_on, not resume, watch, export)
     if not quiet:
         show_trained(done, as_json, exported)
     fail_where_all_diverged(done)

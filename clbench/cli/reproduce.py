@@ -82,6 +82,9 @@ def reproduce(
 
     if preset not in (None, "quick", "paper"):
         raise UserError(f"--preset {preset!r}: {did_you_mean(str(preset), ('quick', 'paper'))}")
+    from clbench.reproduce.names import require_known
+
+    require_known(what or [])
     machine = machine_of(device, threads, data_root, allow_modified_data, None, accept_modified=accept_modified)
     from clbench.config.files import parse_sets
     from clbench.reproduce.command import FORMATS, How, text

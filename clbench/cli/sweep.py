@@ -129,10 +129,10 @@ def sweep(
         return show_sweep(words, as_json)
     if len(words) > 1:
         raise UserError(f"sweep {' '.join(words)}: expected one file, or status RECORD, or best RECORD")
-    machine = machine_of(device, threads, data_root, allow_modified_data, plugin, accept_modified=accept_modified)
-    from clbench.sweep.command import Where, run
+    from clbench.run.door import get_ready
     from clbench.sweep.plan import Asked, planned
 
+    get_ready(device, "last", plugin or [])
     options = {
         "search": search,
         "trials": trials,
@@ -145,6 +145,9 @@ def sweep(
     }
     asked = Asked(method, stream, network, scenario, preset, sets_of(set_), tuple(grid or ()), seeds, options)
     plan = planned(Path(words[0]) if words else None, asked)
+    from clbench.sweep.command import Where, run  # and with it torch
+
+    machine = machine_of(device, threads, data_root, allow_modified_data, plugin, accept_modified=accept_modified)
     done, notes = run(
         plan,
         Where(out, workers_of(workers), ray, cpus, gpus),

@@ -7,7 +7,7 @@ import difflib
 import functools
 import inspect
 import reprlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -98,24 +98,15 @@ def _options_of(factory: Callable[..., Any]) -> dict[str, Option]:
     }
 
 
-@functools.cache
-def absent_of(*factories: Callable[..., Any]) -> dict[str, Any]:
+def absent_of(options: Mapping[str, Option]) -> dict[str, Any]:
     """Options that are left out of configurations at a value, and that value."""
-    return {
-        name: option.absent[0] for each in factories for name, option in options_of(each).items() if option.absent
-    }
+    return {name: option.absent[0] for name, option in options.items() if option.absent}
 
 
-@functools.cache
-def unsaid_of(*factories: Callable[..., Any]) -> frozenset[str]:
-    """Options that are of no configuration."""
-    return frozenset(name for each in factories for name, option in options_of(each).items() if option.unsaid)
-
-
-def without_absent(values: dict[str, Any], *factories: Callable[..., Any]) -> dict[str, Any]:
-    """The options of these factories, but for what was so before they came, and for how a run is executed."""
-    absent, unsaid = absent_of(*factories), unsaid_of(*factories)
-    said = {name: value for name, value in values.items() if name not in unsaid}
+def without_absent(values: dict[str, Any], options: Mapping[str, Option]) -> dict[str, Any]:
+    """The values of these options, but for what was so before they came, and for how a run is executed."""
+    absent = absent_of(options)
+    said = {name: value for name, value in values.items() if name not in options or not options[name].unsaid}
     return {name: value for name, value in said.items() if name not in absent or value != absent[name]}
 
 

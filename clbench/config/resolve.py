@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -69,10 +69,10 @@ class Config:
 
     def as_dict(self) -> Table:
         """In JSON's types, without the options that are younger than results and say nothing."""
-        made_of = factories(self.method, self.stream, self.network)
+        known = options_for(self.method, self.stream, self.network)
         options = {"strategy": self.strategy_options, "stream": self.stream_options}
         options |= {"network": self.network_options, "train": asdict(self.train)}
-        said = {section: without_absent(options[section], *made_of[section]) for section in SECTIONS}
+        said = {section: without_absent(options[section], known[section]) for section in SECTIONS}
         return plain(
             {
                 **({"continual": self.continual} if self.continual else {}),
@@ -124,20 +124,17 @@ def resolve(
         where["method"] = f"{named_at}: "
     named: Table = {**NAMED, **{key: value for key, value in asked_for.items() if value is not None}}
     with said_at(where["stream"]):
-        *_, function = streams.factories(named["stream"])
+        registered = streams.registered_as(named["stream"])
     if asked_for["network"] is None:
-        named["network"] = getattr(function, "network", NAMED["network"])  # what a stream is made for
+        named["network"] = streams.described(registered).facts["network"] or NAMED["network"]
     method, stream, network, scenario, score = (named[key] for key in NAMED)
     with said_at(where["method"]):
-        strategies[method]
+        strategies.require(method)
     with said_at(where["network"]):
-        networks[network]
+        networks.require(network)
     one_of(where["scenario"] + "scenario", scenario, SCENARIOS)
     one_of(where["score"] + "score", score, SCORES)
-    known = {
-        section: {name: o for one in made_of for name, o in options_of(one).items()}
-        for section, made_of in factories(method, stream, network).items()
-    }
+    known = options_for(method, stream, network)
     values = {s: {name: o.default for name, o in known[s].items()} for s in SECTIONS}
     came = {f"{s}.{name}": origins.CODE for s in SECTIONS for name in known[s]}
     kind = Kind(method, stream, scenario, network)
@@ -183,13 +180,13 @@ def origins_of_names(flags: Table, file: Layer, named_at: str) -> origins.Origin
     return {**found, **({"method": named_at} if flags["method"] is not None else {})}
 
 
-def factories(method: str, stream: str, network: str) -> dict[str, tuple[Callable[..., Any], ...]]:
-    """What takes the options of each section."""
+def options_for(method: str, stream: str, network: str) -> dict[str, dict[str, Option]]:
+    """The options of each section, by name."""
     return {
-        "strategy": strategies.factories(method),
-        "stream": streams.factories(stream),
-        "network": networks.factories(network),
-        "train": (Training,),
+        "strategy": strategies.described(method).options,
+        "stream": streams.described(streams.registered_as(stream)).options,
+        "network": networks.described(network).options,
+        "train": options_of(Training),
     }
 
 
@@ -201,9 +198,9 @@ def resolve_stored(config: Table, path: Path) -> Config:
     values = {key: value for key, value in config.items() if key not in ("preset", "continual", "seeds")}
     names = {key: plain_value(Layer(str(path), config), key) for key in ("method", "stream", "network")}
     with said_at(f"{path}: "):
-        made_of = factories(**{key: name or NAMED[key] for key, name in names.items()})
+        known = options_for(**{key: name or NAMED[key] for key, name in names.items()})
     for section in SECTIONS:
-        values[section] = {**absent_of(*made_of[section]), **values.get(section, {})}
+        values[section] = {**absent_of(known[section]), **values.get(section, {})}
     found = resolve(file=Layer(str(path), values))
     return replace(found, preset=config.get("preset"), continual=config.get("continual"))
 

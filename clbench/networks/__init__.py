@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from clbench.registry import networks, settings_of
+from clbench.registry import model_kind, settings_of
 
 
-def factories(name: str) -> tuple[Callable[..., Any], ...]:
+def factories(network: Any) -> tuple[Callable[..., Any], ...]:
     """What takes the options of a network: the weights it starts from, what it is trained for, and itself."""
     from clbench.networks.pretrained import Start
 
-    return Start, *settings_of(name), networks[name]
+    return Start, *settings_of(network), network
+
+
+def facts(network: Any) -> dict[str, Any]:
+    return {"model": model_kind(network)}

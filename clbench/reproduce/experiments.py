@@ -13,6 +13,7 @@ from clbench.config.files import SECTIONS, Layer, Lines, Table, read_yaml
 from clbench.config.options import did_you_mean
 from clbench.errors import UserError
 from clbench.reproduce.claims import Claim
+from clbench.reproduce.names import FILES, ORDER, require_known
 from clbench.results import checks as result_checks
 from clbench.run.machine import Keep
 from clbench.run.prune_lenet import settings as pruning
@@ -20,10 +21,6 @@ from clbench.run.prune_lenet.study import PruneLenet
 from clbench.run.schedule import Experiment
 from clbench.run.train import Train
 
-ORDER = (
-    *("table1", "table2", "table3", "fig3", "fig4", "fig5", "fig6", "fig7a", "fig7b", "fig7c"),
-    *("fig8a", "fig8b", "fig8c", "fig9", "fig10", "fig11", "table4"),
-)
 PRESETS = ("quick", "paper")  # what they change of all runs, and within a run of it alone
 KEYS = ("title", "show", "also", "seeds", "checkpoints", "runs", "study", "claims", *PRESETS)
 
@@ -100,13 +97,12 @@ def folder() -> Path:
 
 def chosen(names: Sequence[str]) -> list[Reproduction]:
     """By name, `all` for every one; or a YAML file of the user's own of the same form."""
+    require_known(names)
     found: list[Reproduction] = []
     for name in names or ["all"]:
-        if name.endswith((".yaml", ".yml")):
+        if name.endswith(FILES):
             found.append(read(Path(name)))
             continue
-        if name not in (*ORDER, "all"):
-            raise UserError(f"nothing to reproduce called {name!r}; {did_you_mean(name, (*ORDER, 'all'))}")
         found += [read(folder() / f"{each}.yaml") for each in (ORDER if name == "all" else (name,))]
     return list({one.name: one for one in found}.values())
 

@@ -23,6 +23,7 @@ from clbench.learn.optimizers import new_optimizer
 from clbench.learn.trainer import Trainer
 from clbench.networks import pretrained
 from clbench.registry import datasets, model_kind, models, networks, plugins_behind, strategies
+from clbench.registry import streams as forms
 from clbench.results import Result, Run, samples_path
 from clbench.run import sample_sheets
 from clbench.run.experiment import GOES_ON, Experiment, Scores, SeedGroup
@@ -30,7 +31,7 @@ from clbench.run.free_memory import seeds_that_fit
 from clbench.run.machine import Machine
 from clbench.streams.assemble import Common, assemble
 from clbench.streams.budget import Budget
-from clbench.streams.find import data_sets_of, find, is_list, own_file, registered_as
+from clbench.streams.find import data_sets_of, is_list, own_file, place_of
 from clbench.streams.shown import shown_as
 from clbench.streams.task import Stream, Task
 
@@ -99,7 +100,7 @@ def build_stream(config: Config, machine: Machine, device: torch.device) -> Stre
 
 
 def stream_of(config: Config, machine: Machine, device: torch.device, scenario: Scenario, tested: bool) -> Stream:
-    function, data = find(config.stream)
+    registered, data = place_of(config.stream)
     options = dict(config.stream_options)
     common = Common(**{name: options.pop(name) for name in Common.__dataclass_fields__})
     budget = Budget.of(config.train.budget)
@@ -108,10 +109,10 @@ def stream_of(config: Config, machine: Machine, device: torch.device, scenario: 
         found = stream_cache.read(name, machine, common.size, common.skip_broken)
         return shown_as(found, common.size, common.channels, budget)
 
-    what = (
-        images if data is None else [images(one) for one in data.split(",")] if is_list(function) else images(data)
-    )
-    parts = function(what, common.seed, **options)
+    what: Any = images
+    if data is not None:
+        what = [images(one) for one in data.split(",")] if is_list(registered) else images(data)
+    parts = forms[registered](what, common.seed, **options)
     return assemble(config.stream, parts, common, scenario, device, tested, budget)
 
 
@@ -161,7 +162,7 @@ def fid_weights(config: Config) -> Path | None:
 
 def plugins_of(config: Config) -> dict[str, str]:
     """File name -> sha256 of every plugin that the configuration uses."""
-    model, stream = model_kind(networks[config.network]), registered_as(config.stream)
+    model, stream = model_kind(networks[config.network]), place_of(config.stream)[0]
     names = {"method": config.method, "network": config.network, "model": model, "stream": stream}
     found = plugins_behind(**names)
     for data in data_sets_of(config.stream, config.stream_options):

@@ -11,7 +11,7 @@ from typing import Any
 
 from clbench.config import resolve as configuration
 from clbench.config.files import Layer, parse_sets, read_file
-from clbench.config.options import did_you_mean, options_of, shown
+from clbench.config.options import did_you_mean, shown
 from clbench.config.resolve import Config, Table, plain
 from clbench.errors import UserError
 from clbench.registry import strategies
@@ -167,7 +167,7 @@ def rates_and_strengths(plan: Plan) -> tuple[tuple[float, ...], Axis]:
 def require_adjustable(method: str, name: str) -> None:
     """UserError where an option, strategy.OPTION or strategy.METHOD.OPTION, is read once, when a run starts."""
     *of, option = name.removeprefix("strategy.").split(".")
-    known = options_of(strategies[method])
+    known = strategies.described(method).options
     may = " or ".join(f"strategy.{each}" for each, o in known.items() if o.adjustable)
     if of not in ([], [method]) or (option in known and not known[option].adjustable):
         can = f"of {method} it can search {may}" if may else f"{method} has nothing that it can search"

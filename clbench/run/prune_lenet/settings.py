@@ -62,7 +62,7 @@ class Settings:
         return {named(f.name): plain(getattr(self, f.name)) for f in fields(self) if f.name != "origins"}
 
     def as_dict(self) -> dict[str, Any]:
-        values = without_absent(asdict(self), Settings)
+        values = without_absent(asdict(self), options_of(Settings))
         del values["origins"], values["seeds"]
         train = {name: values.pop(name) for name in TRAIN if name in values}
         whole = {name: values.pop(name) for name in WHOLE if name in values}
@@ -130,7 +130,10 @@ def resolve_stored(config: dict[str, Any], path: Path) -> Settings:
     """The Settings of a result file."""
     flat = {**config, **config["pruning"], **config["train"]}
     known = {option.name for option in fields(Settings)}
-    values = {**absent_of(Settings), **{name: value for name, value in flat.items() if name in OPTIONS}}
+    values = {
+        **absent_of(options_of(Settings)),
+        **{name: value for name, value in flat.items() if name in OPTIONS},
+    }
     if unknown := sorted(flat.keys() - known - {"study", "pruning", "train"}):
         raise UserError(f"{path}: config.{unknown[0]} is not an option of this clbench")
     checked = {n: convert(value, OPTIONS[n].annotation, f"{path}: config.{n}") for n, value in values.items()}
