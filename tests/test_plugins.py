@@ -8,7 +8,6 @@ from importlib.metadata import EntryPoint
 import pytest
 from command_line import clbench, plugins_forgotten, train
 
-from clbench import registry
 from clbench.registry import PluginWarning, Registry, networks, strategies
 
 PLUGIN = '''
@@ -167,7 +166,8 @@ def test_a_plugin_file_that_is_none(tmp_path):
 
 def installed(monkeypatch, *points: tuple[str, str]):
     found = [EntryPoint(name, value, "clbench.strategies") for name, value in points]
-    monkeypatch.setattr(registry, "entry_points", lambda group: found if group == "clbench.strategies" else [])
+    monkeypatch.setattr("clbench.config.index.installed", lambda group: found if group == found[0].group else [])
+    monkeypatch.setattr("clbench.config.index.index", lambda: None)
     monkeypatch.setattr(strategies, "filled", False)
     monkeypatch.setattr(strategies, "entries", dict(strategies.entries))
     monkeypatch.setattr(strategies, "broken", {})

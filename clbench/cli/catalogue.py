@@ -18,9 +18,8 @@ Entry = dict[str, Any]
 def listing(kind: str, long: bool = False) -> list[Entry]:
     """name, summary and options of everything of one kind; `long`: of methods also paper, storage, support."""
     if kind == "metrics":
-        from clbench.metrics import METRICS
-
-        return [{"name": name, "summary": m.definition, "options": []} for name, m in METRICS.items()]
+        read = index.index()
+        return metrics() if read is None else read[kind]
     if kind == "streams":
         entries = [(name, streams.registered_as(name)) for name in names()]
         entries += [(f"{form}:FILE.npz", form) for form in streams if is_form(form)]
@@ -32,6 +31,12 @@ def listing(kind: str, long: bool = False) -> list[Entry]:
     registry = {"networks": networks, "models": models}[kind]
     described = {name: registry.described(name) for name in registry}
     return [entry(name, one) | one.facts for name, one in described.items()]
+
+
+def metrics() -> list[Entry]:
+    from clbench.metrics import METRICS  # with numpy
+
+    return [{"name": name, "summary": m.definition, "options": []} for name, m in METRICS.items()]
 
 
 def entry(name: str, one: Described) -> Entry:

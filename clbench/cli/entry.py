@@ -6,7 +6,7 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
 import typer
@@ -38,30 +38,12 @@ class Commands(Group):
             raise Stopped from error
 
 
-app = typer.Typer(
-    name="clbench",
-    cls=Commands,
-    help="A benchmark for continual learning: train methods over streams of tasks, keep every accuracy matrix, "
-    "report ACC, BWT, FWT and SMT.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # which would take [default: 5] for a style and leave it out
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-data_app = typer.Typer(
-    cls=Group, help="Data sets: what is here, where from, checksums.", no_args_is_help=True, rich_markup_mode=None
-)
-app.add_typer(data_app, name="data")
-
-
 def show_version(asked: bool) -> None:
     if asked:
         typer.echo(f"clbench {__version__}")
         raise typer.Exit
 
 
-@app.callback()
 def common(
     version: Annotated[
         bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version.")
@@ -90,9 +72,36 @@ OF_DATA: dict[str, Callable[..., None]] = {
     "verify": data_verify,
     "features": data_features,
 }
-for group, commands in ((app, COMMANDS), (data_app, OF_DATA)):
-    for name, command in commands.items():
-        group.command(name, cls=Command)(command)
+data_app = typer.Typer(
+    cls=Group, help="Data sets: what is here, where from, checksums.", no_args_is_help=True, rich_markup_mode=None
+)
+for name, command in OF_DATA.items():
+    data_app.command(name, cls=Command)(command)
+
+
+def program(names: Iterable[str]) -> typer.Typer:
+    """With these commands: to read the options of all of them takes longer than many a command."""
+    made = typer.Typer(
+        name="clbench",
+        cls=Commands,
+        help="A benchmark for continual learning: train methods over streams of tasks, keep every accuracy "
+        "matrix, report ACC, BWT, FWT and SMT.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # which would take [default: 5] for a style and leave it out
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    made.callback()(common)
+    for name in names:
+        if name == "data":
+            made.add_typer(data_app, name=name)
+        else:
+            made.command(name, cls=Command)(COMMANDS[name])
+    return made
+
+
+app = program([*COMMANDS, "data"])
 
 
 def main() -> None:
@@ -102,7 +111,9 @@ def main() -> None:
         sys.argv = [sys.argv[0], "--debug", *(a for a in sys.argv[1:] if a != "--debug")]
     warnings.showwarning = warn  # type: ignore[assignment]
     try:
-        sys.exit(app(standalone_mode=False))
+        asked = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
+        chosen = program([asked]) if asked in (*COMMANDS, "data") else app
+        sys.exit(chosen(standalone_mode=False))
     except (Exception, KeyboardInterrupt) as error:
         cause = error.__cause__ if isinstance(error, Stopped) and error.__cause__ else error
         if isinstance(cause, BrokenPipeError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from clbench.cli.catalogue import measured_at_length
+from clbench.cli.catalogue import measured_at_length, metrics
 from clbench.config.index import FILE, Raw, sources
 from clbench.registry import REGISTRIES, strategies
 from clbench.results.atomic import write_whole
@@ -18,6 +18,7 @@ def made() -> Raw:
         own = [name for name in registry if registry[name].__module__.startswith("clbench.")]
         kinds[registry.kind] = {name: registry.described(name).encoded() for name in own}
     kinds["at length"] = {name: measured_at_length(name) for name in kinds[strategies.kind]}
+    kinds["metrics"] = metrics()
     return {"written by": "python -m clbench.cli.index", "sources": sources(), "kinds": kinds}
 
 

@@ -7,23 +7,35 @@ and once a --plugin is loaded, everything is imported, which takes seconds and s
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
 import json
+import os
+import sys
 import types
 import typing
 from collections.abc import Iterator
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
-from clbench.config.options import Absent, Adjustable, Execution, Option
+from clbench.config.options import Absent, Adjustable, Bounds, Execution, Option
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 HOME = Path(__file__).parent.parent
 FILE = HOME / "config" / "index.json"
 ROOMS = ("datasets", "learn", "models", "networks", "scores", "strategies", "streams")
-LOOSE = ("cli/catalogue.py", "config/index.py", "config/options.py", "config/scenario.py", "registry.py")
+LOOSE = (
+    "cli/catalogue.py",
+    "config/index.py",
+    "config/options.py",
+    "config/scenario.py",
+    "metrics.py",
+    "registry.py",
+)
 GROUPS = tuple(f"clbench.{room}" for room in ("strategies", "streams", "networks", "models", "datasets"))
 PLAIN = {"int": int, "float": float, "bool": bool, "str": str, "None": type(None), "Any": Any}
 MARKS = {"adjustable": Adjustable, "execution": Execution}
@@ -51,20 +63,36 @@ class Described:
 
 @functools.cache
 def installed(group: str) -> tuple[EntryPoint, ...]:
-    """What installed packages register; they are read once."""
+    """What installed packages register."""
     return everything_installed().get(group, ())
 
 
 @functools.cache
 def everything_installed() -> dict[str, tuple[EntryPoint, ...]]:
+    from importlib.metadata import entry_points
+
     found = entry_points()
     return {group: tuple(found.select(group=group)) for group in GROUPS}
+
+
+def may_be_installed() -> bool:
+    """Whether the entry points of any package on the path speak of clbench: a look at their files, since
+    importlib.metadata takes longer to import than all of them to read.
+    """
+    for folder in sys.path:
+        with contextlib.suppress(OSError), os.scandir(folder or ".") as entries:
+            for entry in entries:
+                if entry.name.endswith((".dist-info", ".egg-info")):
+                    with contextlib.suppress(OSError), open(f"{entry.path}/entry_points.txt", "rb") as file:
+                        if b"[clbench." in file.read():
+                            return True
+    return False
 
 
 @functools.cache
 def index() -> Raw | None:
     """Kind -> name -> what is said of it; None where that may not be true any more."""
-    if any(everything_installed().values()):
+    if may_be_installed() and any(installed(group) for group in GROUPS):
         return None
     try:
         raw = json.loads(FILE.read_text(encoding="utf-8"))
@@ -122,12 +150,15 @@ def mark(given: Any) -> Any:
     if isinstance(given, Absent):
         return {"absent": given.value}
     named = [name for name, kind in MARKS.items() if given is kind]
-    return {"mark": named[0]} if named else {"field": dict(bounds(given))}
+    return {"mark": named[0]} if named else {"bounds": dict(bounds(given))}
 
 
-def bounds(field: Any) -> Iterator[tuple[str, Any]]:
-    """ge=0 and the like of pydantic's Field."""
-    for each in field.metadata:
+def bounds(given: Any) -> Iterator[tuple[str, Any]]:
+    """ge=0 and the like, ours or of pydantic's Field."""
+    if isinstance(given, Bounds):
+        yield from given.each.items()
+        return
+    for each in given.metadata:
         yield from (dataclasses.asdict(each) if dataclasses.is_dataclass(each) else vars(each)).items()  # type: ignore[arg-type]
 
 
@@ -146,10 +177,8 @@ def decoded(raw: Any) -> Any:
 
 
 def unmarked(raw: Any) -> Any:
-    from pydantic import Field
-
     if isinstance(raw, str):
         return raw
     if "absent" in raw:
         return Absent(as_tuples(raw["absent"]))
-    return MARKS[raw["mark"]] if "mark" in raw else Field(**raw["field"])
+    return MARKS[raw["mark"]] if "mark" in raw else Bounds(**raw["bounds"])

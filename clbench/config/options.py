@@ -11,18 +11,39 @@ from collections.abc import Callable, Mapping
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from pydantic import Field, TypeAdapter, ValidationError
-
 from clbench.errors import UserError
 
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(ge=0, lt=1)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Percent = Annotated[float, Field(ge=0, lt=100)]  # of weights to give up: without any a network answers nothing
+
+class Bounds:
+    """In the Annotated of a number: ge, gt, le, lt, and allow_inf_nan, as pydantic's Field has them.
+
+    pydantic asks it for them when a value is checked; to name options needs no pydantic, which is slow to import.
+    """
+
+    def __init__(self, **each: float) -> None:
+        self.each = each
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> Any:
+        return {**handler(source), **self.each}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Bounds) and self.each == other.each
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self.each.items()))
+
+    def __repr__(self) -> str:
+        return f"Bounds({', '.join(f'{name}={value}' for name, value in self.each.items())})"
+
+
+NonNegative = Annotated[float, Bounds(ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, Bounds(gt=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Bounds(ge=0, lt=1)]
+Share = Annotated[float, Bounds(ge=0, le=1)]
+Percent = Annotated[float, Bounds(ge=0, lt=100)]  # of weights to give up: without any a network answers nothing
 LARGEST = 2**31 - 1  # what torch takes as a size or an index everywhere
-Count = Annotated[int, Field(ge=1, le=LARGEST)]
-Natural = Annotated[int, Field(ge=0, le=LARGEST)]
+Count = Annotated[int, Bounds(ge=1, le=LARGEST)]
+Natural = Annotated[int, Bounds(ge=0, le=LARGEST)]
 
 
 class Adjustable:
@@ -124,6 +145,8 @@ def complete(factory: Callable[..., Any], given: dict[str, Any], where: str) -> 
 
 def convert(value: Any, annotation: Any, where: str) -> Any:
     """`value` as the annotated type; text such as '512,256' becomes a tuple where one is asked for."""
+    from pydantic import TypeAdapter, ValidationError
+
     bare = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
     kinds = get_args(bare) if get_origin(bare) in (Union, UnionType) else (bare,)
     if any(get_origin(kind) is tuple for kind in kinds) and isinstance(value, (str, int, float)):

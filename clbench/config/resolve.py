@@ -139,11 +139,13 @@ def resolve(
     came = {f"{s}.{name}": origins.CODE for s in SECTIONS for name in known[s]}
     kind = Kind(method, stream, scenario, network)
     defaults = default_layers(kind, named.get("preset"), where["preset"])
-    for layer in [*defaults, given, Layer("--set", parse_sets(sets)), *asked]:
-        for section in SECTIONS:
-            for name, value, place in checked(layer, section, known[section], method):
-                values[section][name] = value
-                came[f"{section}.{name}"] = origins.of(place, value, known[section][name].default)
+    layers = [*defaults, given, Layer("--set", parse_sets(sets)), *asked]
+    given_at = [(layer, path) for layer in layers for path in paths_of(layer, known, method)]  # names, then values
+    for source, path in given_at:
+        section, name = path[0], path[-1]
+        value = converted(source, known[section][name], *path)
+        values[section][name] = value
+        came[f"{section}.{name}"] = origins.of(source.place(*path), value, known[section][name].default)
     if score == "validation" and not values["stream"]["validation"]:
         raise UserError(f"{where['score']}score validation needs validation images: --set stream.validation=0.1")
     return Config(
@@ -205,11 +207,15 @@ def resolve_stored(config: Table, path: Path) -> Config:
     return replace(found, preset=config.get("preset"), continual=config.get("continual"))
 
 
-def checked(layer: Layer, section: str, known: dict[str, Option], method: str) -> Iterator[tuple[str, Any, str]]:
-    """Name, converted value and place of each of the layer's options of one section.
+def paths_of(layer: Layer, known: dict[str, dict[str, Option]], method: str) -> list[tuple[str, ...]]:
+    """Where a layer has options of this run; UserError for those that there are not.
 
     strategy.METHOD.option speaks to that method alone.
     """
+    return [path for section in SECTIONS for path in paths_in(layer, section, known[section], method)]
+
+
+def paths_in(layer: Layer, section: str, known: dict[str, Option], method: str) -> Iterator[tuple[str, ...]]:
     table = layer.values.get(section, {})
     if isinstance(table, str) and section in ("stream", "network"):
         return  # its name alone
@@ -218,22 +224,29 @@ def checked(layer: Layer, section: str, known: dict[str, Option], method: str) -
     for name, value in table.items():
         if name == "name" and section in ("stream", "network"):
             continue
-        if section == "strategy" and isinstance(value, dict) and name in list(strategies):
-            of_method = value if name == method else {}
-            for k, v in of_method.items():
-                yield k, option(layer, known, v, method, section, name, k), layer.place(section, name, k)
+        if section == "strategy" and isinstance(value, dict) and name in strategies:
+            for own in value if name == method else ():
+                require_option(layer, known, method, section, name, own)
+                yield section, name, own
             continue
-        yield name, option(layer, known, value, method, section, name), layer.place(section, name)
+        require_option(layer, known, method, section, name)
+        yield section, name
 
 
-def option(layer: Layer, known: dict[str, Option], value: Any, method: str, *path: Any) -> Any:
+def require_option(layer: Layer, known: dict[str, Option], method: str, *path: Any) -> None:
     name, words = path[-1], ".".join(map(str, path))
-    where = layer.at(*path)
     if name not in known:
         of = f" for {method}" if path[0] == "strategy" else ""
         alone = f" (strategy.METHOD.{name} speaks to one method)" if of and len(path) == 2 else ""
-        raise UserError(f"{where}no option {words}{of}; {did_you_mean(str(name), known)}{alone}")
-    return convert(value, known[name].annotation, where + words)
+        raise UserError(f"{layer.at(*path)}no option {words}{of}; {did_you_mean(str(name), known)}{alone}")
+
+
+def converted(layer: Layer, option: Option, *path: Any) -> Any:
+    """The value at a path, of the option's type."""
+    value: Any = layer.values
+    for key in path:
+        value = value[key]
+    return convert(value, option.annotation, f"{layer.at(*path)}{'.'.join(map(str, path))}")
 
 
 @contextmanager

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor
 
     from clbench.datasets.base import DataSet
@@ -39,6 +38,7 @@ def of_arrays(
 
     What is mapped stays so.
     """
+    import numpy as np
     import torch
 
     from clbench.datasets.source import Mapped
