@@ -17,8 +17,8 @@ from clbench.config.options import Absent, Adjustable, Bounds, Count, NonNegativ
 
 
 def test_the_file_is_what_the_registries_say():
-    """`python -m clbench.cli.index` writes it anew."""
-    assert json.loads(index.FILE.read_text()) == json.loads(json.dumps(made()))
+    same = json.loads(index.FILE.read_text()) == json.loads(json.dumps(made()))
+    assert same, "a source has changed: python -m clbench.cli.index writes the index anew"
 
 
 @pytest.mark.parametrize(
