@@ -20,6 +20,7 @@ from clbench.analysis.samples import of_generators
 from clbench.analysis.space import parameter_space
 from clbench.analysis.strength import over_values
 from clbench.analysis.text import FORMATS, text
+from clbench.config.options import did_you_mean
 from clbench.errors import UserError
 
 __all__ = [
@@ -61,10 +62,10 @@ def analyze(
     each other one (in markdown). UserError: no such name, no result, a damaged file, Lacking.
     """
     if fmt not in FORMATS:
-        raise UserError(f"no format called {fmt!r}; there are {', '.join(FORMATS)}")
+        raise UserError(f"no format called {fmt!r}; {did_you_mean(fmt, FORMATS)}")
     for name in what or ():
         if name not in ANALYSES:
-            raise UserError(f"no analysis called {name!r}; there are {', '.join(ANALYSES)}")
+            raise UserError(f"no analysis called {name!r}; {did_you_mean(name, ANALYSES)}")
     loaded = read(paths, accept_modified)
     makers: dict[str, Callable[[], Analysis]] = {
         "importance": lambda: importance_distribution(loaded, stage),

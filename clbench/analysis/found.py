@@ -13,7 +13,7 @@ from clbench.report.cells import Cell, left_out, spread
 from clbench.report.grid import Grid
 from clbench.report.rows import tables
 from clbench.report.table import Row, Table
-from clbench.results import Result, find, load
+from clbench.results import Result, find, load, none_found
 
 Loaded = list[tuple[Path, Result]]
 SPREAD = "Mean ± sample standard deviation over seeds."
@@ -62,7 +62,7 @@ def read(paths: Sequence[Path], accept_modified: bool = False) -> Loaded:
     loaded = [(path, load(path, accept_modified)) for path in find(list(paths))]
     trained = [(path, result) for path, result in loaded if result.kind == "train"]
     if not trained:
-        raise UserError(f"no results in {', '.join(map(str, paths))}; `clbench train` writes them")
+        raise none_found(paths, "train")
     return trained
 
 

@@ -177,8 +177,9 @@ def fail_where_all_diverged(done: Sequence[tuple[Path, Any]]) -> None:
 def show_trained(done: Sequence[tuple[Path, Any]], as_json: bool, exported: Sequence[Any] = ()) -> None:
     """A table of the results, of the seeds that were asked for."""
     from clbench.report import findings, written
+    from clbench.report.cells import WITH_COSTS
 
-    found = findings(done)
+    found = findings(done, WITH_COSTS)
     if as_json:
         rows = json.loads(written(found, "json"))
         files = {"files": [str(path) for path, _ in done], "rows": rows}

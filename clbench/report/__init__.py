@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clbench.config.options import did_you_mean
 from clbench.errors import UserError
 from clbench.report import csv, json, latex, markdown, pruning
-from clbench.report.cells import columns
+from clbench.report.cells import WITH_COSTS, columns
 from clbench.report.rows import tables
 from clbench.report.table import Row, Table
-from clbench.results import KINDS, find, load
+from clbench.results import KINDS, find, load, none_found
 
 if TYPE_CHECKING:
     from clbench.report.ranking import Ranking
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["FORMATS", "Findings", "Row", "Table", "findings", "read", "report", "written"]
 
 FORMATS = ("md", "csv", "latex", "latex-tables", "json", "html")
+FULL = ("csv", "json", "html")  # which have room for seconds, memory and stored bytes beside the metrics
 log = logging.getLogger(__name__)
 
 
@@ -57,12 +59,12 @@ def report(
     writable.
     """
     if fmt not in FORMATS:
-        raise UserError(f"no report format called {fmt!r}; there are {', '.join(FORMATS)}")
+        raise UserError(f"no report format called {fmt!r}; {did_you_mean(fmt, FORMATS)}")
     if fmt == "csv" and (references or stats):
         raise UserError(
             "csv has a line a configuration and no place for --reference or --stats; use --format json"
         )
-    found = read(paths, metrics, kind, accept_modified)
+    found = read(paths, WITH_COSTS if metrics is None and fmt in FULL else metrics, kind, accept_modified)
     if (references or stats) and not found.tables:
         raise UserError("--reference and --stats are about trainings, and here are pruning studies alone")
     if references:
@@ -133,12 +135,11 @@ def read(
 ) -> Findings:
     """What is behind a report. Metrics: names of `clbench.metrics.METRICS`, of scores' means, and of costs."""
     if kind is not None and kind not in KINDS:
-        raise UserError(f"no kind of result called {kind!r}; there are {', '.join(KINDS)}")
+        raise UserError(f"no kind of result called {kind!r}; {did_you_mean(kind, KINDS)}")
     loaded = [(file, load(file, accept_modified)) for file in find(paths)]
     loaded = [(file, result) for file, result in loaded if kind in (None, result.kind)]
     if not loaded:
-        which = f"no results of the kind {kind}" if kind else "no results"
-        raise UserError(f"{which} in {', '.join(map(str, paths)) or 'no paths'}; `clbench train` writes them")
+        raise none_found(paths, *([kind] if kind else []))
     return findings(loaded, metrics)
 
 

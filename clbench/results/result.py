@@ -49,6 +49,7 @@ class Run(SeedRun):
     matrix: list[list[float | None]] = field(default_factory=list)  # R[stage][task], of the result's score
     network_parameters: list[int] = field(default_factory=list)  # network with the heads of the tasks seen
     state_parameters: list[int] = field(default_factory=list)  # numbers the method keeps beside the network
+    state_bytes: list[int] = field(default_factory=list)  # what these take; empty: made before it was kept
     pruned: list[float] = field(default_factory=list)  # share of weights zeroed in each stage, if it prunes
     chosen: list[Raw] = field(
         default_factory=list
@@ -278,6 +279,19 @@ def _built(raw: Raw) -> AnyResult:
     if "score" in fields:
         fields["score"] = Score(**fields["score"])
     return whole(**{**fields, "runs": [run(**each) for each in raw["runs"]]})
+
+
+WRITERS = {"train": "`clbench train`", "pruning": "`clbench prune-lenet`"}
+
+
+def none_found(paths: Iterable[Path], *kinds: str) -> UserError:
+    """The error where the paths hold no result of these kinds (of any): what was looked for, and what writes it."""
+    which = "results" if len(kinds) != 1 else f"results of the kind {kinds[0]}"
+    writers = [WRITERS[kind] for kind in kinds or WRITERS]
+    return UserError(
+        f"no {which} in {', '.join(map(str, paths)) or 'no paths'}; "
+        f"{' and '.join(writers)} write{'s' * (len(writers) == 1)} them"
+    )
 
 
 def find(paths: list[Path]) -> list[Path]:

@@ -12,7 +12,7 @@ from tabulate import tabulate
 from clbench.config.resolve import Config, resolve_stored
 from clbench.errors import UserError
 from clbench.report.scales import digits_of, labelled
-from clbench.results import PrunedRun, Result, Run, find, load
+from clbench.results import PrunedRun, Result, Run, find, load, none_found
 from clbench.run.experiment import SeedGroup
 from clbench.run.machine import Machine
 from clbench.run.provenance import other_code
@@ -35,7 +35,7 @@ def compared(
     results = [path for path in files if path not in networks]
     paths = find(results)
     if not paths and not networks:
-        raise UserError(f"no results in {', '.join(map(str, files))}; `clbench train` writes them")
+        raise none_found(files)
     for path in paths:
         result = load(path, machine.accept_modified)
         if result.kind == "train" and not accept_other_code:
