@@ -75,7 +75,9 @@ Output = Annotated[
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Print what would run and where every value comes from; run nothing.")
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print nothing but errors; with --json, the result alone.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 

@@ -118,6 +118,6 @@ def reproduce(
         )
         found = make(wanted, how)
     words = text(found, format_, output and output.parent)
-    if output is not None or not quiet:
+    if output is not None or not quiet or format_ == "json":
         put(words, output)
     fail_where_all_diverged([result for one in found for result in one.made])

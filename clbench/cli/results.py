@@ -21,6 +21,7 @@ from clbench.cli.options import (
     machine_of,
     put,
 )
+from clbench.errors import UserError
 
 
 def evaluate(
@@ -40,13 +41,20 @@ def evaluate(
     plugin: Plugins = None,
     as_json: AsJson = False,
 ) -> None:
-    """Score saved checkpoints again and compare with the stored matrix; exit code 1 if they differ."""
+    """Score saved checkpoints again and compare with the stored matrix; exit code 1 if they differ, 2 if a file
+    could not be scored."""
     machine = machine_of(device, 1, data_root, allow_modified_data, plugin, accept_modified=accept_modified)
     from clbench.run.evaluate import compared, differences, table
 
-    rows = list(compared(files, stage, machine, accept_other_code))
+    failed: list[UserError] = []
+    rows = list(compared(files, stage, machine, accept_other_code, failed))
     named = [{**row, "score": row["score"].name} for row in rows]
-    typer.echo(json.dumps(named, indent=1) if as_json else table(rows))
+    if rows or as_json:
+        typer.echo(json.dumps(named, indent=1) if as_json else table(rows))
+    for error in failed:
+        typer.echo(f"clbench: {error}", err=True)
+    if failed:
+        raise typer.Exit(2)
     if differences(rows):
         raise typer.Exit(1)
 

@@ -285,7 +285,7 @@ WRITERS = {"train": "`clbench train`", "pruning": "`clbench prune-lenet`"}
 
 
 def none_found(paths: Iterable[Path], *kinds: str) -> UserError:
-    """The error where the paths hold no result of these kinds (of any): what was looked for, and what writes it."""
+    """The error where paths hold no result of these kinds (of any): what was looked for, and what writes it."""
     which = "results" if len(kinds) != 1 else f"results of the kind {kinds[0]}"
     writers = [WRITERS[kind] for kind in kinds or WRITERS]
     return UserError(
