@@ -37,7 +37,7 @@ from clbench.config.options import did_you_mean
         (["data", "verify", "CIFAR"], "did you mean 'cifar10' or 'cifar100'?"),
         (
             ["sweep", "--method", "ewc,si", "--grid", "strategy.lam=1,2"],
-            "--method: 'ewc,si' are several, and this ",
+            "'ewc,si' are several, and this ",
         ),
         (
             ["train", "--stream", "split-mnist,permuted-mnist"],

@@ -16,7 +16,7 @@ from clbench.errors import UserError
 
 @contextmanager
 def without_trace(folders: Iterable[Path]) -> Iterator[None]:
-    """Where it fails in here, of these folders and those they lie in none stays that is empty and was not there."""
+    """Where it fails in here, no folder of these, nor one they lie in, stays that is empty and was not there."""
     every = {each for folder in folders for each in (folder, *folder.parents)}
     new = sorted((each for each in every if not each.exists()), key=lambda each: len(each.parts), reverse=True)
     try:
