@@ -1,11 +1,12 @@
 """Result files: one JSON a configuration, written whole, validated when read. Imports no torch."""
 
-from clbench.results.digests import digest, place_of
+from clbench.results.digests import digest, folder_of, place_of
 from clbench.results.result import (
     KINDS,
     NOT_PUBLISHED,
     SCHEMA_VERSION,
     SHEET,
+    TRIALS,
     AnyResult,
     PrunedRun,
     PruningResult,
@@ -26,6 +27,7 @@ __all__ = [
     "NOT_PUBLISHED",
     "SCHEMA_VERSION",
     "SHEET",
+    "TRIALS",
     "AnyResult",
     "PrunedRun",
     "PruningResult",
@@ -34,6 +36,7 @@ __all__ = [
     "SeedRun",
     "digest",
     "find",
+    "folder_of",
     "load",
     "none_found",
     "of_seeds",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -294,16 +294,28 @@ def none_found(paths: Iterable[Path], *kinds: str) -> UserError:
     )
 
 
+TRIALS = "_trials"  # the folder, beside those of streams, of what sweeps try; no stream may be called so
+
+
 def find(paths: list[Path]) -> list[Path]:
-    """Files as given and, sorted, the result files in the folders given; each once."""
+    """Files as given and, sorted, the result files in the folders given; each once.
+
+    Trials of sweeps are left out, unless the path given leads into their folder.
+    """
     found: dict[Path, Path] = {}
     for path in paths:
         if not os.path.exists(path):  # unlike Path.exists, says no to names that cannot be
             raise UserError(f"{path}: no such file or folder")
-        inside = sorted(p for p in path.rglob("*.json") if _is_result(p)) if path.is_dir() else [path]
+        inside = sorted(_results_in(path)) if path.is_dir() else [path]
         for file in inside:
             found.setdefault(file.resolve(), file)
     return list(found.values())
+
+
+def _results_in(folder: Path) -> Iterator[Path]:
+    for path in folder.rglob("*.json"):
+        if TRIALS not in path.relative_to(folder).parts and _is_result(path):
+            yield path
 
 
 def _is_result(path: Path) -> bool:

@@ -36,7 +36,7 @@ class Clock:
         if here < EARLY or ended >= planned:
             return ""
         seconds = (time.monotonic() - self.begun) / here * (planned - ended)
-        return f", about {seconds / 60:.0f} min left" if seconds > 90 else f", about {seconds:.0f} s left"
+        return f", about {progress.in_words(seconds)} left"
 
 
 def told(record: Record, trial: Trial) -> str:
@@ -148,7 +148,8 @@ def status(record: Record, path: Path) -> str:
     header = ["trial", *names, head(record), "status", "reason", "seconds"]
     sides = ("right", *["left"] * len(names), "right", "left", "left", "right")
     body = tabulate(rows, headers=header, missingval="", disable_numparse=True, colalign=sides if rows else None)
-    return "\n".join([f"{path}: {about}: {headline(record)}", body, of_winner(record)]).rstrip()
+    tie = [record.tie] if record.tie else []
+    return "\n".join([f"{path}: {about}: {headline(record)}", body, *tie, of_winner(record)]).rstrip()
 
 
 def best(record: Record) -> str:
@@ -159,7 +160,7 @@ def best(record: Record) -> str:
     words = " ".join(f"--set {setting(name, value)}" for name, value in found.values.items())
     mean, reached = record.measure.mean_name, record.scored(found.score or 0.0)
     score = f"validation {mean} {reached} (trial {found.number + 1}; {headline(record)})"
-    return "\n".join([words, score, of_winner(record)]).rstrip()
+    return "\n".join([words, score, *([record.tie] if record.tie else []), of_winner(record)]).rstrip()
 
 
 def of_winner(record: Record) -> str:
