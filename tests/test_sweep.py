@@ -528,7 +528,7 @@ def test_what_was_written_for_one_scenario_holds_in_no_other():
 def test_results_at_a_url_are_copied_there_and_found_again():
     words = (*WORDS, "--grid", "strategy.lam=0,1", "--out", f"file://{Path.cwd()}/far", "--quiet")
     assert clbench(*words).code == 0
-    found = results.find([Path("far")])
+    found = [*results.find([Path("far")]), *results.find([Path("far") / results.TRIALS])]
     assert len(found) == 3
     [record] = Path("far").rglob("sweep-*.json")
     assert len(records.load(record).trials) == 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from clbench.errors import UserError
 from clbench.report.rows import group_key
 from clbench.report.table import Table
 from clbench.results import digest
+from clbench.results.digests import file_name
 
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h"]
 COLUMN = 3.3  # inches: what a column of a paper is wide; words are set to be read at that size
@@ -72,7 +72,7 @@ def stems(tables: Sequence[Table]) -> list[str]:
 
 
 def slug(name: str) -> str:
-    return re.sub(r"[^\w-]+", "-", name, flags=re.ASCII).strip("-") or "unnamed"
+    return file_name(name, kept="_-", between="-").strip("-") or "unnamed"
 
 
 def save(figure: Figure, path: Path) -> list[Path]:

@@ -44,4 +44,9 @@ def place_of(data: str, name: str, digest: str, before: str = "") -> Path:
 
 def folder_of(data: str) -> str:
     """A stream's or data set's name as that of a folder; a digest tells namesakes apart."""
-    return re.sub(r"[^A-Za-z0-9.-]+", "_", data)[-100:]
+    return file_name(data)[-100:]
+
+
+def file_name(words: str, kept: str = ".-", between: str = "_") -> str:
+    """Words as part of a file's name: letters of ASCII, digits and `kept` stay, anything else is `between`."""
+    return re.sub(rf"[^A-Za-z0-9{re.escape(kept)}]+", between, words)

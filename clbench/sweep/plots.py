@@ -72,7 +72,11 @@ def choices(result: Result) -> Figure:
         for place, (run, dots) in enumerate(zip(result.runs, tried[n], strict=True)):
             beside = 0.12 * (place - (len(result.runs) - 1) / 2)
             chosen = [each[one] for each in run.chosen]
-            line = {"color": COLOURS[place % len(COLOURS)], "linewidth": 1.2, "label": f"chosen, seed {run.seed}"}
+            line: dict[str, Any] = {
+                "color": COLOURS[place % len(COLOURS)],
+                "linewidth": 1.2,
+                "label": f"chosen, seed {run.seed}",
+            }
             axes.plot([task + beside for task in range(1, len(chosen) + 1)], chosen, zorder=1, **line)
             x, y, scores = ([dot[k] for dot in dots] for k in range(3))
             axes.scatter(np.array(x) + beside, y, c=scores, norm=scale, cmap=colours_of(measure), s=16, zorder=2)
