@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
-
-from clbench.errors import UserError
 
 TRAINS = ("train", "sweep", "reproduce")  # commands that take --set SECTION.OPTION=VALUE
 STUDY = "prune-lenet"
@@ -65,7 +62,7 @@ def section_of(name: str) -> str | None:
 
     if name in options_of(Training):
         return "train"
-    from clbench.registry import networks, strategies, streams  # which imports torch: no other way knows the names
+    from clbench.registry import networks, strategies, streams
 
     sections = {"strategy": strategies, "stream": streams, "network": networks}
     having = {section: share_with(name, registry) for section, registry in sections.items()}
@@ -75,14 +72,5 @@ def section_of(name: str) -> str | None:
 
 def share_with(name: str, registry: Any) -> float:
     """Of a registry's entries, how many have an option of that name."""
-    from clbench.config.options import options_of
-
-    def factories(entry: str) -> Sequence[Any]:
-        try:
-            found: Sequence[Any] = registry.factories(entry)
-            return found
-        except UserError:  # a form of streams such as split:FILE.npz, which needs its file
-            return (registry[entry],)
-
-    found = [any(name in options_of(one) for one in factories(each)) for each in registry]
+    found = [name in registry.described(each).options for each in registry]
     return sum(found) / max(len(found), 1)
