@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import repeat
 from math import isfinite
@@ -42,19 +43,34 @@ class Patience:
         return self.waited < self.epochs
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Turn:
-    """One player in a fit: what it may train now, and its optimiser."""
+    """One player in a fit: what it may train now, its optimiser, and whether it is the model's main player."""
 
     player: Player
     trainable: Params
     optimizer: NewOptimizer
+    main: bool
 
-    def let_learn(self, among: list[Turn]) -> None:
-        """Let gradients flow to this player's parameters and to no other's."""
-        for turn in among:
-            for p in turn.trainable.values():
-                p.requires_grad_(turn is self)
+
+def let_learn(learning: list[Turn], among: list[Turn]) -> None:
+    """Let gradients flow to the parameters of these players and to no other's."""
+    for turn in among:
+        for p in turn.trainable.values():
+            p.requires_grad_(turn in learning)
+
+
+@contextmanager
+def gradients_hidden(turns: list[Turn]) -> Iterator[None]:
+    """Within, no parameter of these players has a gradient."""
+    kept = [(p, p.grad) for turn in turns for p in turn.trainable.values()]
+    for p, _ in kept:
+        p.grad = None
+    try:
+        yield
+    finally:
+        for p, gradient in kept:
+            p.grad = gradient
 
 
 Held = list[tuple[Tensor, Tensor]]  # a tensor [S, ...], and its values for the seeds that have stopped
@@ -126,15 +142,16 @@ class Trainer:
         self.keep_state(turns)
 
     def turns(self, task: Task, rate: float) -> list[Turn]:
-        """A turn of each player that has something to train; strategies act on the consolidated player's."""
-        trainable, players = self.release(task), self.model.players()
-        of_others = {name for player in players if not player.consolidated for name in player.params}
+        """A turn of each player that has something to train; the main one trains what a strategy adds, too."""
+        trainable, players, main = self.release(task), self.model.players(), self.model.main.name
+        of_others = {name for player in players if player.name != main for name in player.params}
         found = []
         for player in players:
-            mine = set(trainable) - of_others if player.consolidated else set(player.params)
+            mine = set(trainable) - of_others if player.name == main else set(player.params)
             parameters = {name: p for name, p in trainable.items() if name in mine}
             if parameters:
-                found.append(Turn(player, parameters, self.new_optimizer(parameters, rate * player.rate)))
+                optimizer = self.new_optimizer(parameters, rate * player.rate)
+                found.append(Turn(player, parameters, optimizer, player.name == main))
         return found
 
     def new_optimizer(self, trainable: Params, rate: float) -> NewOptimizer:
@@ -162,13 +179,13 @@ class Trainer:
         held = [] if everyone else self.held(turns)
         losses: list[Tensor] = []
         total, shown = torch.zeros(len(model.seeds), device=model.device), 0
-        acted = next((n for n, turn in enumerate(turns) if turn.player.consolidated), 0)
-        rate = turns[acted].optimizer.rate
+        main = next((n for n, turn in enumerate(turns) if turn.main), 0)
+        rate = turns[main].optimizer.rate
         for own in self.batches(task, split, rate, number, steps):
             images, batch = own.y.shape[1], self.strategy.shown(model, own)
             each = [self.step(turn, batch, everyone, held, among=turns) for turn in turns]
             losses.append(sum(each[1:], each[0]))
-            total += each[acted] * images
+            total += each[main] * images
             shown += images
             self.trained += images
             self.progress(images)
@@ -177,19 +194,23 @@ class Trainer:
 
     def step(self, turn: Turn, batch: Batch, everyone: bool, held: Held, among: list[Turn]) -> Tensor:
         """One player's step on a batch; its loss, [S]. `held`: what seeds that have stopped are put back to."""
-        model, strategy, acts = self.model, self.strategy, turn.player.consolidated
+        model, strategy = self.model, self.strategy
+        consolidated = [one for one in among if one.player.consolidated]
         if len(among) > 1:
-            turn.let_learn(among)
-        loss = strategy.loss(model, batch) if acts else model.player_loss(turn.player, batch)
+            let_learn([turn], among)
+        loss = strategy.loss(model, batch) if turn.main else model.player_loss(turn.player, batch)
         turn.optimizer.clear()
         (loss if everyone else loss[model.active]).sum().backward()
         if self.options.weight_decay:
             self.decay(turn.trainable, batch.task)
-        if acts:
-            strategy.edit_gradients(model, batch)
+        if turn in consolidated:
+            with gradients_hidden([one for one in consolidated if one is not turn]):
+                strategy.edit_gradients(model, batch)
         turn.optimizer.step(model.active)
         self.put_back(held)
-        if acts:
+        if turn.main:
+            if len(consolidated) > 1:
+                let_learn(consolidated, among)
             strategy.after_step(model, batch)
             self.put_back(held)  # pulls move weights too
         model.after_step(turn.player)

@@ -37,8 +37,8 @@ CAPABILITIES = {  # what a method may need, and how its refusal ends
 class Player:
     """One side of a training, with an optimiser of its own: a classifier has one, a GAN a critic and a generator.
 
-    params: the names of what it trains. consolidated: whether strategies act on it; true of one player exactly.
-    rate: factor of the learning rate.
+    params: the names of what it trains. consolidated: whether strategies act on it, which they do on one player at
+    least; the last such one is the model's `main` player. rate: factor of the learning rate.
     """
 
     name: str
@@ -70,8 +70,11 @@ class Model(Stacked, ABC):
         super().__init__(lambda: self.parts(build()), seeds, device)
         self.refuse_draws_of_its_own()
         self.fix(self.unreached())
-        acted = {name for player in self.players() if player.consolidated for name in player.params}
+        acted = {n: player for player in self.players() if player.consolidated for n in player.params}
         self.shared_names = [n for n in self.params if n in acted and self.slots[n].role == "shared"]
+        self.rates = {
+            name: acted[name].rate / self.main.rate for name in self.shared_names
+        }  # beside the main player's
 
     def parts(self, network: nn.Module) -> Modules:
         """The modules of one seed: the network, and what this kind of model adds to it."""
@@ -120,7 +123,7 @@ class Model(Stacked, ABC):
         """
 
     def inputs(self, batch: Batch) -> Tensor:
-        """What the consolidated player is given in training, x [S, B, ...]: the images of a batch, or codes."""
+        """What the main player is given in training, x [S, B, ...]: the images of a batch, or codes."""
         return batch.x
 
     def blank(self, task: Task) -> Tensor:
@@ -129,7 +132,7 @@ class Model(Stacked, ABC):
 
     @abstractmethod
     def loss(self, outputs: Any, batch: Batch) -> Tensor:
-        """Of the consolidated player, a batch's mean, [S]."""
+        """Of the main player, a batch's mean, [S]."""
 
     @abstractmethod
     def evaluate(self, trainer: Trainer, task: Task, split: Split) -> list[float]:
@@ -138,6 +141,11 @@ class Model(Stacked, ABC):
     def players(self) -> Sequence[Player]:
         """In the order in which they step."""
         return (Player("network", tuple(self.params)),)
+
+    @property
+    def main(self) -> Player:
+        """The player whose the outputs and the loss are, to which a strategy may add."""
+        return [player for player in self.players() if player.consolidated][-1]
 
     def player_loss(self, player: Player, batch: Batch) -> Tensor:
         """Of any player without what a strategy adds, [S]."""
@@ -175,6 +183,10 @@ class Model(Stacked, ABC):
     def examples(self, trainer: Trainer, task: Task, at_once: int) -> Iterator[tuple[Tensor, Tensor]]:
         """What importance is measured on, x [S, B, ...], y [S, B]: a task's training images."""
         return trainer.sweep(task, task.train, at_once)
+
+    def examples_of(self, batch: Batch) -> Tensor:
+        """The same of a batch in training, x [S, B, ...], for an importance that is measured along the way."""
+        return self.inputs(batch)
 
     def columns(self, task: Task) -> slice:
         """The outputs of a head that answer for `task`; a model without heads uses all of what it has."""

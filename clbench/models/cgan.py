@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from math import prod
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import torch
@@ -12,7 +14,7 @@ from torch.nn import functional as F
 
 from clbench.config.options import Absent, Fraction, NonNegative, Positive
 from clbench.models.base import Player
-from clbench.models.generator import Generator, Scoring, finite
+from clbench.models.generator import Generator, Scoring, entropy, finite, seed_by_seed
 from clbench.models.lift import Seed
 from clbench.models.params import Params, copies
 from clbench.models.stacked import Modules
@@ -38,6 +40,9 @@ class Adversarial(Scoring):
     ema: Annotated[
         Fraction, "samples come from weights averaged over the task's steps with this decay", Absent(0.0)
     ] = 0.0
+    consolidate_critic: Annotated[
+        bool, "methods act on the critic too, not on the painter alone", Absent(False)
+    ] = False
 
 
 class PerClass(nn.Module):
@@ -55,7 +60,13 @@ class CGAN(Generator):
     Its network is a pair, `painter` and `critic`, each a module of one seed with `takes`, how many numbers a class
     adds to which of its layers: painter(z [B, latent], given) -> images in -1..1, critic(images, given) -> [B],
     given a list of [B, takes[k]]. What a class adds is its task's own; all else of the painter is shared, and
-    consolidated. The critic is never pulled. Codes are z and the class as a one-hot vector, side by side.
+    consolidated. Codes are z and the class as a one-hot vector, side by side.
+
+    With consolidate_critic, what tasks share of the critic is consolidated too. Its importance is measured as that
+    of a classifier, on pairs of a real image and a painted one: its likelihood is that of both right answers,
+    log D(x) + log(1 - D(G(z, c))), its uncertainty the entropy of both, its output both log-odds. The painter's
+    importance stays what it is: no gradient goes from these answers to the painter, nor from log D(G(z, c)), which
+    is the painter's likelihood, to the critic.
     """
 
     heads = ("classes", "critic_classes")
@@ -84,7 +95,8 @@ class CGAN(Generator):
     def players(self) -> Sequence[Player]:
         critic, painter = self.of("critic", "critic_classes"), self.of("painter", "classes")
         rate = self.options.critic_rate
-        return Player("critic", tuple(critic), consolidated=False, rate=rate), Player("painter", tuple(painter))
+        acted = self.options.consolidate_critic
+        return Player("critic", tuple(critic), consolidated=acted, rate=rate), Player("painter", tuple(painter))
 
     def columns(self, task: Task) -> slice:
         return slice(*task.columns)
@@ -116,15 +128,23 @@ class CGAN(Generator):
         gates: Sequence[Tensor | None] | None = None,
         instead: Params | None = None,
     ) -> Tensor:
-        """Codes [S, B, latent + classes] -> images in -1..1, [S, B, ...]."""
-        return self.forward(painted, (x,), instead)
+        """Codes [S, B, latent + classes] -> images in -1..1, [S, B, ...].
+
+        Pairs of codes and a real image [S, B, latent + 2 · classes + pixels] -> pixels of the painted image, and
+        the critic's log-odds of it and of the real one, [S, B, pixels + 2].
+        """
+        latent, classes = self.latent, self.stream.outputs
+        if x.shape[-1] == latent + classes:
+            return self.forward(painted, (x,), instead)
+        pairs = partial(both_judged, latent=latent, classes=classes, shape=self.stream.input_shape)
+        return self.forward(pairs, (x,), instead)
 
     def paint(self, codes: Tensor, owner: Tensor, instead: Params | None = None) -> Tensor:
         return (self.forward(painted, (codes,), {**self.averages, **(instead or {})}) + 1) / 2
 
-    def judged(self, images: Tensor, y: Tensor) -> Tensor:
+    def judged(self, images: Tensor, y: Tensor, instead: Params | None = None) -> Tensor:
         """What the critic says of images in -1..1 as images of their classes, log-odds of being real, [S, B]."""
-        return self.forward(judged, (images, self.one_hot(y)))
+        return self.forward(judged, (images, self.one_hot(y)), instead)
 
     def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
         """Of the painter: that the critic takes its images for real, mean of the batch, [S]."""
@@ -152,20 +172,54 @@ class CGAN(Generator):
 
     # -- what methods ask for -------------------------------------------------------------------------------------
 
+    def examples(self, trainer: Trainer, task: Task, at_once: int) -> Iterator[tuple[Tensor, Tensor]]:
+        start, seeds = 0, len(self.seeds)
+        for codes, y in super().examples(trainer, task, at_once):
+            if self.options.consolidate_critic:
+                rows = slice(start, start + y.shape[1])
+                codes = self.paired(codes, *trainer.at_hand(task.train).shown(rows, seeds))
+                start = rows.stop
+            yield codes, y
+
+    def examples_of(self, batch: Batch) -> Tensor:
+        codes = self.inputs(batch)
+        return self.paired(codes, batch.x, batch.y) if self.options.consolidate_critic else codes
+
+    def paired(self, codes: Tensor, images: Tensor, y: Tensor) -> Tensor:
+        """Codes, and real images [S, B, ...] as the stream shows them with their classes, side by side."""
+        return torch.cat([codes, self.one_hot(y), 2 * images.flatten(2) - 1], -1)
+
+    def parted(self, outputs: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Painted images [S, B, ...], and of pairs the critic's log-odds [S, B, 2]: of painted and real image."""
+        shape = self.stream.input_shape
+        if outputs.shape[2:] == shape:
+            return outputs, None
+        return outputs[..., :-2].unflatten(-1, shape), outputs[..., -2:]
+
     def log_likelihood(self, outputs: Tensor, y: Tensor, task: Task) -> Tensor:
-        """log D(G(z, c)): what the critic gives for real (Seff et al. 2017), [S, B]."""
-        return F.logsigmoid(self.judged(outputs, y))
+        """log D(G(z, c)): what the critic gives for real (Seff et al. 2017), [S, B]; of pairs, its own added."""
+        images, answers = self.parted(outputs)
+        if answers is None:
+            return F.logsigmoid(self.judged(images, y))
+        held = {name: p.detach() for name, p in self.of("critic").items()}
+        own = F.logsigmoid(-answers[..., 0]) + F.logsigmoid(answers[..., 1])
+        return F.logsigmoid(self.judged(images, y, held)) + own
 
     def uncertainty(self, outputs: Tensor) -> Tensor:
-        """Entropy of the pixels read as chances of ink, summed, nats, [S, B] (paper, equation 7)."""
-        ink = ((outputs.flatten(2) + 1) / 2).clamp(1e-6, 1 - 1e-6)
-        return -(ink * ink.log() + (1 - ink) * (1 - ink).log()).sum(-1)
+        """Entropy of the pixels read as chances of ink, summed, nats, [S, B] (paper, equation 7).
+
+        Of pairs, that of the critic's answers added.
+        """
+        images, answers = self.parted(outputs)
+        ink = ((images.flatten(2) + 1) / 2).clamp(1e-6, 1 - 1e-6)
+        found = -(ink * ink.log() + (1 - ink) * (1 - ink).log()).sum(-1)
+        return found if answers is None else found + seed_by_seed(entropy, answers).sum(-1)
 
     # -- averaged weights, and the critic's account ---------------------------------------------------------------
 
     @property
     def painter(self) -> Params:
-        return {**super().painter, **self.averages}
+        return {**self.of("painter", "classes"), **self.averages}
 
     @torch.no_grad()
     def after_step(self, player: Player) -> None:
@@ -209,6 +263,20 @@ def painted(seed: Seed, x: Tensor) -> Tensor:
     latent = x.shape[-1] - len(tables[0])
     z, c = x[:, :latent], x[:, latent:]
     return seed("painter", z, [c @ table for table in tables])
+
+
+def both_judged(seed: Seed, x: Tensor, latent: int, classes: int, shape: tuple[int, ...]) -> Tensor:
+    """One seed: pairs [B, latent + 2 · classes + pixels] -> painted pixels and two log-odds, [B, pixels + 2].
+
+    The critic looks twice, so that a row of its layers is a sample; copied for the reason in vae.reconstructed.
+    """
+    codes, of_real, real = (part.clone() for part in x.split([latent + classes, classes, prod(shape)], 1))
+    images = painted(seed, codes)
+    answers = [
+        judged(seed, shown, c).unsqueeze(1)
+        for shown, c in ((images.detach(), codes[:, latent:]), (real.unflatten(1, shape), of_real))
+    ]
+    return torch.cat([images.flatten(1).float(), *answers], 1)
 
 
 def judged(seed: Seed, images: Tensor, c: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from clbench.config.options import Absent, Count
 from clbench.datasets.cache import cache_folder
@@ -75,11 +76,9 @@ class Generator(Model):
         return frozenset({"likelihood", "uncertainty", "sampling"})
 
     @property
+    @abstractmethod
     def painter(self) -> Params:
         """What it paints with, of all tasks."""
-        return {
-            name: self.params[name] for player in self.players() if player.consolidated for name in player.params
-        }
 
     @abstractmethod
     def codes(self, owner: Tensor, y: Tensor, draws: Sequence[torch.Generator | None]) -> Tensor:
@@ -288,3 +287,13 @@ def classes_of(task: Task) -> list[str]:
 def finite(value: float) -> float | None:
     """JSON has no number for what is not one."""
     return value if value == value and abs(value) != float("inf") else None
+
+
+def entropy(logits: Tensor) -> Tensor:
+    """Of a chance each, nats."""
+    return F.softplus(logits) - logits * logits.sigmoid()
+
+
+def seed_by_seed(function: Callable[[Tensor], Tensor], each: Tensor) -> Tensor:
+    """Elementwise; of all seeds [S, ...] at once, ends of vector registers would round otherwise."""
+    return torch.stack([function(one) for one in each])

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clbench.config.options import Absent
-from clbench.models.generator import Generator, Scoring
+from clbench.models.generator import Generator, Scoring, entropy, seed_by_seed
 from clbench.models.lift import Seed
 from clbench.models.params import Params
 from clbench.models.stacked import Modules
@@ -198,13 +198,3 @@ def reconstructed(seed: Seed, x: Tensor, shape: tuple[int, ...], first: int) -> 
 def painted(seed: Seed, z: Tensor, owner: Tensor) -> Any:
     """One seed: latent numbers [B, latent], their tasks [B] -> pixels [B, ...] in 0..1."""
     return seed("decoder", seed("from_latent", z.clone(), owner)).sigmoid()
-
-
-def entropy(logits: Tensor) -> Tensor:
-    """Of a chance each, nats."""
-    return F.softplus(logits) - logits * logits.sigmoid()
-
-
-def seed_by_seed(function: Callable[[Tensor], Tensor], each: Tensor) -> Tensor:
-    """Elementwise; of all seeds [S, ...] at once, ends of vector registers would round otherwise."""
-    return torch.stack([function(one) for one in each])

@@ -94,10 +94,10 @@ class Strategy:
         return model.loss(self.outputs(model, model.inputs(batch), batch.task), batch)
 
     def edit_gradients(self, model: Model, batch: Batch) -> None:
-        """After backward, before the optimiser's step."""
+        """After backward, before the optimiser's step: of each consolidated player, others without gradients."""
 
     def after_step(self, model: Model, batch: Batch) -> None:
-        """After the optimiser's step."""
+        """After the optimiser's step; where several players are consolidated, once, when all have stepped."""
 
     def fitted(self, task: Task, stream: Stream) -> tuple[int, int]:
         """How many images a fit of `learn` is to, and of how many tasks they are."""

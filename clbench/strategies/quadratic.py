@@ -75,13 +75,14 @@ class Quadratic(Strategy):
         if not (self.pulls and self.consolidation == "proximal"):
             return
         if batch.rate != self.k_at:
-            self.k, self.k_at = self.proximal_weights(batch.rate), batch.rate
+            self.k, self.k_at = self.proximal_weights(model, batch.rate), batch.rate
         for name, p in model.shared.items():
             if p.requires_grad and p.grad is not None:
                 k, one_and_k = self.k[name]
                 p.addcmul_(k, self.anchor[name]).div_(one_and_k)
 
-    def proximal_weights(self, rate: float) -> dict[str, tuple[Tensor, Tensor]]:
+    def proximal_weights(self, model: Model, rate: float) -> dict[str, tuple[Tensor, Tensor]]:
         """k and 1 + k of every shared parameter: what the anchor weighs in a proximal step, and the sum."""
-        ks = {name: omega * (self.factor * self.lam * rate) for name, omega in self.omega.items()}
+        strength = self.factor * self.lam * rate
+        ks = {name: omega * (strength * model.rates[name]) for name, omega in self.omega.items()}
         return {name: (k, k + 1) for name, k in ks.items()}

@@ -67,7 +67,7 @@ class RWalk(PathIntegral):
             self.update_score(model)
 
     def update_fisher(self, model: Model, batch: Batch) -> None:
-        new = fisher_of(self.trainer, batch.task, batch.x, batch.y, self.labels)
+        new = fisher_of(self.trainer, batch.task, model.examples_of(batch), batch.y, self.labels)
         for name, f in self.fisher.items():
             learning = model.active.view(-1, *[1] * (f.dim() - 1))
             f.copy_(torch.where(learning, torch.lerp(f, new[name], self.alpha), f))

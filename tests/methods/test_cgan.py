@@ -245,6 +245,141 @@ def test_both_players_of_er_are_shown_remembered_images(monkeypatch: pytest.Monk
     assert all((first == image).flatten(1).all(1).any() for image in kept)  # real ones, not painted
 
 
+# -- a critic that is consolidated too ----------------------------------------------------------------------------
+
+BOTH = "network.consolidate_critic=true"
+CRITIC = ("critic.layers.0.weight", "critic.layers.1.weight", "critic.layers.1.bias")
+
+
+@pytest.mark.parametrize("method", ["ewc", "mas", "si", "l2", "anpyc", "rwalk", "packnet", "sgd-f"])
+def test_a_consolidated_critic_of_seeds_together_is_that_of_seeds_alone(method: str) -> None:
+    more = (BOTH, "strategy.rwalk.interval=2")
+    together = trained(method, *more)
+    assert tiny.finite(together)
+    assert {n.partition(".")[0] for n in together.model.shared} == {"critic", "painter"}
+    for place, seed in enumerate(SEEDS):
+        alone = trained(method, *more, seeds=(seed,))
+        assert tiny.same(tiny.weights(together, place), tiny.weights(alone))
+        state = {name: t[place] for name, t in together.strategy.state().items()}
+        assert tiny.same(state, {name: t[0] for name, t in alone.strategy.state().items()})
+
+
+@pytest.mark.parametrize("method", ["ewc", "si", "anpyc"])
+def test_a_run_with_a_consolidated_critic_goes_on_as_left_alone(method: str, tmp_path: Path) -> None:
+    chosen = settings(method, BOTH)
+    runs, tensors = finished(chosen, tmp_path / "whole")
+    kill_after(chosen, tmp_path / "killed", 2)
+    resumed, found = finished(chosen, tmp_path / "killed")
+    assert [run.matrix for run in resumed] == [run.matrix for run in runs]
+    assert tiny.same(found, tensors)
+
+
+@pytest.mark.parametrize(("method", "strength"), [("ewc", 1e12), ("mas", 1e12), ("l2", 1e9), ("anpyc", 1e20)])
+def test_a_critic_that_is_held_stays_where_it_was_and_one_that_is_not_moves(method: str, strength: float) -> None:
+    moved = {}
+    for both in ("true", "false"):
+        more = ("strategy.anpyc.pruning=none", "strategy.anpyc.importance_batch=1")
+        held = (f"strategy.{method}.consolidation=proximal", f"strategy.{method}.lam={strength}")
+        chosen = settings(method, f"network.consolidate_critic={both}", *more, *held)
+        trainer = tiny.learn(tiny.started(chosen), chosen, 1)
+        before = tiny.weights(trainer)
+        counts = {n: omega[0] > 0 for n, omega in trainer.strategy.omega.items()}
+        Group(chosen, SEEDS, Path("unused")).one_task(trainer, trainer.stream.tasks[1], [])
+        after = tiny.weights(trainer)
+        away = [(after[name] - before[name])[counts.get(name, ...)] for name in CRITIC]
+        assert min(len(each) for each in away) > 0
+        moved[both] = [float(each.square().mean().sqrt()) for each in away]
+    assert max(moved["true"]) < 0.01 * min(moved["false"])
+
+
+ONE_STEP = (
+    BOTH,
+    "stream.limit=16",
+    "train.epochs=1",
+    "train.optimizer=sgd",
+    "train.betas=null",
+    "train.momentum=0",
+    "network.critic_rate=3",
+)
+
+
+def test_each_player_is_pulled_at_its_own_rate_and_has_a_path_of_its_own() -> None:
+    """A step of plain descent of rate r: L2's proximal pull leaves 1 / (1 + r · λ) of it; SI's path is ΔW² / r."""
+    rate, lam = 0.02, 40.0
+    moved: dict[float, Params] = {}
+    for strength in (0.0, lam):
+        pull = ("strategy.l2.consolidation=proximal", f"strategy.l2.lam={strength}", f"train.lr={rate}")
+        chosen = settings("l2", *ONE_STEP, *pull, seeds=(0,))
+        trainer = tiny.learn(tiny.started(chosen), chosen, 1)
+        before = tiny.weights(trainer)
+        Group(chosen, (0,), Path("unused")).one_task(trainer, trainer.stream.tasks[1], [])
+        moved[strength] = {name: tiny.weights(trainer)[name] - before[name] for name in trainer.model.shared}
+    chosen = settings("si", *ONE_STEP, f"train.lr={rate}", seeds=(0,))
+    trainer = tiny.started(chosen)
+    before = tiny.weights(trainer)
+    tiny.learn(trainer, chosen, 1)
+    for name, path in trainer.strategy.path.items():
+        own = 3 * rate if name.startswith("critic") else rate
+        free, held = moved[0.0][name], moved[lam][name]
+        assert free.abs().max() > 0
+        assert torch.allclose(held, free / (1 + own * lam), 1e-2, 1e-6), name
+        step = tiny.weights(trainer)[name] - before[name]
+        assert torch.allclose(path[0], step.square() / own, 1e-2, 1e-9), name
+
+
+@pytest.mark.parametrize("network", ["mlp-gan", "dcgan"])
+@pytest.mark.parametrize("what", ["ewc", "mas", "entropy"])
+def test_importance_of_a_critic_is_that_of_single_pairs_and_leaves_the_painter_s_as_it_was(
+    what: str, network: str
+) -> None:
+    sizes = {"stream.limit=12"}
+    plain, trainer = (trained("finetuning", *more, *sizes, network=network, tasks=1) for more in ((), (BOTH,)))
+    assert tiny.same(plain.model.state(), trainer.model.state())
+    sign_and_size = (5, "sum", 1.0)
+    of_painter = importance.measured(what, plain, plain.stream.tasks[0], *sign_and_size)
+    draws = trainer.generators("importance codes")
+    states = [g.get_state() for g in draws]
+    model, task = trainer.model, trainer.stream.tasks[0]
+    found = importance.measured(what, trainer, task, *sign_and_size)
+    assert found.keys() == model.shared.keys()
+    for g, state in zip(draws, states, strict=True):
+        g.set_state(state)
+    ((pairs, y),) = model.examples(trainer, task, 12)
+    codes = pairs[..., : model.latent + 3]
+    real, labels = task.train.shown(slice(0, 12), 2)
+    painted = model(codes, task).detach()
+    names = [name for name in model.shared if name.startswith("critic")]
+    total = {name: torch.zeros_like(model.params[name]) for name in names}
+    groups = list(torch.arange(12).split(5 if what == "entropy" else 1))
+    for rows in groups:
+        fake, true = (
+            model.judged(painted[:, rows], y[:, rows]),
+            model.judged(2 * real[:, rows] - 1, labels[:, rows]),
+        )
+        value = {
+            "ewc": lambda f=fake, t=true: (F.logsigmoid(-f) + F.logsigmoid(t)).sum(),
+            "mas": lambda f=fake, t=true: (f.square() + t.square()).sum(),
+            "entropy": lambda f=fake, t=true: sum(
+                -(p * p.log() + (1 - p) * (1 - p).log()).sum() for p in (f.sigmoid(), t.sigmoid())
+            ),
+        }[what]()
+        for name, g in zip(names, torch.autograd.grad(value, [model.params[n] for n in names]), strict=True):
+            change = g * model.params[name].detach()
+            each = {"ewc": g.square(), "mas": g.abs(), "entropy": (change + change.square() / 2).relu()}[what]
+            total[name] += each / len(groups)
+    for name, expected in {**total, **of_painter}.items():
+        largest = float(expected.abs().max())
+        assert largest > 0
+        assert torch.allclose(found[name], expected, 1e-2, 1e-4 * largest), name
+
+
+def test_rwalk_measures_a_generator_s_batches_along_the_way() -> None:
+    for more in ((), (BOTH,)):
+        trainer = trained("rwalk", "strategy.interval=2", *more)
+        assert tiny.finite(trainer)
+        assert all(float(f.abs().max()) > 0 for f in trainer.strategy.fisher.values())
+
+
 # -- what methods ask for -----------------------------------------------------------------------------------------
 
 

@@ -277,6 +277,47 @@ def test_importance_is_that_of_single_samples_of_its_own(what: str, network: str
         assert torch.allclose(found[name], total[name], 1e-2, 1e-4 * largest), name
 
 
+def test_rwalk_measures_a_vae_s_batches_along_the_way() -> None:
+    trainer = trained("rwalk", "strategy.interval=2")
+    assert tiny.finite(trainer)
+    assert all(float(f.abs().max()) > 0 for n, f in trainer.strategy.fisher.items() if n.startswith("decoder"))
+
+
+@pytest.mark.parametrize("network", SIZES)
+@pytest.mark.parametrize("method", ["ewc", "mas"])
+def test_a_unit_that_no_sample_switches_on_is_free_but_with_a_slope_below_zero(method: str, network: str) -> None:
+    """Its weights have no gradient in any sample of the task, so that a later task may switch it on at no cost."""
+    first = "decoder.layers.0" if network == "mlp-vae" else "decoder.first"
+    for slope in (0.0, 0.2):
+        trainer = trained("finetuning", f"network.slope={slope}", network=network, tasks=1)
+        with torch.no_grad():
+            trainer.model.params[f"{first}.bias"][:, 2] = -9.0
+        task = trainer.stream.tasks[0]
+        found = importance.measured(method, trainer, task, 5, "sum", 1.0)
+        assert (found[f"{first}.weight"][:, 2].abs().amax(1) > 0).tolist() == [slope > 0] * 2
+        assert bool((found[f"{first}.weight"][:, 3:].flatten(1).amax(1) > 0).all())
+
+
+@pytest.mark.parametrize("network", SIZES)
+def test_with_a_slope_a_decoder_that_is_held_paints_its_first_task_as_before(network: str) -> None:
+    chosen = settings("mas", "network.slope=0.2", "strategy.lam=1e12", network=network)
+    trainer = tiny.learn(tiny.started(chosen), chosen, 1)
+    owner = torch.zeros(2, 6, dtype=torch.int64)
+    first = trainer.model.sample(owner, owner, [generator(s, "x") for s in SEEDS])
+    group = Group(chosen, SEEDS, Path("unused"))
+    for task in trainer.stream.tasks[1:]:
+        group.one_task(trainer, task, [])
+    last = trainer.model.sample(owner, owner, [generator(s, "x") for s in SEEDS])
+    assert torch.allclose(first, last, atol=1e-3)
+
+
+@pytest.mark.parametrize("network", SIZES)
+def test_tasks_may_share_weights_alone_in_the_decoder(network: str) -> None:
+    model = trained("ewc", "network.biases=false", network=network, tasks=1).model
+    assert {n for n in model.shared if n.startswith("decoder") and model.slots[n].kind == "bias"} == set()
+    assert {n for n in model.shared if n.startswith("encoder") and model.slots[n].kind == "bias"}
+
+
 def test_er_shows_real_images_and_their_tasks_again(monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = settings("er")
     trainer = tiny.learn(tiny.started(chosen), chosen, 1)
