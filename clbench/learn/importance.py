@@ -217,7 +217,9 @@ def saliency(trainer: Trainer, task: Task, of: str, size: int, reduction: str, s
     """Mean over importance batches of max(g · δW + ½ g² · δW², 0), δW = sign · W (paper, equations 3 and 7).
 
     g is the gradient of the predictions' entropy (`of` = entropy: label-free) or of the loss, reduced (sum or
-    mean) over a batch of `size` images; the diagonal Hessian is approximated by g².
+    mean) over a batch of `size` images; the diagonal Hessian is approximated by g². With either sign a parameter
+    counts nothing while g · δW is between -2 and 0; sign 0 takes for each parameter and batch the sign that gives
+    more, |g · W| + ½ g² · W².
     """
     model = trainer.model
     shared = model.shared
@@ -227,11 +229,13 @@ def saliency(trainer: Trainer, task: Task, of: str, size: int, reduction: str, s
         return model.uncertainty(outputs) if of == "entropy" else -model.log_likelihood(outputs, y, task)
 
     for gradients, images in gradients_of_batches(trainer, task, value, size):
-        scale = sign if reduction == "sum" else sign / images
+        scale = (sign or 1.0) if reduction == "sum" else (sign or 1.0) / images
         for name, p in shared.items():
             change = gradients[name].mul_(p.detach())
             if scale != 1:
                 change.mul_(scale)
+            if not sign:
+                change.abs_()
             total[name].add_(change.addcmul_(change, change, value=0.5).relu_())
         batches += 1
     return {name: t.div_(batches) for name, t in total.items()}

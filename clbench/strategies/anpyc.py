@@ -58,7 +58,9 @@ class ANPyC(Quadratic):
     importance_batch: Annotated[Count, "images whose entropy is reduced before the gradient is taken"] = 100
     importance_samples: Samples = None
     importance_reduction: Annotated[Literal["sum", "mean"], "over an importance batch"] = "sum"
-    delta: Annotated[Literal["keep", "remove"], "δW = W or -W in equation 7"] = "keep"
+    delta: Annotated[
+        Literal["keep", "remove", "either"], "δW = W or -W in equation 7, or whichever of them changes more"
+    ] = "keep"
     accumulate: Annotated[Literal["sum", "max"], "of importance over tasks (equation 8: sum)"] = "sum"
     pruning: Annotated[
         Literal["greedy", "greedy-without-pretraining", "random", "none"], "how weights to free are chosen"
@@ -151,7 +153,7 @@ class ANPyC(Quadratic):
         return share_of_zeros(kept)
 
     def measure(self, trainer: Trainer, task: Task) -> Params:
-        sign = 1.0 if self.delta == "keep" else -1.0
+        sign = {"keep": 1.0, "remove": -1.0, "either": 0.0}[self.delta]
         batch, reduction = self.importance_batch, self.importance_reduction
         images = sampled(trainer, task, self.importance_samples)
         return measured(self.importance, trainer, images, batch, reduction, sign)
