@@ -284,7 +284,7 @@ def test_a_critic_that_is_held_stays_where_it_was_and_one_that_is_not_moves(meth
         trainer = tiny.learn(tiny.started(chosen), chosen, 1)
         before = tiny.weights(trainer)
         counts = {n: omega[0] > 0 for n, omega in trainer.strategy.omega.items()}
-        Group(chosen, SEEDS, Path("unused")).one_task(trainer, trainer.stream.tasks[1], [])
+        tiny.learn_task(chosen, trainer, trainer.stream.tasks[1])
         after = tiny.weights(trainer)
         away = [(after[name] - before[name])[counts.get(name, ...)] for name in CRITIC]
         assert min(len(each) for each in away) > 0
@@ -312,7 +312,7 @@ def test_each_player_is_pulled_at_its_own_rate_and_has_a_path_of_its_own() -> No
         chosen = settings("l2", *ONE_STEP, *pull, seeds=(0,))
         trainer = tiny.learn(tiny.started(chosen), chosen, 1)
         before = tiny.weights(trainer)
-        Group(chosen, (0,), Path("unused")).one_task(trainer, trainer.stream.tasks[1], [])
+        tiny.learn_task(chosen, trainer, trainer.stream.tasks[1])
         moved[strength] = {name: tiny.weights(trainer)[name] - before[name] for name in trainer.model.shared}
     chosen = settings("si", *ONE_STEP, f"train.lr={rate}", seeds=(0,))
     trainer = tiny.started(chosen)
