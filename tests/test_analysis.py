@@ -26,9 +26,9 @@ from clbench.analysis import (
     pruning_strategies,
     read,
 )
-from clbench.analysis.density import density, described, normalised
-from clbench.analysis.kept import in_order, layers
-from clbench.analysis.space import change, frechet
+from clbench.analysis.checkpoint_arrays import in_order, layers
+from clbench.analysis.importance import density, described, normalised
+from clbench.analysis.parameters import change, frechet
 from clbench.errors import UserError
 from clbench.results import load, save
 from clbench.run import checkpoint

@@ -13,10 +13,11 @@ from results_by_hand import JOINT3, R3, result, shifted
 from clbench import analysis, metrics
 from clbench.errors import UserError
 from clbench.metrics import METRICS, Setting, Unavailable, per_stage
-from clbench.report import add_references, add_statistics, diagram, drawn, findings, written
-from clbench.report.cells import of_metric
-from clbench.report.references import reference_tables
-from clbench.report.rows import tables
+from clbench.report import add_references, add_statistics, drawn, findings, written
+from clbench.report.build.cells import of_metric
+from clbench.report.build.references import reference_tables
+from clbench.report.build.tables import tables
+from clbench.report.draw import critical_difference
 from clbench.report.scales import digits_of, in_a_cell, scale_of
 from clbench.scores import ACCURACY, Score
 
@@ -256,7 +257,7 @@ def test_ranks_put_the_lowest_first_and_keep_scores_apart(tmp_path):
     assert [ranking.labels for ranking in both.rankings if ranking.name in ("FID", "ACC")] == [
         ["si", "ewc", "sgd"]
     ] * 2
-    pictures = {path.name for path in diagram.draw(both.rankings, tmp_path)}
+    pictures = {path.name for path in critical_difference.draw(both.rankings, tmp_path)}
     assert {"critical-difference-BWT-of-FID.png", "critical-difference-BWT.png"} < pictures
 
 

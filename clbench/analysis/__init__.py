@@ -12,14 +12,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from clbench.analysis.ablation import over_tasks, over_width, pruning_strategies
-from clbench.analysis.course import over_stages
-from clbench.analysis.density import importance_distribution
-from clbench.analysis.found import Analysis, Lacking, Loaded, read
+from clbench.analysis.base import Analysis, Lacking, Loaded, read
 from clbench.analysis.growth import parameter_growth
+from clbench.analysis.importance import importance_distribution
+from clbench.analysis.parameters import parameter_space
 from clbench.analysis.samples import of_generators
-from clbench.analysis.space import parameter_space
-from clbench.analysis.strength import over_values
+from clbench.analysis.stages import over_stages
 from clbench.analysis.text import FORMATS, text
+from clbench.analysis.values import over_values
 from clbench.errors import UserError
 
 __all__ = [

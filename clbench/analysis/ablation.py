@@ -6,12 +6,12 @@ from copy import copy
 
 import numpy as np
 
-from clbench.analysis.found import Analysis, Lacking, Loaded, Picture, comparable, fixed, grid, identity
+from clbench.analysis.base import Analysis, Lacking, Loaded, Picture, comparable, fixed, grid, identity
 from clbench.metrics import METRICS, final_mean
-from clbench.report.cells import Cell, finished, matrix_of, of_metric, setting_of
+from clbench.report.build.cells import Cell, finished, matrix_of, of_metric, setting_of
+from clbench.report.build.result_table import Row, Table
+from clbench.report.build.stages import curves as over_stages
 from clbench.report.grid import Grid
-from clbench.report.stages import curves as over_stages
-from clbench.report.table import Row, Table
 
 Hidden = tuple[int, ...]
 Curves = dict[str, dict[Hidden, Row]]  # label -> width -> its run

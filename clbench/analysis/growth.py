@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from clbench.analysis.found import Analysis, Loaded, Picture, comparable, fixed, grid, identity
-from clbench.report.cells import Cell, finished
+from clbench.analysis.base import Analysis, Loaded, Picture, comparable, fixed, grid, identity
+from clbench.report.build.cells import Cell, finished
+from clbench.report.build.result_table import Row, Table
 from clbench.report.grid import Grid
-from clbench.report.table import Row, Table
 
 PARTS = {
     "network_parameters": "Numbers of the network, with the heads of the tasks seen",

@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from clbench.metrics import Array
-from clbench.report.cells import Cell
+from clbench.report.build.cells import Cell
+from clbench.report.build.result_table import Row
 from clbench.report.colours import COLOURS
 from clbench.report.pictures import COLUMN, MARKERS, save, styled
-from clbench.report.table import Row
 
 
 def written(folder: Path, pictures: Iterable[tuple[str, Callable[[], Figure]]]) -> list[Path]:

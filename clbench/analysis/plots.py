@@ -21,9 +21,9 @@ from clbench.analysis.panels import (
     stages,
 )
 from clbench.metrics import Array
-from clbench.report.cells import Cell
+from clbench.report.build.cells import Cell
+from clbench.report.build.result_table import Row
 from clbench.report.colours import COLOURS
-from clbench.report.table import Row
 from clbench.results import digest
 
 

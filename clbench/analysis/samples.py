@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from clbench.analysis.found import Analysis, Lacking, Loaded, Picture, comparable, fixed, grid, identity
+from clbench.analysis.base import Analysis, Lacking, Loaded, Picture, comparable, fixed, grid, identity
 from clbench.errors import UserError
 from clbench.metrics import Array, old_of
-from clbench.report.cells import Cell, finished
+from clbench.report.build.cells import Cell, finished
+from clbench.report.build.result_table import Row, Table
 from clbench.report.grid import Grid
-from clbench.report.table import Row, Table
 from clbench.results import SHEET, Result, Run, samples_path
 
 NUMBERS = {"fid": "FID", "read": "read (%)", "spread": "variance beside real (%)"}  # stored of each class

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from clbench.analysis.found import Analysis, Loaded
+from clbench.analysis.base import Analysis, Loaded
 from clbench.errors import UserError
-from clbench.report import latex, markdown
+from clbench.report.write import latex, md
 from clbench.results.jsonfile import dumps
 
 FORMATS = ("md", "csv", "json", "latex", "html")
@@ -35,11 +35,11 @@ def text(found: list[Analysis], fmt: str, pictures: Sequence[Path] = (), loaded:
     if fmt == "latex":
         shown = {path.as_posix(): path.stem.replace("-", " ") for path in pictures if path.suffix == ".png"}
         return latex.write([], grids, shown)
-    return markdown.write([], grids)
+    return md.write([], grids)
 
 
 def _page(found: list[Analysis], loaded: Loaded) -> str:
-    from clbench.report import html  # jinja2, which the other formats do without
+    from clbench.report.write import html  # jinja2, which the other formats do without
 
     parts = []
     for analysis in found:

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clbench.errors import UserError
-from clbench.report import csv, json, latex, markdown, pruning
-from clbench.report.cells import columns
-from clbench.report.rows import tables
-from clbench.report.table import Row, Table
+from clbench.report.build import pruning
+from clbench.report.build.cells import columns
+from clbench.report.build.result_table import Row, Table
+from clbench.report.build.tables import tables
+from clbench.report.write import csv, json, latex, md
 from clbench.results import KINDS, find, load
 
 if TYPE_CHECKING:
-    from clbench.report.ranking import Ranking
+    from clbench.report.build.ranking import Ranking
 
 __all__ = ["FORMATS", "Findings", "Row", "Table", "findings", "read", "report", "written"]
 
@@ -79,27 +80,27 @@ def report(
 
 
 def add_references(found: Findings, references: Sequence[str]) -> None:
-    from clbench.report import beside  # scipy.stats is slow to import and often not needed
-    from clbench.report.references import reference_tables
+    from clbench.report.build import paper_comparison  # scipy.stats is slow to import and often not needed
+    from clbench.report.build.references import reference_tables
 
-    beside.add(found.tables, [table for name in references for table in reference_tables(name)])
+    paper_comparison.add(found.tables, [table for name in references for table in reference_tables(name)])
 
 
 def add_statistics(found: Findings, metrics: list[str] | None = None) -> None:
     """Of the metrics that tables have of these names; None: of the mean."""
-    from clbench.report import certainty, ranking
+    from clbench.report.build import ranking, significance
 
     names = ["mean"] if metrics is None else metrics
     if not any(table.ranked(names) for table in found.tables):
         raise UserError(f"--stats: none of {', '.join(names)} is a metric; add one to --metrics")
-    certainty.add(found.tables, names)
+    significance.add(found.tables, names)
     found.rankings = ranking.rankings(found.tables, names)
 
 
 def written(found: Findings, fmt: str) -> str:
     ranks = found.rankings
     if fmt == "html":
-        from clbench.report import html  # jinja2, which the other formats do without
+        from clbench.report.write import html  # jinja2, which the other formats do without
 
         return html.write(
             found.tables, found.studies, [html.Further("ranks over streams", [one.grid() for one in ranks])]
@@ -112,19 +113,19 @@ def written(found: Findings, fmt: str) -> str:
         return pruning.csv(found.studies)
     if fmt == "csv":
         return csv.write(found.tables)
-    set_as = {"md": markdown.write, "latex": latex.document, "latex-tables": latex.write}[fmt]
+    set_as = {"md": md.write, "latex": latex.document, "latex-tables": latex.write}[fmt]
     return set_as(found.tables, [*(ranking.grid() for ranking in ranks), *pruning.grids(found.studies)])
 
 
 def drawn(found: Findings, folder: Path) -> list[Path]:
-    from clbench.report import plots  # matplotlib is slow to import and often not needed
-    from clbench.report.pruning import plots as of_studies
+    from clbench.report.draw import methods  # matplotlib is slow to import and often not needed
+    from clbench.report.draw import pruning as of_studies
 
-    pictures = plots.draw(found.tables, folder) if found.tables else []
+    pictures = methods.draw(found.tables, folder) if found.tables else []
     if found.rankings:
-        from clbench.report import diagram
+        from clbench.report.draw import critical_difference
 
-        pictures += diagram.draw(found.rankings, folder)
+        pictures += critical_difference.draw(found.rankings, folder)
     return [*pictures, *(of_studies.draw(found.studies, folder) if found.studies else [])]
 
 

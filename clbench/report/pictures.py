@@ -13,8 +13,8 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from clbench.errors import UserError
-from clbench.report.rows import group_key
-from clbench.report.table import Table
+from clbench.report.build.result_table import Table
+from clbench.report.build.tables import group_key
 from clbench.results import digest
 
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h"]

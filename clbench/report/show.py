@@ -10,7 +10,7 @@ from typing import Any
 from tabulate import tabulate
 
 from clbench.config.origins import Origins
-from clbench.report.makers import remarks
+from clbench.report.build.makers import remarks
 from clbench.results import AnyResult, PruningResult, Result, SeedRun, jsonfile, load
 from clbench.results import sweep_record as sweeps
 from clbench.results.differences import flatten, shown

@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from clbench import analysis
-from clbench.report import Findings, add_statistics, beside, drawn, html, latex, markdown, pruning
+from clbench.report import Findings, add_statistics, drawn
 from clbench.report import findings as found_in
+from clbench.report.build import paper_comparison, pruning
+from clbench.report.build.pruning import Comparison
+from clbench.report.build.pruning.studies import TOTALS, Study
+from clbench.report.build.references import reference_tables
+from clbench.report.build.result_table import Row, Table
+from clbench.report.build.tables import tables
 from clbench.report.grid import Grid
-from clbench.report.pruning import Comparison
-from clbench.report.pruning.studies import TOTALS, Study
-from clbench.report.references import reference_tables
-from clbench.report.rows import tables
-from clbench.report.table import Row, Table
+from clbench.report.write import html, latex, md
 from clbench.reproduce import verdicts
 from clbench.reproduce.claims import OF_ACCURACY, Directions
 from clbench.reproduce.experiments import Reproduction
@@ -144,7 +146,7 @@ def add_report(found: Shown, one: Reproduction, done: analysis.Loaded, how: How)
     findings: Findings = found_in(done, METRICS if of_methods and not painted else None)
     if of_methods:
         printed = [table for name in how.references for table in reference_tables(name)]
-        beside.add(findings.tables, [one for one in printed if any(map(one.matches, findings.tables))])
+        paper_comparison.add(findings.tables, [one for one in printed if any(map(one.matches, findings.tables))])
     if how.stats and of_methods:
         add_statistics(findings)
     found.tables, found.studies = findings.tables, findings.studies
@@ -250,7 +252,7 @@ def as_further(one: Shown) -> html.Further:
 def as_markdown(one: Shown, folder: Path | None) -> str:
     words = [f"## {one.title}", ""]
     if one.tables or one.studies or one.grids:
-        words.append(markdown.write(one.tables, [*pruning.grids(one.studies), *one.grids]))
+        words.append(md.write(one.tables, [*pruning.grids(one.studies), *one.grids]))
     if one.lacking:
         words.append(f"Not shown: {one.lacking}\n")
     if one.pictures and folder is None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from clbench.report.cells import significant
+from clbench.report.build.cells import significant
 from clbench.report.grid import Grid
 from clbench.reproduce.margins import Margin
 

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from clbench import results
 from clbench.errors import UserError
 from clbench.metrics import METRICS, Setting, Unavailable
-from clbench.report.cells import of_metric
+from clbench.report.build.cells import of_metric
 from clbench.report.colours import COLOURS
 from clbench.report.pictures import MARKERS, save, styled
 from clbench.report.scales import digits_of, scale_of

@@ -1,0 +1,1 @@
+"""One file a picture, drawn with matplotlib."""
