@@ -125,7 +125,8 @@ streams = Registry("stream", "clbench.streams")
 networks = Registry("network", "clbench.networks")
 models = Registry("model", "clbench.models")
 datasets = Registry("data set", "clbench.datasets")
-REGISTRIES = (strategies, streams, networks, models, datasets)
+formats = Registry("report format", "clbench.report.write")
+REGISTRIES = (strategies, streams, networks, models, datasets, formats)
 PLUGINS: dict[str, tuple[Path, str]] = {}  # module of a plugin -> its file, and the file's sha256
 
 

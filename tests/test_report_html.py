@@ -172,7 +172,9 @@ def test_a_page_is_written_whole_to_a_file(folder, tmp_path):
 def test_the_wheel_has_the_pages_parts():
     listed = subprocess.run(["git", "check-ignore", *(ROOT / "clbench/report/write/page").iterdir()], cwd=ROOT)
     assert listed.returncode == 1  # none ignored, and hatchling packs all of a package that git does not ignore
-    assert {"page.html", "page.css", "start.js"} <= {p.name for p in (ROOT / "clbench/report/write/page").iterdir()}
+    assert {"page.html", "page.css", "start.js"} <= {
+        p.name for p in (ROOT / "clbench/report/write/page").iterdir()
+    }
 
 
 @pytest.fixture(scope="module")

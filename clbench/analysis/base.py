@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clbench.errors import UserError
 from clbench.report.build.cells import Cell, left_out, spread
-from clbench.report.build.result_table import Row, Table
+from clbench.report.build.file_names import stems
+from clbench.report.build.result_table import ResultRow, ResultTable
 from clbench.report.build.tables import tables
-from clbench.report.grid import Grid
+from clbench.report.document import Picture, Run, Section, Table, table_of_words
 from clbench.results import Result, find, load
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Loaded = list[tuple[Path, Result]]
 SPREAD = "Mean ± sample standard deviation over seeds."
@@ -24,37 +30,60 @@ class Lacking(UserError):
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A function of `plots` by its name, since matplotlib is slow to import, and what it draws of a table."""
+class Drawing:
+    """A picture of a table: what is to be drawn, by a file of `draw/` of that name, since matplotlib is slow."""
 
-    table: Table
+    table: ResultTable
     figure: str
     arguments: tuple[Any, ...]
     suffix: str = ""  # of the file's name
+    caption: str = ""
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """The answer to one question: `grids` as words, `rows` the unrounded numbers behind them, a line a seed."""
+    """The answer to one question: `tables` as words, `rows` the unrounded numbers behind them, a line a seed."""
 
     what: str
-    grids: list[Grid]
+    tables: list[Table]
     rows: list[dict[str, Any]]
-    pictures: list[Picture]
+    drawings: list[Drawing]
+
+    def pictures(self) -> list[Picture]:
+        names = stems([drawing.table for drawing in self.drawings])
+        return [
+            Picture(f"{self.what}-{stem}{one.suffix}", captioned(self.what, one), partial(figure, one))
+            for stem, one in zip(names, self.drawings, strict=True)
+        ]
 
     def draw(self, folder: Path) -> list[Path]:
         """Write the pictures as PNG and SVG into the folder, made if missing; their paths."""
-        from clbench.analysis import panels, plots
-        from clbench.report.pictures import stems
+        from clbench.report import pictures
 
-        names = stems([picture.table for picture in self.pictures])
-        return panels.written(
-            folder,
-            [
-                (f"{self.what}-{stem}{one.suffix}", partial(getattr(plots, one.figure), *one.arguments))
-                for stem, one in zip(names, self.pictures, strict=True)
-            ],
-        )
+        return [path for paths in pictures.write(self.pictures(), folder).values() for path in paths]
+
+    def section(self, runs: Sequence[Run] = (), title: str = "") -> Section:
+        """As a part of a document."""
+        return Section(title or self.what, (*self.tables, *runs), "", self.pictures)
+
+    def as_object(self) -> dict[str, Any]:
+        """For JSON, which has no NaN."""
+        rows = [{name: None if _nan(value) else value for name, value in row.items()} for row in self.rows]
+        notes = [{"heading": table.heading, "notes": list(table.notes)} for table in self.tables]
+        return {"analysis": self.what, "tables": notes, "rows": rows}
+
+
+def figure(drawing: Drawing) -> Figure:
+    module = importlib.import_module(f"clbench.analysis.draw.{drawing.figure}")
+    return module.draw(*drawing.arguments)
+
+
+def captioned(what: str, drawing: Drawing) -> str:
+    return f"{drawing.caption or what}, {drawing.table.heading}."
+
+
+def _nan(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)
 
 
 def read(paths: Sequence[Path], accept_modified: bool = False) -> Loaded:
@@ -66,7 +95,7 @@ def read(paths: Sequence[Path], accept_modified: bool = False) -> Loaded:
     return trained
 
 
-def comparable(loaded: Loaded) -> list[Table]:
+def comparable(loaded: Loaded) -> list[ResultTable]:
     """Tables of what may be compared, rows without a finished seed left out; Lacking where none is left."""
     found = tables(loaded, [])
     for table in found:
@@ -80,13 +109,13 @@ def comparable(loaded: Loaded) -> list[Table]:
 
 
 def grid(
-    table: Table,
+    table: ResultTable,
     about: str,
     header: list[str],
     body: list[list[str]],
     notes: Iterable[str] = (),
     last: bool = True,
-) -> Grid:
+) -> Table:
     """Words, headed by what they are about and on what; notes end with what the rows do not share.
 
     last: of the grids of this table here, which has its notes.
@@ -101,7 +130,7 @@ def grid(
         for note, labels in said_of.items()
     ]
     shared = [*table.notes, *missing] if last else []
-    return Grid(f"{about}, {table.heading}", header, body, [*said, *notes, *shared])
+    return table_of_words(f"{about}, {table.heading}", header, body, [*said, *notes, *shared])
 
 
 def fixed(cell: Cell, digits: int = 2) -> str:
@@ -109,7 +138,7 @@ def fixed(cell: Cell, digits: int = 2) -> str:
     return spread(cell.mean, cell.std, digits)
 
 
-def identity(table: Table, row: Row, seed: int) -> dict[str, Any]:
+def identity(table: ResultTable, row: ResultRow, seed: int) -> dict[str, Any]:
     """What a line of numbers says of where it is from."""
     result = row.result
     named = {"table": table.heading, "method": row.method, "label": row.label, "digest": result.digest}

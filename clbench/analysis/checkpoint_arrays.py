@@ -12,7 +12,7 @@ from clbench.analysis.base import Lacking
 from clbench.errors import UserError
 from clbench.metrics import Array
 from clbench.report.build.cells import finished
-from clbench.report.build.result_table import Row
+from clbench.report.build.result_table import ResultRow
 
 Arrays = dict[str, Array]
 Slots = dict[str, dict[str, Any]]  # of every parameter, as clbench.models.slots.Slot has them
@@ -30,7 +30,7 @@ class Kept:
         return layers(self.seeds[seed], self.slots)
 
 
-def arrays(row: Row, stage: int | None, prefix: str) -> Kept:
+def arrays(row: ResultRow, stage: int | None, prefix: str) -> Kept:
     """The tensors below `prefix` after a stage (None: the last), in order.
 
     Lacking: the result has not that stage, or its checkpoint was not kept. UserError: the checkpoint is damaged.
@@ -66,7 +66,7 @@ def arrays(row: Row, stage: int | None, prefix: str) -> Kept:
     return Kept(wanted, found, slots)
 
 
-def _not_kept(row: Row, stage: int, kept: list[int]) -> str:
+def _not_kept(row: ResultRow, stage: int, kept: list[int]) -> str:
     have = f"kept: {', '.join(map(str, kept))}" if kept else "none is kept"
     return f"{row.path}: no checkpoint of stage {stage} ({have}); train it with --force --checkpoints all"
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clbench.analysis.base import Analysis, Lacking, Loaded, Picture, comparable, fixed, grid, identity
+from clbench.analysis.base import Analysis, Drawing, Lacking, Loaded, comparable, fixed, grid, identity
 from clbench.analysis.checkpoint_arrays import Arrays, arrays
 from clbench.metrics import Array
 from clbench.report.build.cells import Cell
-from clbench.report.build.result_table import Row, Table
-from clbench.report.grid import Grid
+from clbench.report.build.result_table import ResultRow, ResultTable
+from clbench.report.document import Table
 
 DECADES = 8  # that the density shows below the largest importance
 LOW = 0.01  # normalised importance below which a parameter counts as of low importance
@@ -83,7 +83,7 @@ def importance_distribution(loaded: Loaded, stage: int | None = None) -> Analysi
 class Kept:
     """A row's importance after a stage: NUMBERS of every seed, and the mean of their densities."""
 
-    row: Row
+    row: ResultRow
     stage: int
     numbers: dict[int, dict[str, float]]
     edges: Array
@@ -95,7 +95,7 @@ class Kept:
         return {n: Cell(list(self.numbers), v) if np.isfinite(v).all() else Cell() for n, v in columns.items()}
 
 
-def kept(row: Row, stage: int, seeds: dict[int, Arrays]) -> Kept:
+def kept(row: ResultRow, stage: int, seeds: dict[int, Arrays]) -> Kept:
     """Measured once over every seed's importances, normalised."""
     flat = {seed: normalised(np.concatenate([t.ravel() for t in omega.values()])) for seed, omega in seeds.items()}
     each = [density(values) for values in flat.values()]
@@ -103,7 +103,7 @@ def kept(row: Row, stage: int, seeds: dict[int, Arrays]) -> Kept:
     return Kept(row, stage, numbers, each[0][0], np.mean([percent for _, percent in each], axis=0))
 
 
-def _of_table(table: Table, stage: int | None) -> tuple[list[Kept], list[str]]:
+def _of_table(table: ResultTable, stage: int | None) -> tuple[list[Kept], list[str]]:
     """Of every row that keeps an importance; and notes."""
     found, notes = [], []
     for row in table.rows:
@@ -121,13 +121,13 @@ def _of_table(table: Table, stage: int | None) -> tuple[list[Kept], list[str]]:
     return found, notes
 
 
-def _unpruned(row: Row, stage: int) -> bool:
+def _unpruned(row: ResultRow, stage: int) -> bool:
     options = row.result.config.get("strategy", {})
     prunes = options.get("pruning", "none") != "none" and not options.get("prune_last", True)
     return prunes and stage == len(row.result.tasks)
 
 
-def _grid(table: Table, found: list[Kept], notes: list[str]) -> Grid:
+def _grid(table: ResultTable, found: list[Kept], notes: list[str]) -> Table:
     header = ["method", "stage", *NUMBERS.values(), "n seeds"]
     body = [
         [one.row.label, str(one.stage), *map(fixed, one.cells().values()), str(len(one.numbers))] for one in found
@@ -135,10 +135,10 @@ def _grid(table: Table, found: list[Kept], notes: list[str]) -> Grid:
     return grid(table, "Importance of the shared parameters", header, body, [*NOTES, *notes])
 
 
-def _pictures(table: Table, found: list[Kept]) -> list[Picture]:
+def _pictures(table: ResultTable, found: list[Kept]) -> list[Drawing]:
     rows = [one.row for one in found]
     moments = {words: [one.cells()[name] for one in found] for name, words in AXES.items()}
     return [
-        Picture(table, "densities", (rows, found[0].edges, [one.density for one in found]), "-density"),
-        Picture(table, "moments", (rows, moments), "-moments"),
+        Drawing(table, "densities", (rows, found[0].edges, [one.density for one in found]), "-density"),
+        Drawing(table, "moments", (rows, moments), "-moments"),
     ]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,15 +13,10 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from clbench.metrics import Array
 from clbench.report.build.cells import Cell
-from clbench.report.build.result_table import Row
+from clbench.report.build.result_table import ResultRow
 from clbench.report.colours import COLOURS
-from clbench.report.pictures import COLUMN, MARKERS, save, styled
-
-
-def written(folder: Path, pictures: Iterable[tuple[str, Callable[[], Figure]]]) -> list[Path]:
-    """Draw each and save it as PNG and SVG under its name; UserError if the folder cannot be written."""
-    with styled(folder):
-        return [path for name, make in pictures for path in save(make(), folder / name)]
+from clbench.report.pictures import COLUMN, MARKERS
+from clbench.results import digest
 
 
 def column(height: float, panels: int = 1, beside: bool = False) -> tuple[Figure, list[Axes]]:
@@ -89,7 +83,7 @@ def stages(axes: Axes) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10, min_n_ticks=1))
 
 
-def names(rows: Sequence[Row]) -> list[str]:
+def names(rows: Sequence[ResultRow]) -> list[str]:
     """Labels of the rows; where all are of one method, their options alone."""
     before = f"{rows[0].method} ("
     if len(rows) > 1 and all(row.label.startswith(before) for row in rows):
@@ -116,3 +110,14 @@ def logarithmic(axes: Axes) -> None:
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def by_measure(rows: Sequence[ResultRow]) -> list[str]:
+    """A colour for each row; rows that differ in `pruning` alone have the same."""
+    options = [{**row.result.config["strategy"], "pruning": None, "method": row.method} for row in rows]
+    kinds = list(dict.fromkeys(map(digest, options)))
+    return [COLOURS[kinds.index(digest(each)) % len(COLOURS)] for each in options]
+
+
+def prunes(row: ResultRow) -> bool:
+    return row.result.config["strategy"].get("pruning", "none") != "none"

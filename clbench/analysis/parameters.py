@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from clbench.analysis.base import Analysis, Lacking, Loaded, Picture, comparable, grid, identity
+from clbench.analysis.base import Analysis, Drawing, Lacking, Loaded, comparable, grid, identity
 from clbench.analysis.checkpoint_arrays import Arrays, arrays
 from clbench.errors import UserError
 from clbench.metrics import Array
 from clbench.report.build.cells import Cell, significant
-from clbench.report.build.result_table import Row, Table
+from clbench.report.build.result_table import ResultRow, ResultTable
 
 FRECHET = {
     "units": "Squared Fréchet distance of the Gaussians fitted to the units' incoming weights",
@@ -88,7 +88,7 @@ def parameter_space(
     grids = [_grid(*one, name, about) for one in found for name, about in abouts.items()]
     axes = {"frechet": "squared Fréchet distance", "change": AXES[weights]}
     pictures = [
-        Picture(
+        Drawing(
             table,
             "by_layer",
             ([row for row, *_ in rows], {words: [cells(s, n) for *_, s in rows] for n, words in axes.items()}),
@@ -106,7 +106,7 @@ def _known(option: str, name: str, there: dict[str, str]) -> None:
 Seeds = dict[int, dict[str, dict[str, float]]]  # seed -> layer -> "frechet" and "change"
 
 
-def _of_row(row: Row, stage: int | None, of: str, weights: str) -> tuple[int, Seeds]:
+def _of_row(row: ResultRow, stage: int | None, of: str, weights: str) -> tuple[int, Seeds]:
     first = arrays(row, 1, "model/")
     last = arrays(row, stage, "model/")
     if last.stage < 2:
@@ -137,7 +137,7 @@ def cells(seeds: Seeds, name: str) -> dict[str, Cell]:
     return {layer: Cell(list(seeds), [each[layer][name] for each in seeds.values()]) for layer in first}
 
 
-def _grid(table: Table, rows, name: str, about: str):
+def _grid(table: ResultTable, rows, name: str, about: str):
     names = list(cells(rows[0][2], name))
     header = ["method", *(f"layer {n} ({layer})" for n, layer in enumerate(names, 1)), "n seeds"]
     numbers = [[significant(cell.mean, cell.std) for cell in cells(seeds, name).values()] for _, _, seeds in rows]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from clbench.analysis.ablation import by_stage
-from clbench.analysis.base import Analysis, Lacking, Loaded, Picture, comparable, fixed, grid, identity, value_of
+from clbench.analysis.base import Analysis, Drawing, Lacking, Loaded, comparable, fixed, grid, identity, value_of
 from clbench.metrics import METRICS, Metric, per_stage
 from clbench.report.build.cells import Cell, finished, matrix_of, of_metric, setting_of
-from clbench.report.build.result_table import Row, Table
-from clbench.report.grid import Grid
+from clbench.report.build.result_table import ResultRow, ResultTable
+from clbench.report.document import Table
 
 SHOWN = ("mean", "BWT", "FWT", "SMT")
 Course = list[list[Cell]]  # [row][stage]
@@ -42,7 +42,7 @@ def over_stages(loaded: Loaded) -> Analysis:
         for table in found
         for metric, cells in each[id(table)].items()
     ]
-    pictures = [Picture(table, "over_stages", (table.rows, panels(table, each[id(table)]))) for table in found]
+    pictures = [Drawing(table, "over_stages", (table.rows, panels(table, each[id(table)]))) for table in found]
     return Analysis("stages", grids, lines, pictures)
 
 
@@ -50,7 +50,7 @@ def shown() -> list[Metric]:
     return [METRICS[name] for name in SHOWN]
 
 
-def course(row: Row, metric: Metric) -> list[Cell]:
+def course(row: ResultRow, metric: Metric) -> list[Cell]:
     """The metric after 1 .. T tasks over the seeds; a cell without values where it has none.
 
     FWT takes the seeds that a joint run has too, and its scores of the tasks learned by then. A joint run has its
@@ -72,7 +72,7 @@ def course(row: Row, metric: Metric) -> list[Cell]:
     return [Cell() if np.isnan(stage).any() else Cell(seeds, stage.tolist()) for stage in values.T]
 
 
-def grid_of(table: Table, metric: Metric, cells: Course, last: bool) -> Grid:
+def grid_of(table: ResultTable, metric: Metric, cells: Course, last: bool) -> Table:
     column = of_metric(metric, table.score, table.digits)
     body = [
         [row.label, *(fixed(cell, column.digits) for cell in line), str(len(row.seeds))]
@@ -82,7 +82,7 @@ def grid_of(table: Table, metric: Metric, cells: Course, last: bool) -> Grid:
     return grid(table, f"{column.head} after n tasks", header, body, last=last)
 
 
-def panels(table: Table, each: dict[Metric, Course]) -> dict[str, Course]:
+def panels(table: ResultTable, each: dict[Metric, Course]) -> dict[str, Course]:
     """Those in which something is drawn, by what they are called."""
     return {
         of_metric(metric, table.score).head: cells

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from clbench.analysis.base import Analysis, Lacking, Loaded, Picture, comparable, fixed, grid, identity, value_of
+from clbench.analysis.base import Analysis, Drawing, Lacking, Loaded, comparable, fixed, grid, identity, value_of
 from clbench.metrics import METRICS, Metric
 from clbench.report.build.cells import Cell, cell, of_metric
-from clbench.report.build.result_table import Row, Table
-from clbench.report.grid import Grid
+from clbench.report.build.result_table import ResultRow, ResultTable
+from clbench.report.document import Table
 from clbench.results.differences import described, differing, flatten, sortable
 
 SHOWN = ("mean", "BWT", "FWT")
-Curve = dict[float, Row]  # value of the option -> its run
+Curve = dict[float, ResultRow]  # value of the option -> its run
 Curves = dict[str, Curve]  # label -> curve
 
 
@@ -42,7 +42,7 @@ def over_values(loaded: Loaded) -> Analysis:
     ]
     grids = [grid_of(*one, metric, last=metric.name == SHOWN[-1]) for one in found for metric in shown()]
     pictures = [
-        Picture(table, "over_values", picture(table, name, curves), f"-{short(name)}")
+        Drawing(table, "over_values", picture(table, name, curves), f"-{short(name)}")
         for table, name, curves in found
     ]
     return Analysis("values", grids, lines, pictures)
@@ -56,17 +56,17 @@ def short(name: str) -> str:
     return name.removeprefix("strategy.")
 
 
-def own(row: Row) -> dict[str, Any]:
+def own(row: ResultRow) -> dict[str, Any]:
     """All that tells a row from others of its table."""
     names = ("method", "strategy", "train", "network", "preset")
     return {name: row.result.config.get(name) for name in names}
 
 
-def curves_over(name: str, rows: list[Row]) -> Curves:
+def curves_over(name: str, rows: list[ResultRow]) -> Curves:
     """Rows that agree in all but the option, by its values, two or more; none unless it is a method's number."""
     if not name.startswith("strategy."):
         return {}
-    alike: dict[str, list[Row]] = {}
+    alike: dict[str, list[ResultRow]] = {}
     for row in rows:
         options = flatten(own(row))
         value = options.pop(name, None)
@@ -82,7 +82,7 @@ def curves_over(name: str, rows: list[Row]) -> Curves:
     return found
 
 
-def measured(row: Row, metric: Metric) -> Cell:
+def measured(row: ResultRow, metric: Metric) -> Cell:
     return cell(of_metric(metric, row.result.score), row.result, row.ceiling)
 
 
@@ -95,7 +95,7 @@ def cells(curve: Curve, every: list[float], metric: Metric) -> list[Cell]:
     return [measured(curve[value], metric) if value in curve else Cell() for value in every]
 
 
-def grid_of(table: Table, name: str, curves: Curves, metric: Metric, last: bool) -> Grid:
+def grid_of(table: ResultTable, name: str, curves: Curves, metric: Metric, last: bool) -> Table:
     every = values_of(curves)
     column = of_metric(metric, table.score, table.digits)
     body = [
@@ -110,7 +110,7 @@ def grid_of(table: Table, name: str, curves: Curves, metric: Metric, last: bool)
 
 
 def picture(
-    table: Table, name: str, curves: Curves
+    table: ResultTable, name: str, curves: Curves
 ) -> tuple[list[str], str, list[str], dict[str, list[list[Cell]]]]:
     every = values_of(curves)
     panels = {

@@ -14,12 +14,15 @@ from clbench.cli.options import (
     AsJson,
     DataRoot,
     Device,
+    Format,
     Output,
     Plots,
     Plugins,
+    Quiet,
     each_of,
+    load_plugins,
     machine_of,
-    put,
+    printing,
 )
 
 
@@ -56,13 +59,7 @@ def report(
         list[Path] | None,
         typer.Argument(help="Result files or folders.  [default: runs]", show_default=False),
     ] = None,
-    format_: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            help="md, csv, json, html (one page), latex (a document) or latex-tables (for \\input).",
-        ),
-    ] = "md",
+    format_: Format = None,
     metrics: Annotated[
         list[str] | None, typer.Option(help="Columns, comma-separated (clbench list metrics).", show_default=False)
     ] = None,
@@ -82,13 +79,18 @@ def report(
         typer.Option("--stats", help="Intervals, paired tests, ranks over streams; of ACC, or of --metrics."),
     ] = False,
     accept_modified: AcceptModified = False,
+    plugin: Plugins = None,
     output: Output = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Tables and plots from result files."""
-    from clbench.report import report as make
+    load_plugins(plugin)
+    how = printing(format_, output, as_json, quiet, "md", plots)
+    from clbench.report import describe
 
-    whole = (plots, kind, reference or (), stats, accept_modified)
-    put(make(files or [Path("runs")], format_, each_of(metrics, "--metrics"), *whole), output)
+    words = (each_of(metrics, "--metrics"), kind, reference or (), stats, accept_modified)
+    how.show([describe(files or [Path("runs")], *words)], plots)
 
 
 def analyze(
@@ -119,11 +121,17 @@ def analyze(
     weights: Annotated[
         str, typer.Option(help="parameters: absolute changes as mean, sum or weighted by importance.")
     ] = "mean",
-    format_: Annotated[str, typer.Option("--format", help="md, csv, json, latex or html (one page).")] = "md",
+    format_: Format = None,
     plots: Plots = None,
     accept_modified: AcceptModified = False,
+    plugin: Plugins = None,
+    output: Output = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Importance, parameter change and growth, ablations (paper, figures 7 to 10) from runs."""
-    from clbench.analysis import analyze as make
+    load_plugins(plugin)
+    how = printing(format_, output, as_json, quiet, "md", plots)
+    from clbench.analysis import examine
 
-    typer.echo(make(files, each_of(what, "--what"), format_, plots, stage, frechet, weights, accept_modified))
+    how.show([examine(files, each_of(what, "--what"), stage, frechet, weights, accept_modified)], plots)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import io
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,9 +13,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from clbench.errors import UserError
-from clbench.report.build.result_table import Table
-from clbench.report.build.tables import group_key
-from clbench.results import digest
+from clbench.report.document import Picture
 
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h"]
 COLUMN = 3.3  # inches: what a column of a paper is wide; words are set to be read at that size
@@ -50,6 +48,19 @@ def styled(folder: Path) -> Iterator[None]:
         raise UserError(f"{folder}: cannot write the plots: {error.strerror or error}") from None
 
 
+def as_png(picture: Picture) -> bytes:
+    with matplotlib.rc_context(STYLE):
+        file = io.BytesIO()
+        picture.draw().savefig(file, format="png", dpi=300, bbox_inches="tight", pad_inches=0.02)
+    return file.getvalue()
+
+
+def write(pictures: Sequence[Picture], folder: Path) -> dict[str, list[Path]]:
+    """Every picture as PNG and SVG in the folder, made if missing: name -> its files; UserError if that fails."""
+    with styled(folder):
+        return {picture.name: save(picture.draw(), folder / picture.name) for picture in pictures}
+
+
 def entitled(figure: Figure, words: str) -> None:
     """The words over a figure that is a column wide."""
     figure.suptitle(textwrap.fill(words, 66), fontsize=6.5, x=0.01, ha="left")
@@ -61,18 +72,6 @@ def legend_below(figure: Figure, handles: list[Any], labels: list[str]) -> None:
     rows = -(-len(labels) // columns)
     figure.set_figheight(figure.get_figheight() + 0.15 * rows)
     figure.legend(handles, labels, loc="outside lower center", ncols=columns, columnspacing=1.2, handlelength=2.6)
-
-
-def stems(tables: Sequence[Table]) -> list[str]:
-    """`permuted-mnist-task` of each; where several tables are called so, with what tells them apart."""
-    names = [f"{slug(table.stream)}-{table.first.config['scenario']}" for table in tables]
-    keys = [digest(group_key(table.first)) for table in tables]
-    different = {name: {k for n, k in zip(names, keys, strict=True) if n == name} for name in names}
-    return [n if len(different[n]) == 1 else f"{n}-{k}" for n, k in zip(names, keys, strict=True)]
-
-
-def slug(name: str) -> str:
-    return re.sub(r"[^\w-]+", "-", name, flags=re.ASCII).strip("-") or "unnamed"
 
 
 def save(figure: Figure, path: Path) -> list[Path]:

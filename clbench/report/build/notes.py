@@ -6,7 +6,7 @@ from typing import Any
 
 from clbench.config import origins
 from clbench.report.build.cells import Column
-from clbench.report.build.result_table import Row, Table
+from clbench.report.build.result_table import ResultRow, ResultTable
 from clbench.results import AnyResult
 from clbench.results.differences import MISSING, described, differing, flatten, shown
 from clbench.scores import ACCURACY, Score
@@ -17,7 +17,7 @@ APART = {"method", "scenario", "score", "stream", "network", "preset"}
 NAMES = {*APART, "seeds", "dataset", "stream.name", "network.name", "pruning.importance"}
 
 
-def heading(table: Table, namesakes: list[Table]) -> str:
+def heading(table: ResultTable, namesakes: list[ResultTable]) -> str:
     """Stream, tasks, scenario, network, split; and in what other tables of a stream of that name differ."""
     config, tasks = table.first.config, len(table.first.tasks)
     stream = _named({name: value for name, value in config["stream"].items() if name != "tasks"})
@@ -29,7 +29,7 @@ def heading(table: Table, namesakes: list[Table]) -> str:
     return f"{words} (of several {table.stream} here, the one with {apart})" if apart else words
 
 
-def _distinction(table: Table, namesakes: list[Table]) -> str:
+def _distinction(table: ResultTable, namesakes: list[ResultTable]) -> str:
     streams = [other.first.config["stream"] for other in namesakes]
     options = described(table.first.config["stream"], differing(streams))
     files = sorted({name for other in namesakes for name in other.first.data})
@@ -56,7 +56,7 @@ def score_notes(score: Score, columns: list[Column]) -> list[str]:
     return [f"{score.name[:1].upper()}{score.name[1:]}: lower is better{losses}."]
 
 
-def training_notes(rows: list[Row]) -> list[str]:
+def training_notes(rows: list[ResultRow]) -> list[str]:
     """How rows of one table were trained differently: options of the method itself are not told."""
     own = {"strategy", *APART}
     options: list[dict[str, Any]] = [{k: v for k, v in row.result.config.items() if k not in own} for row in rows]
@@ -70,7 +70,7 @@ def training_notes(rows: list[Row]) -> list[str]:
     return notes
 
 
-def sample_notes(rows: list[Row]) -> list[str]:
+def sample_notes(rows: list[ResultRow]) -> list[str]:
     """In which rows importance is not measured on all images."""
     drawn: dict[int, list[str]] = {}
     for row in rows:
@@ -83,7 +83,7 @@ def sample_notes(rows: list[Row]) -> list[str]:
     ]
 
 
-def painted_notes(rows: list[Row]) -> list[str]:
+def painted_notes(rows: list[ResultRow]) -> list[str]:
     """Of generators: what few samples do to FID, and whether all were seen by the same features."""
     last = [run.samples[-1] for row in rows for run in row.result.runs if run.samples]
     least = min((each["count"] for each in last if "count" in each), default=ENOUGH)
@@ -96,7 +96,7 @@ def painted_notes(rows: list[Row]) -> list[str]:
     ]
 
 
-def preset_notes(rows: list[Row]) -> list[str]:
+def preset_notes(rows: list[ResultRow]) -> list[str]:
     """Which rows a preset made, if any."""
     presets: dict[str, list[str]] = {}
     for row in rows:

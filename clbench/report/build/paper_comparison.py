@@ -9,8 +9,8 @@ from typing import Any
 
 from clbench.report.build.cells import Cell, Column, equals, fixed, spread
 from clbench.report.build.references import Printed, ReferenceTable
-from clbench.report.build.result_table import Row, Table
-from clbench.report.grid import Grid
+from clbench.report.build.result_table import ResultRow, ResultTable
+from clbench.report.document import Table, table_of_words
 from clbench.scores import ACCURACY
 from clbench.statistics import Agreement, agreement
 from clbench.statistics.ranks import AGREEMENT_NEEDS, ALPHA
@@ -25,7 +25,7 @@ OTHER_FEATURES = (
 class Line:
     """A method that both have."""
 
-    row: Row
+    row: ResultRow
     ours: Cell
     theirs: Printed
 
@@ -38,7 +38,7 @@ class Line:
 class Comparison:
     """One metric of a table beside a reference table."""
 
-    table: Table
+    table: ResultTable
     reference: ReferenceTable
     column: Column
 
@@ -66,7 +66,7 @@ class Comparison:
         return agreement([line.ours.mean or 0.0 for line in self.ranked], [line.theirs[0] for line in self.ranked])
 
 
-def add(tables: list[Table], references: list[ReferenceTable]) -> None:
+def add(tables: list[ResultTable], references: list[ReferenceTable]) -> None:
     """Set comparisons after every table that a reference matches, and into the JSON objects of its rows.
 
     A reference that matches no table is told in a warning.
@@ -91,7 +91,7 @@ def wanted(reference: ReferenceTable) -> str:
     return f"{reference.stream}{tasks}{f', scenario {reference.scenario}' if reference.scenario else ''}{measured}"
 
 
-def grid(comparison: Comparison) -> Grid:
+def grid(comparison: Comparison) -> Table:
     column, reference, lines = comparison.column, comparison.reference, comparison.lines
     heading = f"{comparison.table.title}: {column.head} beside {reference.title}"
     same = reference.score == comparison.table.score.name
@@ -114,7 +114,7 @@ def grid(comparison: Comparison) -> Grid:
         *([f"Theirs alone: {', '.join(missing)}."] if missing else []),
         order_in_words(comparison),
     ]
-    return Grid(heading, ["method", "ours", "theirs", "difference"], body, notes)
+    return table_of_words(heading, ["method", "ours", "theirs", "difference"], body, notes)
 
 
 def order_in_words(comparison: Comparison) -> str:
@@ -139,7 +139,7 @@ def caveat(order: Agreement) -> str:
     return f"; of {order.n} methods p cannot be below {order.smallest_p:.4f}" if order.smallest_p > ALPHA else ""
 
 
-def row_object(row: Row, reference: ReferenceTable, comparisons: list[Comparison]) -> dict[str, Any]:
+def row_object(row: ResultRow, reference: ReferenceTable, comparisons: list[Comparison]) -> dict[str, Any]:
     """What a reference table prints for the row's method, by metric; the order is that of all its methods."""
     metrics = {
         comparison.column.name: {

@@ -10,8 +10,8 @@ import numpy as np
 from clbench import statistics
 from clbench.metrics import Array
 from clbench.report.build.cells import Column, equals, fixed
-from clbench.report.build.result_table import Row, Table
-from clbench.report.grid import Grid
+from clbench.report.build.result_table import ResultRow, ResultTable
+from clbench.report.document import Table, table_of_words
 from clbench.scores import ACCURACY
 from clbench.statistics.ranks import ALPHA
 
@@ -28,7 +28,7 @@ class Ranking:
     """
 
     column: Column
-    tables: list[Table]
+    tables: list[ResultTable]
     labels: list[str]
     scores: Array
 
@@ -62,7 +62,7 @@ class Ranking:
         names = [table.stream for table in self.tables]
         return [f"{name} ({n})" if names.count(name) > 1 else name for n, name in enumerate(names, 1)]
 
-    def grid(self) -> Grid:
+    def table(self) -> Table:
         by_table = [statistics.average_ranks(line[None], self.higher) for line in self.scores]
         body = [
             [label, fixed(average, 2), *(f"{ranks[n]:g}" for ranks in by_table)]
@@ -78,7 +78,7 @@ class Ranking:
             f"Friedman: chi-square = {fixed(chi, 2)}, p {equals(p)} for methods that are all alike.",
             *differences_in_words(self),
         ]
-        return Grid(heading, ["method", "average rank", *self.streams], body, notes)
+        return table_of_words(heading, ["method", "average rank", *self.streams], body, notes)
 
     def as_object(self) -> dict[str, Any]:
         chi, p = statistics.friedman(self.scores)
@@ -96,7 +96,7 @@ class Ranking:
         }
 
 
-def rankings(tables: list[Table], names: list[str]) -> list[Ranking]:
+def rankings(tables: list[ResultTable], names: list[str]) -> list[Ranking]:
     """One a score and metric, where two tables or more have the same three methods or more; joint is no such."""
     found = []
     for score in dict.fromkeys(table.score for table in tables):
@@ -105,7 +105,7 @@ def rankings(tables: list[Table], names: list[str]) -> list[Ranking]:
     return [each for each in found if each is not None]
 
 
-def ranking(tables: list[Table], column: Column) -> Ranking | None:
+def ranking(tables: list[ResultTable], column: Column) -> Ranking | None:
     kept = [table for table in tables if len(ranked(table, column)) >= METHODS_NEEDED]
     means = [{row.label: row.cells[column.name].mean for row in ranked(table, column)} for table in kept]
     labels = [label for label in (means[0] if means else {}) if all(label in each for each in means)]
@@ -116,7 +116,7 @@ def ranking(tables: list[Table], column: Column) -> Ranking | None:
     return Ranking(column, kept, [labels[n] for n in order], scores[:, order])
 
 
-def ranked(table: Table, column: Column) -> list[Row]:
+def ranked(table: ResultTable, column: Column) -> list[ResultRow]:
     return [row for row in table.rows if not row.joint and row.cells[column.name].mean is not None]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from clbench.errors import UserError
 from clbench.metrics import METRICS
 from clbench.report.build.cells import COSTS, Column, columns
-from clbench.report.build.result_table import Table
+from clbench.report.build.result_table import ResultTable
 from clbench.results import checks as result_checks
 from clbench.results import jsonfile
 from clbench.scores import ACCURACY
@@ -45,7 +45,7 @@ class ReferenceTable:
         mean = column.metric is not None and column.metric.name == "mean"
         return cells.get(column.name) or (cells.get("mean") if mean else None)
 
-    def matches(self, table: Table) -> bool:
+    def matches(self, table: ResultTable) -> bool:
         """Whether the table is of this stream and score, and of these tasks and this scenario where stated."""
         if table.score.name not in (self.score, *LIKE.get(self.score, ())):
             return False

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from clbench.report.build.cells import Cell, Column, finished
-from clbench.report.grid import Grid
+from clbench.report.document import Mark, MarksNote, Table
 from clbench.results import Result
 from clbench.scores import Score, score_of
 
 
 @dataclass
-class Row:
+class ResultRow:
     """A result in its table. `notes` say which of its seeds are left out of every mean, and why; `more` are
     further keys of its JSON object; `ceiling` is the joint run that it is compared with."""
 
@@ -39,19 +39,19 @@ class Row:
 
 
 @dataclass
-class Table:
+class ResultTable:
     """Rows of one stream, data, scenario, network, score and scored split; `after` are set below it.
 
     `title` is the heading in short: the stream's name where no other table here has it. `digits`: after the point,
     of its score.
     """
 
-    rows: list[Row]
+    rows: list[ResultRow]
     columns: list[Column]
     heading: str = ""
     title: str = ""
     notes: list[str] = field(default_factory=list)
-    after: list[Grid] = field(default_factory=list)
+    after: list[Table] = field(default_factory=list)
     digits: int = 2
 
     @property
@@ -78,8 +78,8 @@ class Table:
         of_rows = [note for row in self.rows for note in row.notes]
         return list(dict.fromkeys(notes + of_rows))
 
-    def marks(self, column: Column) -> dict[int, str]:
-        """Row index -> "best" or "second", by the digits shown; equal values share it; joint has none."""
+    def marks(self, column: Column) -> dict[int, Mark]:
+        """ResultRow index -> "best" or "second", by the digits shown; equal values share it; joint has none."""
         if column.better is None:
             return {}
         means = {n: row.cells[column.name].mean for n, row in enumerate(self.rows) if not row.joint}
@@ -87,14 +87,14 @@ class Table:
         steps = sorted(set(ranked.values()), reverse=column.better == "higher")[:2]
         if len(ranked) < 2:
             return {}
-        return {n: ("best", "second")[steps.index(mean)] for n, mean in ranked.items() if mean in steps}
+        places: tuple[Mark, Mark] = ("best", "second")
+        return {n: places[steps.index(mean)] for n, mean in ranked.items() if mean in steps}
 
-    def general_notes(self, best: str, second: str) -> list[str]:
-        """What holds for the whole table; `best` and `second` name how the writer marks them."""
+    def general_notes(self) -> list[str | MarksNote]:
+        """What holds for the whole table."""
         several = any(cell.std is not None for row in self.rows for cell in row.cells.values())
         joint = any(row.joint for row in self.rows)
         marked = any(self.marks(column) for column in self.columns)
         spread = ["Mean ± sample standard deviation over seeds."] if several else []
         ceiling = "; joint, the ceiling, is not ranked" if joint else ""
-        ranking = [f"Best of a column in {best}, second best {second}{ceiling}."] if marked else []
-        return spread + ranking + self.notes
+        return [*spread, *([MarksNote(ceiling)] if marked else []), *self.notes]

@@ -8,8 +8,8 @@ from typing import Any
 
 from clbench import statistics
 from clbench.report.build.cells import Cell, Column, equals, fixed
-from clbench.report.build.result_table import Row, Table
-from clbench.report.grid import Grid
+from clbench.report.build.result_table import ResultRow, ResultTable
+from clbench.report.document import Table, table_of_words
 from clbench.statistics import PairedTests
 from clbench.statistics.intervals import BOOTSTRAP_NEEDS, LEVEL, RESAMPLES, T_NEEDS, Interval
 from clbench.statistics.paired import FLIPS, NEEDS
@@ -19,14 +19,14 @@ from clbench.statistics.paired import FLIPS, NEEDS
 class Pair:
     """Two rows, tested over the seeds that both have; the p values after Holm's correction over the table."""
 
-    first: Row
-    second: Row
+    first: ResultRow
+    second: ResultRow
     tests: PairedTests
     permutation_holm: float
     wilcoxon_holm: float
 
 
-def add(tables: list[Table], names: list[str]) -> None:
+def add(tables: list[ResultTable], names: list[str]) -> None:
     """Set intervals and tests of the metrics named after every table, and into the JSON objects of its rows."""
     for table in tables:
         for column in table.ranked(names):
@@ -38,7 +38,7 @@ def add(tables: list[Table], names: list[str]) -> None:
                     row.more.setdefault("statistics", {})[column.name] = entry
 
 
-def pairs(table: Table, column: Column) -> tuple[list[Pair], int]:
+def pairs(table: ResultTable, column: Column) -> tuple[list[Pair], int]:
     """Every pair of methods that has seeds enough in common, joint not among them; how many have not."""
     rows = [row for row in table.rows if not row.joint and row.cells[column.name].values]
     every = [(a, b, tested(a.cells[column.name], b.cells[column.name])) for a, b in combinations(rows, 2)]
@@ -55,7 +55,7 @@ def tested(ours: Cell, theirs: Cell) -> PairedTests | None:
     return statistics.paired_tests([one[seed] for seed in equal], [other[seed] for seed in equal])
 
 
-def interval_grid(table: Table, column: Column) -> Grid:
+def interval_grid(table: ResultTable, column: Column) -> Table:
     percent = f"{100 * LEVEL:.0f} percent"
     body = []
     for row in table.rows:
@@ -63,7 +63,7 @@ def interval_grid(table: Table, column: Column) -> Grid:
         both = statistics.t_interval(values), statistics.bootstrap_interval(values)
         mean = "–" if not values else fixed(row.cells[column.name].mean or 0.0, column.digits)
         body.append([row.label, str(len(values)), mean, *(interval_text(each, column) for each in both)])
-    return Grid(
+    return table_of_words(
         f"{table.title}: {percent} intervals of the mean {column.head}",
         ["method", "n seeds", "mean", "t", "bootstrap"],
         body,
@@ -78,7 +78,7 @@ def interval_text(interval: Interval | None, column: Column) -> str:
     return f"{fixed(interval[0], column.digits)} to {fixed(interval[1], column.digits)}" if interval else "–"
 
 
-def pair_grid(table: Table, column: Column, found: list[Pair], untested: int) -> list[Grid]:
+def pair_grid(table: ResultTable, column: Column, found: list[Pair], untested: int) -> list[Table]:
     """One table of all pairs; none where there is but one method."""
     if not found and not untested:
         return []
@@ -102,10 +102,10 @@ def pair_grid(table: Table, column: Column, found: list[Pair], untested: int) ->
     ]
     header = ["method", "against", "n seeds", "difference", "permutation p", "Holm", "Wilcoxon p", "Holm"]
     heading = f"{table.title}: {column.head} of every two methods over equal seeds"
-    return [Grid(heading, header, body, pair_notes(table, found, untested))]
+    return [table_of_words(heading, header, body, pair_notes(table, found, untested))]
 
 
-def pair_notes(table: Table, found: list[Pair], untested: int) -> list[str]:
+def pair_notes(table: ResultTable, found: list[Pair], untested: int) -> list[str]:
     counts = sorted({pair.tests.n for pair in found})
     sampled = any(2**n > FLIPS for n in counts)
     flips = f"{FLIPS} random sign flips where seeds are many" if sampled else "all sign flips of the differences"
@@ -126,7 +126,7 @@ def pair_notes(table: Table, found: list[Pair], untested: int) -> list[str]:
     return notes
 
 
-def row_object(row: Row, cell: Cell, found: list[Pair]) -> dict[str, Any]:
+def row_object(row: ResultRow, cell: Cell, found: list[Pair]) -> dict[str, Any]:
     """Intervals of the row's mean, and its tests against the rows after it."""
     against = [
         {

@@ -6,10 +6,10 @@ import numpy as np
 
 from clbench.metrics import Array, joint_per_stage, mean_per_stage
 from clbench.report.build.cells import finished, matrix_of, setting_of
-from clbench.report.build.result_table import Row
+from clbench.report.build.result_table import ResultRow
 
 
-def curves(row: Row) -> Array:
+def curves(row: ResultRow) -> Array:
     """The mean after 1 .. T tasks of every finished seed; of a joint run, its last row over those tasks. [n, T]
 
     NaN where there is nothing to compare: of a joint run in the scenario class, before the last task.
@@ -21,7 +21,7 @@ def curves(row: Row) -> Array:
     return np.stack([mean_per_stage(R, setting.score) for R in each])
 
 
-def matrices(row: Row) -> Array:
+def matrices(row: ResultRow) -> Array:
     """R of every finished seed, as its score is printed. [n, stages, T]"""
     factor = setting_of(row.result).score.factor
     return factor * np.stack([matrix_of(run) for run in finished(row.result)])

@@ -21,7 +21,7 @@ from clbench.report.build.notes import (
     score_notes,
     training_notes,
 )
-from clbench.report.build.result_table import Row, Table
+from clbench.report.build.result_table import ResultRow, ResultTable
 from clbench.report.scales import digits_of
 from clbench.results import Result
 from clbench.results.differences import described, differing, flatten, sortable
@@ -30,7 +30,7 @@ from clbench.scores import Score, score_of
 ORDER = ["sgd", "sgd-f", "finetuning", "ewc", "si", "mas", "lwf", "hat", "anpyc"]  # the paper's, then joint
 
 
-def tables(loaded: list[tuple[Path, Result]], names: list[str] | None = None) -> list[Table]:
+def tables(loaded: list[tuple[Path, Result]], names: list[str] | None = None) -> list[ResultTable]:
     """One table for everything that may be compared, in the order of their headings; columns by their names.
 
     UserError for a name that is no metric, no cost, and not that of a mean of any of the results' scores.
@@ -59,9 +59,9 @@ def _comparable(result: Result) -> str:
     return json.dumps(group_key(result), sort_keys=True)
 
 
-def _table(group: list[tuple[Path, Result]], names: list[str] | None, scores: Iterable[Score]) -> Table:
+def _table(group: list[tuple[Path, Result]], names: list[str] | None, scores: Iterable[Score]) -> ResultTable:
     kept, notes = _without_duplicates(group)
-    rows = _ordered([Row(path, result, result.config["method"]) for path, result in kept])
+    rows = _ordered([ResultRow(path, result, result.config["method"]) for path, result in kept])
     joints = [row.result for row in rows if row.joint]
     score = score_of(group[0][1])
     digits = digits_of(score, [mean for row in rows if (mean := _mean(row.result)) is not None])
@@ -77,7 +77,7 @@ def _table(group: list[tuple[Path, Result]], names: list[str] | None, scores: It
     defaults = default_notes([(row.method, row.result) for row in rows])
     words = [*score_notes(score, chosen), *training_notes(rows), *preset_notes(rows), *defaults]
     notes = [*words, *sample_notes(rows), *painted_notes(rows), *notes]
-    return Table(rows, chosen, notes=notes, digits=digits)
+    return ResultTable(rows, chosen, notes=notes, digits=digits)
 
 
 def _mean(result: Result) -> float | None:
@@ -101,7 +101,7 @@ def _without_duplicates(group: list[tuple[Path, Result]]) -> tuple[list[tuple[Pa
     ]
 
 
-def _ordered(rows: list[Row]) -> list[Row]:
+def _ordered(rows: list[ResultRow]) -> list[ResultRow]:
     """The paper's order, others by name, joint last; rows of one method by the options they differ in."""
     keys: dict[str, tuple] = {}
     for row in rows:
@@ -115,7 +115,7 @@ def _ordered(rows: list[Row]) -> list[Row]:
     return sorted(rows, key=lambda row: keys[row.result.digest])
 
 
-def _options(row: Row) -> dict[str, Any]:
+def _options(row: ResultRow) -> dict[str, Any]:
     """What is the row's own: all of its configuration but what the heading says."""
     own = {name: value for name, value in row.result.config.items() if name not in APART}
     return {**own, "preset": row.result.config.get("preset"), "seeds": row.result.seeds}

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import textwrap
-from pathlib import Path
+from collections.abc import Iterator
+from functools import partial
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from clbench.report.build.file_names import slug
 from clbench.report.build.ranking import Ranking, differences_in_words
-from clbench.report.pictures import save, slug, styled
+from clbench.report.document import Picture
+from clbench.report.draw import draws
 
 LABEL, GROUP = 0.26, 0.16  # inches between two labels, between two bars
 WIDTH, MARGIN = 6.4, 1.5  # inches; MARGIN of them left and right of the axis are for labels
 
 
-def draw(rankings: list[Ranking], folder: Path) -> list[Path]:
-    """Write every diagram as PNG and SVG into the folder, made if missing; UserError if that fails."""
-    with styled(folder):
-        return [
-            path
-            for ranking in rankings
-            for path in save(diagram(ranking), folder / f"critical-difference-{slug(ranking.name)}")
-        ]
+@draws("critical-difference", of=Ranking)
+def critical_difference(ranking: Ranking, stem: str) -> Iterator[Picture]:
+    words = f"Critical difference of average ranks by {ranking.name} over {len(ranking.tables)} streams."
+    yield Picture(f"{stem}-{slug(ranking.name)}", words, partial(diagram, ranking))
 
 
 def diagram(ranking: Ranking) -> Figure:

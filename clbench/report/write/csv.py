@@ -1,59 +1,37 @@
-"""All tables as one CSV: a line a configuration; mean, std and n of a metric apart, unrounded.
-
-Tables of different scores share the columns of what they have in common; `measure` says which score it is of.
-"""
+"""The numbers behind documents as CSV, unrounded: a line a configuration, or a line a run, stage and task."""
 
 from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 
-from clbench.report.build.cells import Cell
-from clbench.report.build.result_table import Row, Table
+from clbench.errors import UserError
+from clbench.report.document import Document, Records
+from clbench.report.write import Place, writes
 
 
-def write(tables: list[Table]) -> str:
-    names = list(dict.fromkeys(column.name for table in tables for column in table.columns))
+@writes("csv", ".csv")
+def write(documents: Sequence[Document], place: Place) -> str:
+    """Wide: a line a row of the tables, a metric's mean, standard deviation and number of seeds in columns."""
+    return _set([document.records() for document in documents])
+
+
+@writes("csv-long")
+def write_long(documents: Sequence[Document], place: Place) -> str:
+    """Long: a line a run, stage and task."""
+    found = [document.long() for document in documents if document.long is not None]
+    if not found:
+        raise UserError("there are no runs here to write a line each of; use --format csv")
+    return _set(found)
+
+
+def _set(found: Sequence[Records]) -> str:
+    """One after the other, with the columns of all."""
     file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    described = [
-        "table",
-        "stream",
-        "tasks",
-        "scenario",
-        "network",
-        "score",
-        "measure",
-        "method",
-        "label",
-        "digest",
-        "preset",
-    ]
-    numbers = [f"{name}_{part}" for name in names for part in ("mean", "std", "n")]
-    writer.writerow([*described, "n_seeds", *numbers, "notes"])
-    for table in tables:
-        writer.writerows(_line(table, row, names) for row in table.rows)
+    columns = list(dict.fromkeys(name for records in found for name in records.columns))
+    writer = csv.DictWriter(file, columns, lineterminator="\n")
+    writer.writeheader()
+    for records in found:
+        writer.writerows(records.rows)
     return file.getvalue()
-
-
-def _line(table: Table, row: Row, names: list[str]) -> list[object]:
-    config = row.result.config
-    cells = [row.cells.get(name, Cell()) for name in names]
-    numbers = [part for cell in cells for part in (cell.mean, cell.std, len(cell.values))]
-    notes = [f"{name}: {note}" for name, cell in row.cells.items() for note in cell.notes]
-    return [
-        table.heading,
-        table.stream,
-        len(row.result.tasks),
-        config["scenario"],
-        config.get("network", {}).get("name", ""),
-        config["score"],
-        table.score.name,
-        row.method,
-        row.label,
-        row.result.digest,
-        config.get("preset"),
-        len(row.seeds),
-        *numbers,
-        "; ".join([*row.notes, *notes]),
-    ]

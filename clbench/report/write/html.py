@@ -1,38 +1,32 @@
-"""Results as one HTML page that needs no network: tables, curves, heat maps, and how every run was made."""
+"""Documents as one HTML page that needs no network: tables, curves, heat maps, and how every run was made."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Sequence
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from clbench.report.document import Document
+from clbench.report.write import Place, writes
 
-from clbench.report.build.pruning import Comparison
-from clbench.report.build.result_table import Table
-from clbench.report.write.page.charts import Charts
-from clbench.report.write.page.views import Further, Section, of_comparison, of_further, of_table
-
-__all__ = ["Further", "write"]
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 SCRIPTS = ("tooltip.js", "sorting.js", "curves.js", "matrices.js", "start.js")
 
 
-def write(
-    tables: Iterable[Table],
-    studies: Iterable[Comparison] = (),
-    more: Iterable[Further] = (),
-) -> str:
-    """The page; `more` comes after tables and studies.
+@writes("html", ".html", ".htm")
+def write(documents: Sequence[Document], place: Place) -> str:
+    """The page; whatever comes from a result file is escaped, and no script but the page's own may run."""
+    from markupsafe import Markup
 
-    Whatever comes from a result file is escaped, and no script but the page's own may run.
-    """
+    from clbench.report.write.page.charts import Charts
+    from clbench.report.write.page.views import views
+
     charts = Charts()
-    sections: list[Section] = [of_table(table, charts) for table in tables]
-    sections += [of_comparison(study, charts) for study in studies]
-    sections += [section for further in more for section in of_further(further)]
+    sections = [view for document in documents for view in views(document, charts)]
     style, script = _asset("page.css"), "".join(map(_asset, SCRIPTS))
     return (
         _environment()
@@ -49,6 +43,8 @@ def write(
 
 
 def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # slow to import
+
     environment = Environment(
         loader=PackageLoader("clbench.report.write", "page"),
         autoescape=True,

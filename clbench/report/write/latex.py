@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 
-from clbench.report.build.cells import text
-from clbench.report.build.result_table import Row, Table
-from clbench.report.grid import Grid
+from clbench.report.document import Document, Entry, Note, Table
+from clbench.report.write import Place, writes
 
-MARKS = {"best": r"\textbf{%s}", "second": r"\underline{%s}"}
+MARKS = {"best": r"\textbf{%s}", "second": r"\underline{%s}", "": "%s"}
 SPECIAL = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -48,8 +46,8 @@ FITTED = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"  # 
 
 
 @dataclass
-class Entry:
-    """A number in LaTeX, its deviation as plain text apart so that both align, its mark, numbers of its notes."""
+class Number:
+    """In LaTeX, its deviation as plain text apart so that both align, its mark, numbers of its notes."""
 
     mean: str
     plain: str = ""
@@ -63,34 +61,39 @@ class Sheet:
 
     caption: str
     header: list[str]
-    body: list[list[Entry]]
+    body: list[list[Number]]
     notes: list[str]
     left: list[bool]  # columns of words
 
 
-Pictures = Mapping[str, str]  # path of a PNG file, as LaTeX is to read it -> what it shows
-NONE: Pictures = MappingProxyType({})
+@writes("latex", ".tex")
+def document(documents: Sequence[Document], place: Place) -> str:
+    """A whole document; latex-tables is what is between its \\begin and \\end."""
+    wide = any(len(table.header) >= WIDE for document in documents for table in document.tables())
+    says = "% Compiles as it is. `--format latex-tables` prints the tables alone, for \\input.\n"
+    return says + DOCUMENT % ("landscape," if wide else "", "\n".join(_parts(documents, place)))
 
 
-def document(tables: Sequence[Table], grids: Iterable[Grid] = (), pictures: Pictures = NONE) -> str:
-    """A whole document; `--format latex-tables` prints what is between its \\begin and \\end."""
-    sheets = _sheets(tables, grids)
-    landscape = "landscape," if any(len(sheet.header) >= WIDE for sheet in sheets) else ""
-    says = "% Compiles as it is. `clbench report --format latex-tables` prints the tables alone, for \\input.\n"
-    return says + DOCUMENT % (landscape, "\n".join([*_all(sheets), *_figures(pictures)]))
+@writes("latex-tables")
+def tables(documents: Sequence[Document], place: Place) -> str:
+    """The tables and figures alone, for \\input."""
+    return "\n".join([f"% For \\input; the document needs {PACKAGES}.", *_parts(documents, place)])
 
 
-def write(tables: Sequence[Table], grids: Iterable[Grid] = (), pictures: Pictures = NONE) -> str:
-    """The tables and figures alone."""
-    parts = [*_all(_sheets(tables, grids)), *_figures(pictures)]
-    return "\n".join([f"% For \\input; the document needs {PACKAGES}.", *parts])
+def _parts(documents: Sequence[Document], place: Place) -> Iterator[str]:
+    for document in documents:
+        for part in document.parts():
+            if isinstance(part, Table):
+                yield from _in_pages(_sheet(part))
+            if isinstance(part, Note):
+                yield _note(escaped(part.words)) + "\n"
+        yield from (_figure(path, caption) for path, caption in place.drawn(document, ".png"))
 
 
-def _figures(pictures: Pictures) -> Iterator[str]:
-    for path, words in pictures.items():
-        size = r"width=\linewidth,height=0.85\textheight,keepaspectratio"
-        lines = [rf"\includegraphics[{size}]{{\detokenize{{{path}}}}}", rf"\caption{{{escaped(words)}}}"]
-        yield "\n".join([r"\begin{figure}[htbp]", r"\centering", *lines, r"\end{figure}"]) + "\n"
+def _figure(path: str, caption: str) -> str:
+    size = r"width=\linewidth,height=0.85\textheight,keepaspectratio"
+    lines = [rf"\includegraphics[{size}]{{\detokenize{{{path}}}}}", rf"\caption{{{escaped(caption)}}}"]
+    return "\n".join([r"\begin{figure}[htbp]", r"\centering", *lines, r"\end{figure}"]) + "\n"
 
 
 def escaped(words: str) -> str:
@@ -105,25 +108,19 @@ def _character(character: str) -> str:
     return character if known else f"{{[}}U+{ord(character):04X}{{]}}"
 
 
-def _sheets(tables: Sequence[Table], grids: Iterable[Grid]) -> list[Sheet]:
-    of_tables = (one for table in tables for one in (_of_table(table), *map(_of_grid, table.after)))
-    return [*of_tables, *map(_of_grid, grids)]
-
-
-def _all(sheets: list[Sheet]) -> Iterator[str]:
-    """Every table; a long one in parts of a page each, its notes under the last, or, many, as text after."""
-    for sheet in sheets:
-        if len(sheet.body) <= ROWS:
-            yield _set(sheet)
-            continue
-        parts, long = -(-len(sheet.body) // ROWS), sum(map(len, sheet.notes)) > NOTES
-        for part in range(parts):
-            caption = f"{sheet.caption} (part {part + 1} of {parts})"
-            body = sheet.body[part * ROWS : (part + 1) * ROWS]
-            notes = sheet.notes if part == parts - 1 and not long else []
-            yield _set(replace(sheet, caption=caption, body=body, notes=notes))
-        if long:
-            yield "\n\n".join(map(_note, sheet.notes)) + "\n"
+def _in_pages(sheet: Sheet) -> Iterator[str]:
+    """A long table in parts of a page each, its notes under the last, or, many, as text after."""
+    if len(sheet.body) <= ROWS:
+        yield _set(sheet)
+        return
+    parts, long = -(-len(sheet.body) // ROWS), sum(map(len, sheet.notes)) > NOTES
+    for part in range(parts):
+        caption = f"{sheet.caption} (part {part + 1} of {parts})"
+        body = sheet.body[part * ROWS : (part + 1) * ROWS]
+        notes = sheet.notes if part == parts - 1 and not long else []
+        yield _set(replace(sheet, caption=caption, body=body, notes=notes))
+    if long:
+        yield "\n\n".join(map(_note, sheet.notes)) + "\n"
 
 
 def _note(note: str) -> str:
@@ -158,7 +155,7 @@ def _set(sheet: Sheet) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _entry(entry: Entry, longest: int) -> str:
+def _entry(entry: Number, longest: int) -> str:
     """One column, or three where any row has a deviation; shorter deviations are padded, so that digits align."""
     notes = rf"\rlap{{\textsuperscript{{{entry.notes}}}}}" if entry.notes else ""
     if not longest:
@@ -170,33 +167,15 @@ def _entry(entry: Entry, longest: int) -> str:
     return rf"{entry.mean} & ${{}}\pm{{}}$ & {padding}{entry.mark % escaped(entry.plain)}{notes}"
 
 
-def _of_grid(grid: Grid) -> Sheet:
-    body = [[Entry(escaped(line[0])), *map(_number, line[1:])] for line in grid.body]
-    left = [grid.to_the_left(n) for n in range(len(grid.header))]
-    return Sheet(escaped(grid.heading), [*map(escaped, grid.header)], body, [*map(escaped, grid.notes)], left)
+def _sheet(table: Table) -> Sheet:
+    notes = [escaped(note) for note in table.notes_in("bold", "underlined")]
+    notes += [rf"\textsuperscript{{{n}}}{escaped(note)}" for n, note in enumerate(table.footnotes, 1)]
+    body = [[Number(escaped(first.words)), *map(_number, rest)] for first, *rest in table.rows]
+    header = [escaped(head.words) for head in table.header]
+    return Sheet(escaped(table.heading), header, body, notes, [head.side == "left" for head in table.header])
 
 
-def _of_table(table: Table) -> Sheet:
-    header = ["method", *(column.head for column in table.columns), "n seeds"]
-    footnotes = table.footnotes()
-    notes = [escaped(note) for note in table.general_notes("bold", "underlined")]
-    notes += [rf"\textsuperscript{{{n}}}{escaped(note)}" for n, note in enumerate(footnotes, 1)]
-    body = [_row(table, n, row, footnotes) for n, row in enumerate(table.rows)]
-    left = [n == 0 for n in range(len(header))]
-    return Sheet(escaped(table.heading), [*map(escaped, header)], body, notes, left)
-
-
-def _row(table: Table, n: int, row: Row, footnotes: list[str]) -> list[Entry]:
-    def numbers(notes: list[str]) -> str:
-        return ",".join(str(footnotes.index(note) + 1) for note in notes)
-
-    cells = []
-    for column in table.columns:
-        cell, mark = row.cells[column.name], table.marks(column).get(n, "")
-        cells.append(_number(text(cell, column), MARKS.get(mark, "%s"), numbers(cell.notes)))
-    return [Entry(escaped(row.label)), *cells, _number(str(len(row.seeds)), notes=numbers(row.notes))]
-
-
-def _number(words: str, mark: str = "%s", notes: str = "") -> Entry:
-    mean, _, deviation = words.partition(" ± ")
-    return Entry(mark % escaped(mean), deviation, mark, notes)
+def _number(entry: Entry) -> Number:
+    mean, _, deviation = entry.words.partition(" ± ")
+    mark = MARKS[entry.mark]
+    return Number(mark % escaped(mean), deviation, mark, ",".join(map(str, entry.notes)))

@@ -1,59 +1,60 @@
-"""Tables as markdown."""
+"""Tables as markdown, as GitHub shows them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 
 from tabulate import tabulate
 
-from clbench.report.build.cells import text
-from clbench.report.build.result_table import Row, Table
-from clbench.report.grid import Grid
+from clbench.report.document import Document, Entry, Note, Table
+from clbench.report.write import Place, writes
 
-MARKS = {"best": "**{}**", "second": "_{}_"}
-
-
-def write(tables: list[Table], grids: Iterable[Grid] = ()) -> str:
-    return "\n\n".join(_set(grid) for grid in [*grids_of(tables), *grids]) + "\n"
+MARKS = {"best": "**{}**", "second": "_{}_", "": "{}"}
 
 
-def grids_of(tables: list[Table]) -> list[Grid]:
-    """Each table and what is set below it, with the marks of markdown in its entries."""
-    return [grid for table in tables for grid in (_grid(table), *table.after)]
+@writes("md", ".md", ".markdown")
+def write(documents: Sequence[Document], place: Place) -> str:
+    """Tables and notes; pictures as images in a file, in a list on the terminal."""
+    return "\n".join(_set(document, place) for document in documents)
 
 
-def _set(grid: Grid) -> str:
+def _set(document: Document, place: Place) -> str:
+    title = [f"## {document.title}"] if document.title else []
+    return "\n\n".join([*title, *_parts(document), *_pictures(document, place)]) + "\n"
+
+
+def _parts(document: Document) -> Iterator[str]:
+    notes = []
+    for part in document.parts():
+        if isinstance(part, Table):
+            yield table(part)
+        if isinstance(part, Note):
+            notes.append(f"- {part.words}")
+    if notes:
+        yield "\n".join(notes)
+
+
+def _pictures(document: Document, place: Place) -> list[str]:
+    if place.folder is not None:
+        return [f"![{caption}](<{path}>)" for path, caption in place.drawn(document, ".png")]
+    drawn = [f"- {path}" for path, _ in place.drawn(document)]
+    return ["Plots:", "\n".join(drawn)] if drawn else []
+
+
+def table(one: Table) -> str:
+    """Its heading, its rows, its notes."""
     lines = tabulate(
-        [[_escaped(entry) for entry in line] for line in grid.body],
-        headers=grid.header,
+        [[_entry(entry) for entry in row] for row in one.rows],
+        headers=[head.words for head in one.header],
         tablefmt="pipe",
         disable_numparse=True,
-        colalign=["left" if grid.to_the_left(n) else "right" for n in range(len(grid.header))]
-        if grid.body
-        else None,
+        colalign=[head.side for head in one.header] if one.rows else None,
     )
-    return "\n".join([f"### {grid.heading}", "", lines, "", *(f"- {note}" for note in grid.notes)]).rstrip()
+    footnotes = [f"[{n}] {note}" for n, note in enumerate(one.footnotes, 1)]
+    notes = [f"- {note}" for note in [*one.notes_in("**bold**", "_italic_"), *footnotes]]
+    return "\n".join([f"### {one.heading}", "", lines, "", *notes]).rstrip()
 
 
-def _grid(table: Table) -> Grid:
-    header = ["method", *(column.head for column in table.columns), "n seeds"]
-    footnotes = table.footnotes()
-    marks = {column.name: table.marks(column) for column in table.columns}
-    body = [_row(table, n, row, marks, footnotes) for n, row in enumerate(table.rows)]
-    notes = table.general_notes("**bold**", "_italic_") + [f"[{n}] {note}" for n, note in enumerate(footnotes, 1)]
-    return Grid(table.heading, header, body, notes)
-
-
-def _row(table: Table, n: int, row: Row, marks: dict[str, dict[int, str]], footnotes: list[str]) -> list[str]:
-    def noted(words: str, notes: list[str]) -> str:
-        return " ".join([words, *(f"[{footnotes.index(note) + 1}]" for note in notes)])
-
-    cells = [
-        noted(MARKS.get(marks[column.name].get(n, ""), "{}").format(text(cell, column)), cell.notes)
-        for column, cell in zip(table.columns, row.cells.values(), strict=True)
-    ]
-    return [row.label, *cells, noted(str(len(row.seeds)), row.notes)]
-
-
-def _escaped(words: str) -> str:
+def _entry(entry: Entry) -> str:
+    words = " ".join([MARKS[entry.mark].format(entry.words), *(f"[{n}]" for n in entry.notes)])
     return words.replace("|", "\\|")

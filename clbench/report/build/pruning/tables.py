@@ -1,32 +1,35 @@
-"""Comparisons as tables, CSV lines and JSON objects."""
+"""Comparisons of pruning studies as sections of a document, and their numbers."""
 
 from __future__ import annotations
 
-import csv as lines
-import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
+
+import numpy as np
 
 from clbench.report.build.cells import Cell, Column
 from clbench.report.build.cells import text as spread_out
-from clbench.report.build.pruning.studies import Comparison, Study, table4
-from clbench.report.grid import Grid
+from clbench.report.build.methods import divided
+from clbench.report.build.provenance import run
+from clbench.report.build.pruning.studies import TOTALS, Comparison, Study, table4
+from clbench.report.document import Curves, Pictures, Records, Section, Series, Table, table_of_words
+from clbench.scores import ACCURACY as SCORE
 
 ACCURACY = Column("accuracy", "%", "higher")
 COMPRESSION = Column("compression", "times", None)
+TESTED = TOTALS[3]
 
 
-def grids(found: list[Comparison]) -> Iterator[Grid]:
-    """Of every comparison the measures side by side, then each study layer by layer."""
-    for one in found:
-        finished = [study for study in one.studies if study.finished]
-        if len(finished) > 1 or not finished:
-            yield beside(one, finished)
-        for study in finished:
-            yield layers(study, one.notes if len(finished) == 1 else [])
+def tables(one: Comparison) -> Iterator[Table]:
+    """The measures side by side, then each study layer by layer."""
+    finished = [study for study in one.studies if study.finished]
+    if len(finished) > 1 or not finished:
+        yield measures(one, finished)
+    for study in finished:
+        yield layers(study, one.notes if len(finished) == 1 else [])
 
 
-def beside(one: Comparison, finished: list[Study]) -> Grid:
+def measures(one: Comparison, finished: list[Study]) -> Table:
     """Accuracy of every measure after each round, and how far the network has shrunk by then."""
     rounds = max((study.rounds for study in one.studies), default=0)
     stages = range(rounds + 1)
@@ -49,7 +52,7 @@ def beside(one: Comparison, finished: list[Study]) -> Grid:
         figures = [f"{paper.paper('accuracy', s):.2f} ({paper.paper('compression', s)}x)" for s in stages if s]
         body.append(["entropy (paper)", f"{paper.paper('accuracy', 0):.2f}", *figures, "–"])
     header = ["importance", *map(head, stages), "n seeds"]
-    return Grid(
+    return table_of_words(
         f"{one.heading}: test accuracy (%)",
         header,
         body,
@@ -57,7 +60,7 @@ def beside(one: Comparison, finished: list[Study]) -> Grid:
     )
 
 
-def layers(study: Study, notes: list[str]) -> Grid:
+def layers(study: Study, notes: list[str]) -> Table:
     """Table IV: survivors of every layer, total, compression, percent pruned and accuracy after each round."""
     stages, quantities = range(study.rounds + 1), study.quantities
     compared = study.paper("total", 0) is not None
@@ -78,7 +81,7 @@ def layers(study: Study, notes: list[str]) -> Grid:
         *notes,
         *source(compared),
     ]
-    return Grid(heading(study), header, body, general)
+    return table_of_words(heading(study), header, body, general)
 
 
 def heading(study: Study) -> str:
@@ -111,12 +114,31 @@ def source(compared: bool) -> list[str]:
     return [f"Paper: {table4()['source']}; one run."] if compared else []
 
 
-def csv(found: list[Comparison]) -> str:
+def section(one: Comparison, pictures: Pictures = tuple) -> Section:
+    title, rest = divided(one.heading)
+    runs = [run(study.label, study.path, study.result) for study in one.studies]
+    return Section(title, (*tables(one), *curves(one), *runs), rest, pictures)
+
+
+def curves(one: Comparison) -> Iterator[Curves]:
+    """Test accuracy after each round of every study with a finished seed; none where there is none."""
+    rounds = max(study.rounds for study in one.studies) + 1
+    series = [
+        Series(study.label, np.array([study.cell(TESTED, s).values for s in range(study.rounds + 1)]).T)
+        for study in one.studies
+        if study.finished
+    ]
+    if series:
+        ticks = tuple(map(str, range(rounds)))
+        words = ("rounds of pruning", "test accuracy (%)", "after round ")
+        yield Curves(one.heading, *words, ticks, tuple(series), SCORE.unit, SCORE.better)
+
+
+def records(found: Sequence[Comparison]) -> Records:
     """A line a study, stage and quantity; mean and standard deviation unrounded."""
-    file = io.StringIO()
-    writer = lines.writer(file, lineterminator="\n")
-    described = ["dataset", "limit", "importance", "label", "scope", "digest", "preset", "n_seeds"]
-    writer.writerow([*described, "stage", "quantity", "unit", "mean", "std", "paper"])
+    described = ("dataset", "limit", "importance", "label", "scope", "digest", "preset", "n_seeds")
+    columns = (*described, "stage", "quantity", "unit", "mean", "std", "paper")
+    rows = []
     for study in (study for one in found for study in one.studies if study.finished):
         config = study.result.config
         whose = [config["dataset"], config.get("limit"), study.importance, study.label, study.pruning["scope"]]
@@ -125,11 +147,37 @@ def csv(found: list[Comparison]) -> str:
             for quantity in study.quantities:
                 cell = study.cell(quantity, stage)
                 figure = study.paper(quantity.name, stage)
-                writer.writerow([*whose, stage, quantity.name, quantity.unit, cell.mean, cell.std, figure])
-    return file.getvalue()
+                numbers = (stage, quantity.name, quantity.unit, cell.mean, cell.std, figure)
+                rows.append(dict(zip(columns, (*whose, *numbers), strict=True)))
+    return Records(columns, tuple(rows))
 
 
-def objects(found: list[Comparison]) -> list[dict[str, Any]]:
+def long_records(found: Sequence[Comparison]) -> Records:
+    """A line a run, stage and quantity: a network has one task, and its stages are rounds of pruning."""
+    rows = [
+        {
+            "dataset": study.result.config["dataset"],
+            "importance": study.importance,
+            "label": study.label,
+            "digest": study.result.digest,
+            "file": str(study.path),
+            "seed": run.seed,
+            "status": run.status,
+            "stage": stage,
+            "quantity": quantity.name,
+            "value": study.value(run, quantity.name, stage),
+            "unit": quantity.unit,
+        }
+        for one in found
+        for study in one.studies
+        for run in study.finished
+        for stage in range(study.rounds + 1)
+        for quantity in study.quantities
+    ]
+    return Records.of(rows)
+
+
+def objects(found: Sequence[Comparison]) -> list[dict[str, Any]]:
     """An object a study, with the value of every seed, unrounded."""
     return [study_object(one, study) for one in found for study in one.studies]
 

@@ -8,16 +8,11 @@ from typing import Any
 import numpy as np
 
 from clbench.metrics import Array
-from clbench.report.build.pruning.studies import TOTALS, Comparison
-from clbench.report.build.result_table import Row, Table
-from clbench.report.build.stages import curves, matrices, spread, stage_names
 from clbench.report.colours import COLOURS
-from clbench.report.scales import Scale, labelled, percent_like, scale_of
-from clbench.scores import ACCURACY, Score
+from clbench.report.document import Curves, Matrices, Matrix
 
 Data = dict[str, Any]
 MOST_NUMBERS = 500_000  # of all heat maps together, some 2.5 MB
-TESTED = TOTALS[3]
 
 
 @dataclass
@@ -31,70 +26,36 @@ class Charts:
     def data(self) -> Data:
         return {"colours": COLOURS, "curves": self.curves, "matrices": self.matrices}
 
-    def add_stages(self, table: Table) -> int | None:
-        """The mean score after each stage of every row with a finished seed; None if there is none."""
-        score, digits = table.score, table.digits
+    def add_curves(self, part: Curves) -> int:
         series = [
-            {**_line(values, digits), "label": row.label, "ceiling": row.joint}
-            for row, values in ((row, curves(row)) for row in table.rows if row.seeds)
+            {**_line(one.values, part.digits), "label": one.label, "ceiling": one.ceiling} for one in part.series
         ]
-        stages = range(1, len(table.first.tasks) + 1)
-        y = labelled(f"mean {score.name} on the tasks learned", score)
-        names = {"x": "tasks learned", "y": y, "stage": "after task ", **_printed(score, digits)}
-        return self._add_curves({**names, "title": table.heading, "ticks": [*map(str, stages)], "series": series})
-
-    def add_pruning(self, one: Comparison) -> int | None:
-        """Test accuracy after each round of every study with a finished seed; None if there is none."""
-        rounds = max(study.rounds for study in one.studies) + 1
-        series = [
-            {
-                **_line(np.array([study.cell(TESTED, s).values for s in range(study.rounds + 1)]).T),
-                "label": study.label,
-                "ceiling": False,
-            }
-            for study in one.studies
-            if study.finished
-        ]
-        ticks = [str(stage) for stage in range(rounds)]
-        names = {"x": "rounds of pruning", "y": "test accuracy (%)", "stage": "after round ", **_printed(ACCURACY)}
-        return self._add_curves({**names, "title": one.heading, "ticks": ticks, "series": series})
-
-    def _add_curves(self, chart: Data) -> int | None:
-        if not chart["series"]:
-            return None
-        self.curves.append(chart)
+        names = {"x": part.x, "y": part.y, "stage": part.stage, **_printed(part)}
+        self.curves.append({**names, "title": part.title, "ticks": [*part.ticks], "series": series})
         return len(self.curves) - 1
 
-    def add_matrix(self, row: Row, table: Table, scale: Scale) -> int | None:
-        """The mean matrix of a row; None without a finished seed, or where the page would grow too large."""
-        if not row.seeds:
-            return None
-        R = matrices(row)
+    def add_matrix(self, matrix: Matrix, part: Matrices) -> int | None:
+        """None where the page would grow too large."""
+        R = matrix.values
         if self.numbers + 2 * R[0].size > MOST_NUMBERS:
             return None
         self.numbers += 2 * R[0].size
-        names = {"label": row.label, "tasks": row.result.tasks, "stages": stage_names(*R.shape[1:])}
-        score, digits = table.score, table.digits
-        worst, best = (whole(np.array(end), digits) for end in scale.ends)
-        colours = {"worst": worst, "best": best, "rounded": percent_like(score), "name": score.name}
-        self.matrices.append({**names, **_printed(score, digits), **colours, **_line(R, digits)})
+        names = {"label": matrix.label, "tasks": [*matrix.tasks], "stages": [*matrix.stages]}
+        worst, best = (whole(np.array(end), part.digits) for end in (part.worst, part.best))
+        colours = {"worst": worst, "best": best, "rounded": part.whole, "name": part.name}
+        self.matrices.append({**names, **_printed(part), **colours, **_line(R, part.digits)})
         return len(self.matrices) - 1
 
 
-def scale_of_rows(table: Table) -> Scale:
-    """Of all its matrices together."""
-    return scale_of(table.score, [matrices(row).mean(axis=0) for row in table.rows if row.seeds])
-
-
-def _printed(score: Score, digits: int = 2) -> Data:
+def _printed(part: Curves | Matrices) -> Data:
     """How a chart's numbers are read."""
-    return {"digits": digits, "unit": score.unit, "better": score.better}
+    return {"digits": part.digits, "unit": part.unit, "better": part.better}
 
 
-def _line(values: Array, digits: int = 2) -> Data:
+def _line(values: Array, digits: int) -> Data:
     """Mean and sample standard deviation over seeds, the leading axis of printed numbers."""
-    deviation = spread(values)
-    std = None if deviation is None else whole(deviation, digits)
+    several = len(values) > 1
+    std = whole(values.std(axis=0, ddof=1), digits) if several else None
     return {"mean": whole(values.mean(axis=0), digits), "std": std, "seeds": len(values)}
 
 

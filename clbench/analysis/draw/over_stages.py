@@ -1,0 +1,35 @@
+"""The metrics after every task, a panel each (Figs. 3 and 11)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from clbench.analysis.panels import (
+    band,
+    column,
+    entries,
+    legend,
+    look,
+    names,
+    stages,
+)
+from clbench.report.build.cells import Cell
+from clbench.report.build.result_table import ResultRow
+
+
+def draw(rows: Sequence[ResultRow], each: dict[str, list[list[Cell]]]) -> Figure:
+    """A panel a metric, after 1 .. T tasks; rows without a value there are left out of it."""
+    figure, panels = column(1.55 * len(each) + entries(names(rows))[2], len(each))
+    for axes, (words, found) in zip(panels, each.items(), strict=True):
+        for n, (row, label, cells) in enumerate(zip(rows, names(rows), found, strict=True)):
+            if any(cell.values for cell in cells):
+                band(axes, np.arange(1.0, len(cells) + 1), cells, label, **look(n, row.joint))
+        axes.set_ylabel(words)
+        axes.set_xlim(0.9, len(found[0]) + 0.1)  # the same in all, though BWT begins with the second task
+        stages(axes)
+        axes.label_outer()
+    legend(figure, panels[0])
+    return figure
