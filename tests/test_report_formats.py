@@ -115,3 +115,24 @@ def test_words_and_marks_in_each_format_of_text():
     assert "bold" not in write([found], "txt")
     assert write([found], "csv") == "x\n1\n"
     assert json.loads(write([found, found], "json")) == [1, 1]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("report",),
+        ("analyze", "runs", "--what", "tasks"),
+        ("show", "runs/ewc.json"),
+        ("list", "metrics"),
+        ("data", "list"),
+    ],
+)
+def test_commands_that_print_have_the_same_options(words):
+    begins = {"md": "###", "html": "<!DOCTYPE", "json": ("[", "{"), "latex": "% Compiles"}
+    for form, start in begins.items():
+        assert clbench(*words, "--format", form).out.strip().startswith(start)
+    assert clbench(*words, "-o", "o.csv").out == ""
+    assert len(list(csv.reader(io.StringIO(Path("o.csv").read_text())))) > 1
+    assert clbench(*words, "--quiet").out == ""
+    assert json.loads(clbench(*words, "--json", "--quiet").out)
+    assert clbench(*words, "--format", "pdf").code == 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -41,15 +40,21 @@ def evaluate(
         typer.Option("--accept-other-code", help="Score with a plugin that is not the one the run was made with."),
     ] = False,
     plugin: Plugins = None,
+    format_: Format = None,
+    output: Output = None,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Score saved checkpoints again and compare with the stored matrix; exit code 1 if they differ."""
     machine = machine_of(device, 1, data_root, allow_modified_data, plugin, accept_modified=accept_modified)
-    from clbench.run.evaluate import compared, differences, table
+    how = printing(format_, output, as_json, quiet)
+    from clbench.report.document import document_of_rows
+    from clbench.run.evaluate import compared, differences, in_words, table, verdict
 
     rows = list(compared(files, stage, machine, accept_other_code))
     named = [{**row, "score": row["score"].name} for row in rows]
-    typer.echo(json.dumps(named, indent=1) if as_json else table(rows))
+    notes = [verdict(rows)]
+    how.show([document_of_rows(named, table(rows), named, "Scored again", notes, in_words(rows))])
     if differences(rows):
         raise typer.Exit(1)
 

@@ -237,3 +237,26 @@ def table_of_words(
 
     heads = tuple(Head(words, side(n)) for n, words in enumerate(header))
     return Table(heading, heads, tuple(tuple(map(Entry, line)) for line in body), tuple(notes))
+
+
+def document_of_rows(
+    rows: Sequence[Mapping[str, Any]],
+    plain: str,
+    objects: Any,
+    title: str = "",
+    notes: Sequence[str] = (),
+    shown: Sequence[Mapping[str, str]] | None = None,
+) -> Document:
+    """Of a command that prints one table. plain: how a terminal shows it. shown: rows in words, else the rows."""
+    records = Records.of(rows)
+    words = [{name: in_words(value) for name, value in row.items()} for row in rows] if shown is None else shown
+    body = [[row.get(name, "") for name in records.columns] for row in words]
+    table = table_of_words(title, records.columns, body, notes)
+    return Document("", (Section(title, (table,)),), lambda: objects, lambda: records, plain=lambda: plain)
+
+
+def in_words(value: Any) -> str:
+    """An entry of such a table: nothing for None, a list with commas."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(in_words, value))
+    return "" if value is None else str(value)

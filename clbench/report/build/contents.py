@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from tabulate import tabulate
 
 from clbench.config.origins import Origins
 from clbench.report.build.makers import remarks
+from clbench.report.document import Document, Records, Section, table_of_words
 from clbench.results import AnyResult, PruningResult, Result, SeedRun, jsonfile, load
 from clbench.results import sweep_record as sweeps
 from clbench.results.differences import flatten, shown
@@ -34,6 +35,33 @@ def as_object(path: Path, accept_modified: bool = False) -> dict[str, Any]:
     whole = {name: value for name, value in asdict(found).items() if name not in ("config", "origins")}
     values = {name: {"value": v, "origin": (origins or {}).get(name)} for name, v in flatten(config).items()}
     return {"file": str(path), **whole, "values": values}
+
+
+def describe(paths: Sequence[Path], accept_modified: bool = False) -> Document:
+    """A section a file: what it says of itself, and every option with its origin."""
+    each = [(path, read(path, accept_modified)) for path in paths]
+    rows = [
+        {"file": str(path), "option": name, "value": value, "from": (origins or {}).get(name, UNKNOWN)}
+        for path, found in each
+        for config, origins in [configuration(found)]
+        for name, value in flatten(config).items()
+    ]
+    return Document(
+        "",
+        tuple(section(path, found) for path, found in each),
+        lambda: [as_object(path, accept_modified) for path in paths],
+        lambda: Records.of(rows),
+        plain=lambda: "\n\n".join(text(path, accept_modified) for path in paths),
+    )
+
+
+def section(path: Path, found: AnyResult | Record) -> Section:
+    config, origins = configuration(found)
+    own = of_sweep(found) if isinstance(found, Record) else of_result(found)
+    values = [[name, shown(v), (origins or {}).get(name, UNKNOWN)] for name, v in flatten(config).items()]
+    facts = table_of_words(str(path), ["", ""], [[name, str(value)] for name, value in own])
+    options = table_of_words(f"{path}: options", ["option", "value", "from"], values)
+    return Section(str(path), (facts, options))
 
 
 def configuration(found: AnyResult | Record) -> tuple[dict[str, Any], Origins | None]:
