@@ -206,9 +206,12 @@ def printing(
     if as_json and format_ not in (None, "json"):
         raise UserError(f"--json and --format {format_} exclude each other")
     asked = chosen("json" if as_json else format_, output, default)
-    for path in (output, plots and plots / "picture.png"):
-        if path is not None:
-            make_ready(path)
+    if output is not None:
+        make_ready(output)
+    if plots is not None:
+        if plots.exists() and not plots.is_dir():
+            raise UserError(f"{plots}: cannot write the plots: it is a file")
+        make_ready(plots / "picture.png")
     return Printing(asked, output, quiet and format_ is None and not as_json and output is None)
 
 
