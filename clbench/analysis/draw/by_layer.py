@@ -31,8 +31,8 @@ def draw(rows: Sequence[ResultRow], each: dict[str, list[dict[str, Cell]]]) -> F
             axes.errorbar(x, mean, std, label=label, capsize=1.5, **{**look(n), "linestyle": "none"})
         axes.set_xticks(range(len(found[0])), [f"layer {n}\n({layer})" for n, layer in enumerate(found[0], 1)])
         axes.set_xlim(-0.5, len(found[0]) - 0.5)
+        axes.set_ylabel(words)
         logarithmic(axes)
         axes.grid(visible=False, axis="x")
-        axes.set_ylabel(words)
     legend(figure, panels[0])
     return figure

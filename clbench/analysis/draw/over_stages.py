@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from clbench.analysis.panels import (
-    band,
     column,
+    course,
     entries,
     legend,
-    look,
     names,
     stages,
 )
@@ -26,7 +24,7 @@ def draw(rows: Sequence[ResultRow], each: dict[str, list[list[Cell]]]) -> Figure
     for axes, (words, found) in zip(panels, each.items(), strict=True):
         for n, (row, label, cells) in enumerate(zip(rows, names(rows), found, strict=True)):
             if any(cell.values for cell in cells):
-                band(axes, np.arange(1.0, len(cells) + 1), cells, label, **look(n, row.joint))
+                course(axes, row, cells, label, n)
         axes.set_ylabel(words)
         axes.set_xlim(0.9, len(found[0]) + 0.1)  # the same in all, though BWT begins with the second task
         stages(axes)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from clbench.analysis.panels import (
-    band,
     column,
+    course,
     entries,
     legend,
-    look,
     names,
     stages,
 )
@@ -24,7 +22,7 @@ def draw(rows: Sequence[ResultRow], each: Sequence[list[Cell]], words: str) -> F
     """The mean after 1 .. T tasks of every row; `words` name it."""
     figure, (axes,) = column(2.1 + entries(names(rows))[2])
     for n, (row, label, cells) in enumerate(zip(rows, names(rows), each, strict=True)):
-        band(axes, np.arange(1.0, len(cells) + 1), cells, label, **look(n, row.joint))
+        course(axes, row, cells, label, n)
     axes.set_ylabel(words)
     stages(axes)
     legend(figure, axes)

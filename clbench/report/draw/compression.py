@@ -47,7 +47,7 @@ def over_compression(one: Comparison, studies: list[Study]) -> Figure:
         axes.set_xscale("log")
         axes.set_ylabel("test accuracy (%)")
         factors(axes)
-    close.set_xlabel("compression (times)")
+    close.set_xlabel("compression (times, log scale)")
     lowest = min(y for study in studies for y in curve(study)[1])
     whole.set_ylim(max(lowest - 5, 0), 101)
     close.set_ylim(best - CLOSE, best + 0.15 * CLOSE)

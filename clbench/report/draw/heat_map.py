@@ -16,7 +16,7 @@ from clbench.report.build.result_table import ResultRow, ResultTable
 from clbench.report.build.stages import matrices, stage_names
 from clbench.report.document import Picture
 from clbench.report.draw import draws
-from clbench.report.pictures import COLUMN
+from clbench.report.pictures import COLUMN, titled
 from clbench.report.scales import Scale, bounds_of, in_a_cell, labelled, scale_of
 
 PAGE = 6.8  # inches
@@ -66,6 +66,6 @@ def _heat_map(table: ResultTable, row: ResultRow, R: Array, scale: Scale) -> Fig
     figure.colorbar(image, cax=beside, label=labelled(score.name, score), ticks=ticks)
     seeds = f"mean of {len(row.seeds)} seeds" if len(row.seeds) > 1 else "one seed"
     wide = max(40, int(18 * (width + 0.5)))
-    words = [*textwrap.wrap(f"{row.label}, {seeds}", wide), *textwrap.wrap(table.heading, wide)]
+    words = [*textwrap.wrap(f"{row.label}, {seeds}", wide), *textwrap.wrap(titled(table), wide)]
     axes.set_title("\n".join(words), fontsize=6.5, loc="left", x=-0.35 / width)
     return figure

@@ -56,7 +56,7 @@ def by_layer(study: Study) -> Figure:
         axes.set_xticks(stages[:: max(1, len(stages) // 6)])
         axes.set_xlabel("rounds of pruning")
         axes.set_title(title, loc="left")
-    both[0].set_ylabel("weights alive (%)")
+    both[0].set_ylabel("weights alive (%, log scale)")
     handles, labels = both[0].get_legend_handles_labels()
     if study.paper("total", 0) is not None:
         handles.append(both[0].plot([], [], ":", color="black")[0])

@@ -17,7 +17,7 @@ from clbench.report.build.stages import curves, spread
 from clbench.report.colours import COLOURS
 from clbench.report.document import Picture
 from clbench.report.draw import draws
-from clbench.report.pictures import COLUMN, MARKERS, entitled, legend_below
+from clbench.report.pictures import COLUMN, MARKERS, entitled, legend_below, level, not_steeper, titled
 from clbench.report.scales import labelled
 
 LINES = ["-", "-.", ":"]
@@ -49,11 +49,12 @@ def _over_stages(table: ResultTable) -> Figure:
         for line in view:
             _draw(axes, *line)
         axes.set_ylabel(labelled(f"mean {table.score.name}", table.score))
+        not_steeper(axes, table.score)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10, min_n_ticks=1))
     if crowded:
         panels[1].set_title("the better half", loc="left")
     panels[-1].set_xlabel("tasks learned")
-    entitled(figure, table.heading)
+    entitled(figure, titled(table))
     legend_below(figure, *panels[0].get_legend_handles_labels())
     return figure
 
@@ -72,11 +73,11 @@ def _height(lines: list[tuple[int, ResultRow, Array, Array]]) -> float:
 
 
 def _draw(axes: Axes, n: int, row: ResultRow, mean: Array, std: Array) -> None:
+    if row.joint:
+        return level(axes, mean[-1], std[-1], row.label)
     stages = np.arange(1, len(mean) + 1)
     colour, marker = COLOURS[n % len(COLOURS)], MARKERS[n % len(MARKERS)]
     line = LINES[n // len(COLOURS) % len(LINES)]
-    alone = "_" if np.isnan(mean[:-1]).any() else ""  # a ceiling that is known at the end alone is no line
-    colour, marker, line = ("black", alone, "--") if row.joint else (colour, marker, line)
     axes.plot(stages, mean, linestyle=line, marker=marker, color=colour, label=row.label)
     if np.nan_to_num(std).any():
         axes.fill_between(stages, mean - std, mean + std, color=colour, alpha=0.13, linewidth=0)

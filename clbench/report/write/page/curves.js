@@ -91,7 +91,14 @@ function plot(box, chart) {
   return svg;
 }
 
+// What learns all at once has no course: its last number, from end to end.
+function levelOf(one) {
+  const last = one.mean.length - 1, level = (values) => values.map(() => values[last]);
+  return { ...one, mean: level(one.mean), std: one.std && level(one.std) };
+}
+
 function drawnLine(one, x, y) {
+  if (one.ceiling) one = levelOf(one);
   const group = shape("g"), at = one.mean.map((mean, n) => [mean, n]).filter(([mean]) => mean !== null);
   if (one.std && at.length > 1) {
     const edge = (sign) => at.map(([mean, n]) => `${x(n)},${y(mean + sign * (one.std[n] ?? 0))}`);

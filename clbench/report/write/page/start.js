@@ -17,6 +17,14 @@ for (const figure of document.querySelectorAll(".matrix")) {
 }
 document.querySelectorAll(".curves").forEach((box) => seen.observe(box));
 
+// A table that goes on beyond its box says so.
+function cue(box) { box.classList.toggle("cut", box.scrollWidth - box.clientWidth - box.scrollLeft > 4); }
+const resized = new ResizeObserver((entries) => entries.forEach(({ target }) => cue(target)));
+for (const box of document.querySelectorAll(".scroll")) {
+  box.addEventListener("scroll", () => cue(box), { passive: true });
+  resized.observe(box);
+}
+
 // A link to something inside closed details opens them first.
 function openAround(target) {
   for (let around = target; around; around = around.parentElement) if (around.tagName === "DETAILS") around.open = true;
