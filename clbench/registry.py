@@ -77,7 +77,7 @@ class Registry:
 
     def known(self) -> Collection[str]:
         """Every name, without importing anything if that can be."""
-        if not self.filled and (found := index.index()) is not None:
+        if not self.filled and (found := index.index()) is not None and self.kind in found:
             return {*found[self.kind], *self.entries}
         self.fill()
         return self.entries.keys()
