@@ -126,7 +126,8 @@ networks = Registry("network", "clbench.networks")
 models = Registry("model", "clbench.models")
 datasets = Registry("data set", "clbench.datasets")
 formats = Registry("report format", "clbench.report.write")
-REGISTRIES = (strategies, streams, networks, models, datasets, formats)
+INDEXED = (strategies, streams, networks, models, datasets)
+REGISTRIES = (*INDEXED, formats)  # formats import nothing slow, so that a list of them would save nothing
 PLUGINS: dict[str, tuple[Path, str]] = {}  # module of a plugin -> its file, and the file's sha256
 
 
