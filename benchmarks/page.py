@@ -25,7 +25,7 @@ def measured(result: Path, runs: list[int], repeats: int) -> list[dict[str, Any]
         raise UserError("no Chromium on this machine; install chromium, or google-chrome, to measure the page")
     with (
         tempfile.TemporaryDirectory(prefix="clbench-page-") as folder,
-        Browser(Path(folder) / "profile") as browser,
+        Browser() as browser,
     ):
         return [of_page(browser, page(result, count, Path(folder)), count, repeats) for count in runs]
 

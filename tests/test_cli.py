@@ -305,7 +305,7 @@ MISTAKES = {
     "--score validation --set stream.validation=0.0001": "no validation image",
     "--set train.patience=1 --set train.stop_on=validation": "stream.validation",
     "--preset papr": "did you mean 'paper'",
-    "--device gpu": "did you mean 'cpu'",
+    "--device gpu": "did you mean 'cuda'",
     "--checkpoints some": "all, last, none",
     "--seeds 2 --seed-list 1": "exclude each other",
     "--seeds 1000000000": "1 to 1000",
@@ -471,7 +471,7 @@ def test_mistakes_of_a_report(trained):
     assert "no report format" in clbench("report", out, "--format", "pdf").line
     assert "runs: no such file or folder" in clbench("report").line
     Path("empty").mkdir()
-    assert "`clbench train` writes them" in clbench("report", "empty").line
+    assert "`clbench train` and `clbench prune-lenet` write them" in clbench("report", "empty").line
     Path("file").write_text("x")
     assert "file: cannot write" in clbench("report", out, "--plots", "file").line
 
@@ -500,8 +500,8 @@ def test_data(tmp_path):
     ran = clbench("data", "verify", "mnist")
     assert ran.code == 1
     assert ran.out.count("missing") == 4
-    assert "did you mean mnist" in clbench("data", "fetch", "mnits").line
-    assert "did you mean mnist" in clbench("data", "verify", "mnits").line
+    assert "did you mean 'mnist'?" in clbench("data", "fetch", "mnits").line
+    assert "did you mean 'mnist'?" in clbench("data", "verify", "mnits").line
 
 
 # -- errors and the process around them -----------------------------------------------------------------------

@@ -133,6 +133,20 @@ def test_evaluate_without_the_plugin_names_it(plugin, tmp_path):
     assert clbench("evaluate", tmp_path, "--plugin", plugin).code == 0
 
 
+def test_evaluate_of_many_goes_on_past_one_without_its_plugin(plugin, tmp_path):
+    train(tmp_path, "--method", "gentle", "--plugin", plugin, "--quiet")
+    train(tmp_path, "--method", "finetuning,ewc", "--quiet")
+    strategies.entries.pop("gentle")
+    ran = clbench("evaluate", tmp_path)
+    assert ran.code == 2
+    assert "0 of 4 scores differ" in ran.out
+    [line] = ran.err.splitlines()
+    assert "gentle-" in line
+    assert "--plugin my_method.py" in line
+    ran = clbench("evaluate", tmp_path, "--json")
+    assert (ran.code, len(json.loads(ran.out))) == (2, 4)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

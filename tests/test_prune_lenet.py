@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 import warnings
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from clbench.datasets import find
 from clbench.errors import UserError
+from clbench.learn.trainer import Trainer
 from clbench.results import load
 from clbench.run import checkpoint
 from clbench.run.local import Local
@@ -48,6 +50,31 @@ def pruned(settings: Settings, out: Path, **more):
 
 def numbers(result):
     return [(r.seed, r.accuracy, r.survivors) for r in result.runs]
+
+
+def test_seconds_account_for_measuring_and_for_scoring(tmp_path, monkeypatch):
+    score = Trainer.score
+
+    def slow(self, task, split):
+        time.sleep(0.3)
+        return score(self, task, split)
+
+    monkeypatch.setattr(Trainer, "score", slow)
+    [one] = pruned(small(importance="magnitude"), tmp_path)[1].runs
+    assert all(seconds >= 0.3 for seconds in one.seconds)
+
+
+def test_a_layer_without_a_weight_is_warned_of_once(tmp_path):
+    everything = small(importance="magnitude", rates=(0.9999, 0.5), seeds=(0, 1))
+    with pytest.warns(UserWarning, match="no weight left") as heard:
+        found = pruned(everything, tmp_path)[1]
+    names = sorted(found.layers)
+    for place, one in enumerate(found.runs):
+        gone = [n for n, alive in zip(names, one.survivors[1], strict=True) if not alive and n.endswith("W")]
+        mine = [str(w.message) for w in heard if f"seed {place}, round 1" in str(w.message)]
+        assert gone
+        assert [all(name in words for name in gone) for words in mine] == [True]
+        assert "--scope layer" in mine[0]
 
 
 # -- which weights a round prunes -------------------------------------------------------------------------------

@@ -64,6 +64,36 @@ def test_the_published_schema_is_one():
     )
 
 
+SHORT = "Ours are of short training ({}): the numbers do not compare, the order of the methods may."
+CUT = {"name": "split-toy", "tasks": 3, "seed": 0, "limit": 2500}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"train": {"epochs": 5, "lr": 0.1}}, None),
+        ({"train": {"epochs": 1, "lr": 0.1, "iterations": 2000}}, None),
+        ({"train": {"epochs": 1, "lr": 0.1}}, "1 epoch"),
+        ({"train": {"epochs": 2, "lr": 0.1}}, "2 epochs"),
+        ({"train": {"epochs": 5, "lr": 0.1}, "stream": CUT}, "at most 2,500 training images a task"),
+        ({"stream": CUT}, "at most 2,500 training images a task, 1 epoch"),
+    ],
+)
+def test_numbers_of_few_images_or_epochs_are_said_not_to_compare(tmp_path, changes, said):
+    save(result("ewc", TWO, **changes), tmp_path / "runs" / "ewc.json")
+    text = report([tmp_path / "runs"], references=[numbers(tmp_path / "n.json")])
+    assert ("Ours are of short training" in text) == (said is not None)
+    assert said is None or f"- {SHORT.format(said)}\n" in text
+    [entry] = json.loads(report([tmp_path / "runs"], "json", references=[numbers(tmp_path / "n.json")]))
+    assert [one["short"] for one in entry["references"]] == [said]
+
+
+def test_of_rows_trained_apart_it_is_said_which_are_short(folder, tmp_path):
+    save(result("ewc", TWO, train={"epochs": 20}), folder / "ewc.json")
+    text = report([folder], references=[numbers(tmp_path / "n.json")])
+    assert f"- {SHORT.format('1 epoch: sgd')}\n" in text
+
+
 def test_a_comparison_follows_its_table(folder, tmp_path):
     text = report([folder], references=[numbers(tmp_path / "n.json", note="Read off a figure.")])
     _, table, beside = text.split("### ")
@@ -143,7 +173,7 @@ def test_latex_sets_comparisons_and_csv_refuses(folder, tmp_path):
         ({"rows": {"ewc": {"ACC": [90]}}}, r"n\.json: tables\[0\]\.rows\.ewc\.ACC: \[90\] is too short"),
         ({"rows": {"ewc": {"ACC": [90, -1]}}}, r"tables\[0\]\.rows\.ewc\.ACC\[1\]: -1 is less than the minimum"),
         ({"rows": {"ewc": {"ACC": ["90", 1]}}}, r"tables\[0\]\.rows\.ewc\.ACC\[0\]: '90' is not of type 'number'"),
-        ({"rows": {"ewc": {"AC": [90, 1]}}}, r"tables\[0\]\.rows\.ewc: no metric called 'AC'; there are: ACC, "),
+        ({"rows": {"ewc": {"AC": [90, 1]}}}, r"tables\[0\]\.rows\.ewc: no metric called 'AC'; did you mean 'ACC'"),
         ({"runs": 0}, r"tables\[0\]\.runs: 0 is less than the minimum of 1"),
         ({"task": 3}, r"tables\[0\]: .*'task' was unexpected"),
         ({"scenario": "all"}, r"tables\[0\]\.scenario: 'all' is not one of"),

@@ -394,6 +394,20 @@ def test_a_file_in_the_place_of_the_plots_folder_is_a_user_error(folder, tmp_pat
         report([folder], plots=tmp_path / "taken")
 
 
+@pytest.mark.parametrize(
+    ("kind", "writes"),
+    [
+        (None, "no results in {}; `clbench train` and `clbench prune-lenet` write them"),
+        ("train", "no results of the kind train in {}; `clbench train` writes them"),
+        ("pruning", "no results of the kind pruning in {}; `clbench prune-lenet` writes them"),
+    ],
+)
+def test_where_there_is_nothing_the_command_that_writes_it_is_named(tmp_path, kind, writes):
+    with pytest.raises(UserError) as error:
+        report([tmp_path], kind=kind)
+    assert str(error.value) == writes.format(tmp_path)
+
+
 def test_nothing_to_report_is_a_user_error(folder, tmp_path):
     with pytest.raises(UserError, match="no results in"):
         report([tmp_path])

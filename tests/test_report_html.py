@@ -178,8 +178,8 @@ def test_the_wheel_has_the_pages_parts():
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    with chromium.Browser(tmp_path_factory.mktemp("profile")) as found:
+def browser():
+    with chromium.Browser() as found:
         yield found
 
 
@@ -197,6 +197,15 @@ def test_in_a_browser_nothing_is_complained_of_and_nothing_of_a_result_runs(brow
     assert browser.complaints == []
     assert browser.value("document.querySelectorAll('main img').length") == 0
     assert browser.value("document.querySelectorAll('.curves svg').length") >= 1
+
+
+@browser_needed
+def test_a_page_that_asks_or_fails_is_complained_of(browser, tmp_path):
+    """What the other tests rely on: that a fault is heard of."""
+    faults = "<img src='http://127.0.0.1:9/x.png'><script>console.warn('hm'); undefined_name</script>"
+    opened(browser, tmp_path, faults, 390)
+    heard = "\n".join(browser.complaints)
+    assert all(words in heard for words in ("asked for http://127.0.0.1:9/x.png", "hm", "undefined_name"))
 
 
 @browser_needed

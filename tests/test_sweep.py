@@ -21,6 +21,8 @@ from clbench.results.sweep_record import Record, Trial
 from clbench.run import train as learning
 from clbench.run.experiment import SeedGroup
 from clbench.run.machine import Machine
+from clbench.sweep import defaults, plots
+from clbench.sweep import words as sweep_words
 from clbench.sweep.drive import scores_of, sweep
 from clbench.sweep.plan import Asked, planned
 from clbench.sweep.search import Search
@@ -439,6 +441,83 @@ def test_write_defaults_keeps_comments_and_other_values():
     assert trained.origins["strategy.lam"].endswith("(tuned for task, mlp)")
 
 
+def test_write_defaults_says_with_how_little_the_values_were_found():
+    done = clbench(*WORDS, "--grid", "strategy.lam=3", "--write-defaults")
+    found = "1 trial, at most 40 training images a task, 1 epoch"
+    assert found in Path("clbench.toml").read_text()
+    assert f"warning: these values were found with little ({found}); search again for whole trainings" in done.out
+    told = json.loads(clbench(*WORDS, "--grid", "strategy.lam=3", "--write-defaults", "--json").out)
+    assert any(note.startswith("warning: ") for note in told["notes"])
+
+
+def record_of(*scores, **config):
+    trials = [
+        Trial(n, {"strategy.lam": n}, "x", "done", scores=[score], spread=[score])
+        for n, score in enumerate(scores)
+    ]
+    whole = {"stream": {"name": "s", "limit": None}, "train": {"epochs": 5}, "method": "ewc", **config}
+    plan = {"config": whole, "space": {"strategy.lam": {}}, "search": "grid", "protocol": "stream", "trials": 9}
+    return Record("0" * 12, plan, trials=trials)
+
+
+def test_a_search_with_enough_is_written_without_a_word():
+    assert defaults.cautions(record_of(1.0, 2.0, 3.0, 4.0, 5.0)) == []
+    assert "1 epoch" in defaults.cautions(record_of(1.0, 2.0, 3.0, 4.0, 5.0, train={"epochs": 1}))[0]
+    assert defaults.cautions(record_of(1.0, 2.0, 3.0, 4.0, 5.0, train={"epochs": 1, "iterations": 900})) == []
+    assert "4 trials" in defaults.cautions(record_of(1.0, 2.0, 3.0, 4.0))[0]
+
+
+def test_a_tie_is_said():
+    assert record_of(90.0, 91.0).tie == ""
+    assert record_of().tie == ""
+    two, three = record_of(90.0, 91.0, 91.0), record_of(91.0, 91.0, 90.0, 91.0)
+    assert two.tie == "trial 3 reaches the same ACC as the best, trial 2: the first was taken"
+    assert three.tie == "trials 2, 4 reach the same ACC as the best, trial 1: the first was taken"
+    for words in (sweep_words.best(two), sweep_words.status(two, Path("r"))):
+        assert two.tie in words
+    assert two.tie in defaults.cautions(two)[-1]
+
+
+def test_pictures_of_a_continual_search_show_what_every_task_tried_and_chose():
+    grids = ["--grid", "strategy.lam=1000,1", "--grid", "train.lr=0.1,0.01"]
+    done = clbench(*WORDS, *grids, "--protocol", "continual", "--seeds", "2", "--plots", "pictures", "--quiet")
+    assert done.code == 0, done
+    drawn = sorted(path.suffix for path in Path("pictures").iterdir())
+    assert drawn == [".png", ".svg"]
+    [winner] = [results.load(path) for path in results.find([Path("runs")])]
+    figure = plots.choices(winner)
+    rate, strength = figure.axes[:2]
+    assert (rate.get_ylabel(), strength.get_ylabel()) == ("train.lr", "strategy.lam")
+    assert [list(line.get_ydata()) for line in rate.lines] == [[c["rate"] for c in r.chosen] for r in winner.runs]
+    assert len(strength.lines) == 2
+
+
+def test_trials_lie_apart_and_are_reported_where_they_are_asked_for():
+    assert clbench(*WORDS, "--grid", "strategy.lam=0,1000", "--quiet").code == 0
+    trials = Path("runs") / results.TRIALS
+    assert len(results.find([trials])) == 2
+    [winner] = results.find([Path("runs")])
+    assert results.load(winner).config["score"] == "test"
+    assert clbench("report", "runs").out.count("| ewc") == 1
+    assert "scored on validation data" in clbench("report", trials).out
+
+
+def test_a_sweep_of_an_older_layout_goes_on():
+    done = sweep(plan_of("strategy.lam=0,1000"), Path("runs"), CPU)
+    for trial in done.record.trials:  # as they lay before
+        new = Path("runs") / trial.file
+        trial.file = str(Path(trial.file).relative_to(results.TRIALS))
+        (Path("runs") / trial.file).write_bytes(new.read_bytes())
+        new.unlink()
+    records.save(done.record, done.path)
+    assert [trial.score for trial in records.load(done.path).trials] == [t.score for t in done.record.trials]
+    again = sweep(plan_of("strategy.lam=0,1000"), Path("runs"), CPU)
+    assert (again.winner, len(again.record.trials)) == (done.winner, 2)
+    more = sweep(plan_of("strategy.lam=0,1000,1"), Path("runs"), CPU)
+    assert [(Path("runs") / trial.file).exists() for trial in more.record.trials] == [True] * 3
+    assert more.record.trials[0].seconds == done.record.trials[0].seconds  # taken over, not trained again
+
+
 def test_what_was_written_for_one_scenario_holds_in_no_other():
     words = [*WORDS, "--scenario", "class", "--grid", "strategy.lam=3", "--write-defaults"]
     assert clbench(*words, "--quiet").code == 0
@@ -449,7 +528,7 @@ def test_what_was_written_for_one_scenario_holds_in_no_other():
 def test_results_at_a_url_are_copied_there_and_found_again():
     words = (*WORDS, "--grid", "strategy.lam=0,1", "--out", f"file://{Path.cwd()}/far", "--quiet")
     assert clbench(*words).code == 0
-    found = results.find([Path("far")])
+    found = [*results.find([Path("far")]), *results.find([Path("far") / results.TRIALS])]
     assert len(found) == 3
     [record] = Path("far").rglob("sweep-*.json")
     assert len(records.load(record).trials) == 2

@@ -20,6 +20,7 @@ from clbench.analysis.parameters import parameter_space
 from clbench.analysis.samples import of_generators
 from clbench.analysis.stages import over_stages
 from clbench.analysis.values import over_values
+from clbench.config.options import did_you_mean
 from clbench.errors import UserError
 from clbench.report import write, written
 from clbench.report.document import Document
@@ -78,7 +79,7 @@ def examine(
     """
     for name in what or ():
         if name not in ANALYSES:
-            raise UserError(f"no analysis called {name!r}; there are {', '.join(ANALYSES)}")
+            raise UserError(f"no analysis called {name!r}; {did_you_mean(name, ANALYSES)}")
     loaded = read(paths, accept_modified)
     makers: dict[str, Callable[[], Analysis]] = {
         "importance": lambda: importance_distribution(loaded, stage),

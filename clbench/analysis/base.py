@@ -16,7 +16,7 @@ from clbench.report.build.file_names import stems
 from clbench.report.build.result_table import ResultRow, ResultTable
 from clbench.report.build.tables import tables
 from clbench.report.document import Picture, Run, Section, Table, table_of_words
-from clbench.results import Result, find, load
+from clbench.results import Result, find, load, none_found
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -91,7 +91,7 @@ def read(paths: Sequence[Path], accept_modified: bool = False) -> Loaded:
     loaded = [(path, load(path, accept_modified)) for path in find(list(paths))]
     trained = [(path, result) for path, result in loaded if result.kind == "train"]
     if not trained:
-        raise UserError(f"no results in {', '.join(map(str, paths))}; `clbench train` writes them")
+        raise none_found(paths, "train")
     return trained
 
 

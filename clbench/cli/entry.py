@@ -87,7 +87,6 @@ def program(names: Iterable[str]) -> typer.Typer:
         help="A benchmark for continual learning: train methods over streams of tasks, keep every accuracy "
         "matrix, report ACC, BWT, FWT and SMT.",
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,  # which would take [default: 5] for a style and leave it out
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -113,7 +112,7 @@ def main() -> None:
     try:
         asked = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
         chosen = program([asked]) if asked in (*COMMANDS, "data") else app
-        sys.exit(chosen(standalone_mode=False))
+        sys.exit(chosen(standalone_mode=False, prog_name="clbench"))
     except (Exception, KeyboardInterrupt) as error:
         cause = error.__cause__ if isinstance(error, Stopped) and error.__cause__ else error
         if isinstance(cause, BrokenPipeError):

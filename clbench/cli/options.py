@@ -89,7 +89,9 @@ Format = Annotated[
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Print what would run and where every value comes from; run nothing.")
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print nothing but errors; with --json, the result alone.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
@@ -235,8 +237,9 @@ def fail_where_all_diverged(done: Sequence[tuple[Path, Any]]) -> None:
 def show_trained(done: Sequence[tuple[Path, Any]], as_json: bool, exported: Sequence[Any] = ()) -> None:
     """A table of the results, of the seeds that were asked for."""
     from clbench.report import document, findings, written
+    from clbench.report.build.cells import WITH_COSTS
 
-    found = [document(findings(done))]
+    found = [document(findings(done, WITH_COSTS))]
     if as_json:
         rows = json.loads(written(found, "json"))
         files = {"files": [str(path) for path, _ in done], "rows": rows}

@@ -138,6 +138,6 @@ def prune_lenet(
         return show_planned([PruneLenet(one) for one in settings], out, machine, not resume, as_json)
     with watching(quiet or as_json) as watch, executor(ray, cpus, gpus, processes) as runs_on:
         done, exported = run(settings, out, machine, runs_on, not resume, watch, export)
-    if not quiet:
+    if as_json or not quiet:
         show_trained(done, as_json, exported)
     fail_where_all_diverged(done)

@@ -23,6 +23,7 @@ from clbench.cli.options import (
     machine_of,
     printing,
 )
+from clbench.errors import UserError
 
 
 def evaluate(
@@ -45,16 +46,23 @@ def evaluate(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Score saved checkpoints again and compare with the stored matrix; exit code 1 if they differ."""
+    """Score saved checkpoints again and compare with the stored matrix; exit code 1 if they differ, 2 if a file
+    could not be scored."""
     machine = machine_of(device, 1, data_root, allow_modified_data, plugin, accept_modified=accept_modified)
     how = printing(format_, output, as_json, quiet)
     from clbench.report.document import document_of_rows
     from clbench.run.evaluate import compared, differences, in_words, table, verdict
 
-    rows = list(compared(files, stage, machine, accept_other_code))
+    failed: list[UserError] = []
+    rows = list(compared(files, stage, machine, accept_other_code, failed))
     named = [{**row, "score": row["score"].name} for row in rows]
-    notes = [verdict(rows)]
-    how.show([document_of_rows(named, table(rows), named, "Scored again", notes, in_words(rows))])
+    if rows or how.format == "json":
+        notes = [verdict(rows)]
+        how.show([document_of_rows(named, table(rows), named, "Scored again", notes, in_words(rows))])
+    for error in failed:
+        typer.echo(f"clbench: {error}", err=True)
+    if failed:
+        raise typer.Exit(2)
     if differences(rows):
         raise typer.Exit(1)
 
@@ -92,9 +100,9 @@ def report(
     """Tables and plots from result files."""
     load_plugins(plugin)
     how = printing(format_, output, as_json, quiet, "md", plots)
-    from clbench.report import describe
+    from clbench.report import describe, metrics_for
 
-    words = (each_of(metrics, "--metrics"), kind, reference or (), stats, accept_modified)
+    words = (metrics_for(how.format, each_of(metrics, "--metrics")), kind, reference or (), stats, accept_modified)
     how.show([describe(files or [Path("runs")], *words)], plots)
 
 

@@ -121,6 +121,6 @@ def train(
 
         return show_planned([Train(one) for one in configs], out, machine, not resume, as_json)
     done = trained(configs, out, machine, processes, not resume, quiet or as_json, (ray, cpus, gpus))
-    if not quiet:
+    if as_json or not quiet:
         show_trained(done, as_json)
     fail_where_all_diverged(done)

@@ -186,10 +186,16 @@ def each_named(names: list[str], where: str) -> list[str]:
     return stripped
 
 
+BEGUN = 4  # names that begin alike and are all named
+
+
 def did_you_mean(name: str, known: Any) -> str:
-    """'did you mean 'ewc'?' where something is near, else all there is."""
+    """'did you mean 'ewc'?' where something is near, or begins so, whatever the case; else all there is."""
     known = sorted(known)
     if not known:
         return "there are none"
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
+    lower = {each.lower(): each for each in known}
+    begun = [each for each in known if name and each.lower().startswith(name.lower())]
+    near = [lower[each] for each in difflib.get_close_matches(name.lower(), lower, n=1)]
+    meant = " or ".join(map(repr, begun if 0 < len(begun) <= BEGUN else near))
+    return f"did you mean {meant}?" if meant else f"there are: {', '.join(known)}"

@@ -123,6 +123,8 @@ def resolve(
     if method is not None:
         where["method"] = f"{named_at}: "
     named: Table = {**NAMED, **{key: value for key, value in asked_for.items() if value is not None}}
+    for key in ("method", "stream", "network", "scenario"):
+        require_one(where[key], key, named[key])
     with said_at(where["stream"]):
         registered = streams.registered_as(named["stream"])
     if asked_for["network"] is None:
@@ -256,6 +258,13 @@ def said_at(where: str) -> Iterator[None]:
         yield
     except UserError as error:
         raise UserError(f"{where}{error}") from None
+
+
+def require_one(where: str, key: str, value: str) -> None:
+    """UserError for 'ewc,si'; a stream made of several data sets is no such list: 'sequence:mnist,digits'."""
+    if "," in value and ":" not in value:
+        first = value.partition(",")[0]
+        raise UserError(f"{where}{value!r} are several, and this takes one {key} a command: --{key} {first}, ..")
 
 
 def one_of(what: str, value: str, known: tuple[str, ...]) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
+from clbench.config.options import did_you_mean
 from clbench.datasets.images import Images
 from clbench.errors import UserError
 from clbench.registry import datasets, first_line
@@ -83,6 +83,5 @@ def data_set(name: str) -> DataSet:
     datasets.fill()
     if name in datasets.entries or name in datasets.broken:
         return datasets[name](name)
-    near = difflib.get_close_matches(name.lower(), datasets.entries, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}? There" if near else "there"
-    raise UserError(f"no data set called {name!r}; {hint} are {', '.join(datasets)}, or a path ending in .npz")
+    hint = did_you_mean(name, datasets)
+    raise UserError(f"no data set called {name!r}; {hint}; or a path ending in .npz")

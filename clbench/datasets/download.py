@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from http.client import HTTPException
 from pathlib import Path
 
 from clbench.datasets.base import data_set
 from clbench.datasets.checksums import refuse_modified, verify_published
-from clbench.datasets.find import folder_of, locate, missing, writable_root
+from clbench.datasets.find import folder_of, locate, missing, roots, writable_root
 from clbench.errors import UserError
+
+
+@contextmanager
+def without_trace(folders: Iterable[Path]) -> Iterator[None]:
+    """Where it fails in here, no folder of these, nor one they lie in, stays that is empty and was not there."""
+    every = {each for folder in folders for each in (folder, *folder.parents)}
+    new = sorted((each for each in every if not each.exists()), key=lambda each: len(each.parts), reverse=True)
+    try:
+        yield
+    except BaseException:
+        for each in new:
+            with suppress(OSError):
+                each.rmdir()
+        raise
 
 
 def fetch(name: str, data_root: Path | None = None) -> Path | None:
@@ -27,9 +43,9 @@ def fetch(name: str, data_root: Path | None = None) -> Path | None:
     refuse_modified(check for check in checks if check.path and check.path.name in downloaded)
     if not one.downloadable:
         raise missing(one, data_root, " and has no download")
-    root = writable_root(data_root)
     try:
-        return one.download(root)
+        with without_trace([root / place for root in roots(data_root) for place in one.places()]):
+            return one.download(writable_root(data_root))
     except UserError:
         raise
     except (OSError, RuntimeError, ValueError, EOFError, zlib.error, HTTPException) as error:

@@ -133,6 +133,10 @@ class Stacked:
         """Of one seed, in the running statistics that earlier tasks keep."""
         return sum(b[0].numel() for each in self.statistics.values() for b in each.values())
 
+    def bytes_kept(self) -> int:
+        """Of the same, what they take."""
+        return sum(b[0].numel() * b.element_size() for each in self.statistics.values() for b in each.values())
+
     @contextmanager
     def statistics_of(self, task: int) -> Iterator[None]:
         """Within, the running statistics that `task` keeps, if it keeps any."""

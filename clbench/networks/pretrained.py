@@ -14,6 +14,7 @@ from safetensors.torch import load as from_safetensors
 from torch import Tensor, nn
 
 from clbench.config.options import Absent, options_of
+from clbench.datasets.download import without_trace
 from clbench.datasets.find import read_bytes
 from clbench.errors import NotHere, UserError
 from clbench.registry import networks
@@ -141,8 +142,9 @@ def published(network: str, download: bool) -> Path:
     if not download:
         raise NotHere(f"{file}: the ImageNet weights of {network} are not here yet ({url})")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(url, str(file), file.stem.rpartition("-")[2], progress=False)
+        with without_trace([file.parent]):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(url, str(file), file.stem.rpartition("-")[2], progress=False)
     except (OSError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{url} could not be fetched ({reason}); put it at {file}, or --pretrained FILE") from None

@@ -9,21 +9,23 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clbench.config.options import did_you_mean
 from clbench.errors import UserError
 from clbench.report import write
 from clbench.report.build import methods, pruning
-from clbench.report.build.cells import columns
+from clbench.report.build.cells import WITH_COSTS, columns
 from clbench.report.build.file_names import stems, study_stem
 from clbench.report.build.result_table import ResultRow, ResultTable
 from clbench.report.build.tables import tables
 from clbench.report.document import Document, Picture, Records, Section
-from clbench.results import KINDS, find, load
+from clbench.results import KINDS, find, load, none_found
 
 if TYPE_CHECKING:
     from clbench.report.build.ranking import Ranking
 
 __all__ = ["Findings", "ResultRow", "ResultTable", "document", "findings", "read", "report", "written"]
 
+FULL = ("csv", "json", "html")  # which have room for seconds, memory and stored bytes beside the metrics
 log = logging.getLogger(__name__)
 
 
@@ -56,7 +58,13 @@ def report(
     writable.
     """
     write.chosen(fmt, None, "md")
-    return written([describe(paths, metrics, kind, references, stats, accept_modified)], fmt, plots)
+    asked = metrics_for(fmt, metrics)
+    return written([describe(paths, asked, kind, references, stats, accept_modified)], fmt, plots)
+
+
+def metrics_for(fmt: str, metrics: list[str] | None) -> list[str] | None:
+    """The columns that are asked for, else those that a format has room for."""
+    return WITH_COSTS if metrics is None and fmt in FULL else metrics
 
 
 def describe(
@@ -179,12 +187,11 @@ def read(
 ) -> Findings:
     """What is behind a report. Metrics: names of `clbench.metrics.METRICS`, of scores' means, and of costs."""
     if kind is not None and kind not in KINDS:
-        raise UserError(f"no kind of result called {kind!r}; there are {', '.join(KINDS)}")
+        raise UserError(f"no kind of result called {kind!r}; {did_you_mean(kind, KINDS)}")
     loaded = [(file, load(file, accept_modified)) for file in find(paths)]
     loaded = [(file, result) for file, result in loaded if kind in (None, result.kind)]
     if not loaded:
-        which = f"no results of the kind {kind}" if kind else "no results"
-        raise UserError(f"{which} in {', '.join(map(str, paths)) or 'no paths'}; `clbench train` writes them")
+        raise none_found(paths, *([kind] if kind else []))
     return findings(loaded, metrics)
 
 

@@ -1,11 +1,12 @@
 """Result files: one JSON a configuration, written whole, validated when read. Imports no torch."""
 
-from clbench.results.digests import digest, place_of
+from clbench.results.digests import digest, folder_of, place_of
 from clbench.results.result import (
     KINDS,
     NOT_PUBLISHED,
     SCHEMA_VERSION,
     SHEET,
+    TRIALS,
     AnyResult,
     PrunedRun,
     PruningResult,
@@ -14,6 +15,7 @@ from clbench.results.result import (
     SeedRun,
     find,
     load,
+    none_found,
     of_seeds,
     samples_path,
     save,
@@ -25,6 +27,7 @@ __all__ = [
     "NOT_PUBLISHED",
     "SCHEMA_VERSION",
     "SHEET",
+    "TRIALS",
     "AnyResult",
     "PrunedRun",
     "PruningResult",
@@ -33,7 +36,9 @@ __all__ = [
     "SeedRun",
     "digest",
     "find",
+    "folder_of",
     "load",
+    "none_found",
     "of_seeds",
     "place_of",
     "samples_path",

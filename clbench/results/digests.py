@@ -38,5 +38,15 @@ def _sha256(value: dict[str, Any]) -> str:
 
 def place_of(data: str, name: str, digest: str, before: str = "") -> Path:
     """Where a result lies below the output folder: [BEFORE-]DATA/NAME-DIGEST.json."""
-    folder = re.sub(r"[^A-Za-z0-9.-]+", "_", data)[-100:]  # the digest tells namesakes apart
+    folder = folder_of(data)
     return Path(f"{before}-{folder}" if before else folder) / f"{name}-{digest}.json"
+
+
+def folder_of(data: str) -> str:
+    """A stream's or data set's name as that of a folder; a digest tells namesakes apart."""
+    return file_name(data)[-100:]
+
+
+def file_name(words: str, kept: str = ".-", between: str = "_") -> str:
+    """Words as part of a file's name: letters of ASCII, digits and `kept` stay, anything else is `between`."""
+    return re.sub(rf"[^A-Za-z0-9{re.escape(kept)}]+", between, words)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from clbench.errors import UserError
-from clbench.results import AnyResult, SeedRun, find, load, save, settle
+from clbench.results import AnyResult, SeedRun, find, load, none_found, save, settle
 from clbench.results.differences import differing
 from clbench.results.locks import locked
 
@@ -42,7 +42,7 @@ def merge(
         raise UserError("say where to: --output FILE for one configuration, or --into FOLDER for any number")
     given: Loaded = [(path, load(path, accept_modified)) for path in find(list(paths))]
     if not given:
-        raise UserError(f"no results in {', '.join(map(str, paths))}; `clbench train` writes them")
+        raise none_found(paths)
     targets: dict[Path, Loaded] = {}
     for path, result in given:
         target = output if output is not None else (into or Path()) / result.path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -49,6 +49,7 @@ class Run(SeedRun):
     matrix: list[list[float | None]] = field(default_factory=list)  # R[stage][task], of the result's score
     network_parameters: list[int] = field(default_factory=list)  # network with the heads of the tasks seen
     state_parameters: list[int] = field(default_factory=list)  # numbers the method keeps beside the network
+    state_bytes: list[int] = field(default_factory=list)  # what these take; empty: made before it was kept
     pruned: list[float] = field(default_factory=list)  # share of weights zeroed in each stage, if it prunes
     chosen: list[Raw] = field(
         default_factory=list
@@ -280,16 +281,41 @@ def _built(raw: Raw) -> AnyResult:
     return whole(**{**fields, "runs": [run(**each) for each in raw["runs"]]})
 
 
+WRITERS = {"train": "`clbench train`", "pruning": "`clbench prune-lenet`"}
+
+
+def none_found(paths: Iterable[Path], *kinds: str) -> UserError:
+    """The error where paths hold no result of these kinds (of any): what was looked for, and what writes it."""
+    which = "results" if len(kinds) != 1 else f"results of the kind {kinds[0]}"
+    writers = [WRITERS[kind] for kind in kinds or WRITERS]
+    return UserError(
+        f"no {which} in {', '.join(map(str, paths)) or 'no paths'}; "
+        f"{' and '.join(writers)} write{'s' * (len(writers) == 1)} them"
+    )
+
+
+TRIALS = "_trials"  # the folder, beside those of streams, of what sweeps try; no stream may be called so
+
+
 def find(paths: list[Path]) -> list[Path]:
-    """Files as given and, sorted, the result files in the folders given; each once."""
+    """Files as given and, sorted, the result files in the folders given; each once.
+
+    Trials of sweeps are left out, unless the path given leads into their folder.
+    """
     found: dict[Path, Path] = {}
     for path in paths:
         if not os.path.exists(path):  # unlike Path.exists, says no to names that cannot be
             raise UserError(f"{path}: no such file or folder")
-        inside = sorted(p for p in path.rglob("*.json") if _is_result(p)) if path.is_dir() else [path]
+        inside = sorted(_results_in(path)) if path.is_dir() else [path]
         for file in inside:
             found.setdefault(file.resolve(), file)
     return list(found.values())
+
+
+def _results_in(folder: Path) -> Iterator[Path]:
+    for path in folder.rglob("*.json"):
+        if TRIALS not in path.relative_to(folder).parts and _is_result(path):
+            yield path
 
 
 def _is_result(path: Path) -> bool:

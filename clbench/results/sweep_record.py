@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-import json
 from dataclasses import asdict, dataclass, field
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
-
-from clbench.config.options import shown
 from clbench.errors import UserError
 from clbench.results import jsonfile
 from clbench.scores import ACCURACY, Score
@@ -72,6 +66,17 @@ class Record:
     def best(self) -> Trial | None:
         return next(iter(self.ranked), None)
 
+    @property
+    def tie(self) -> str:
+        """'trials 2, 5 reach the same ACC as the best, trial 1: the first was taken'; empty without a tie."""
+        first, *others = [t.number + 1 for t in self.ranked if self.best and t.score == self.best.score] or [0]
+        if not others:
+            return ""
+        several = (
+            f"trials {', '.join(map(str, others))} reach" if len(others) > 1 else f"trial {others[0]} reaches"
+        )
+        return f"{several} the same {self.measure.mean_name} as the best, trial {first}: the first was taken"
+
     def scored(self, score: float) -> str:
         """A trial's score in words, `98.21`: to the second digit, what is small to its fourth."""
         return f"{score:.2f}" if abs(score) >= 1 or self.measure == ACCURACY else f"{score:.4g}"
@@ -91,17 +96,11 @@ def load(path: Path) -> Record:
         raise UserError(
             f"{path}: not the record of a sweep; clbench sweep writes them as sweep-METHOD-DIGEST.json"
         )
-    for error in validator().iter_errors(raw):
-        field_ = ".".join(map(str, error.absolute_path))
-        raise UserError(f"{path}: {field_}: {shown(error.message)}; move the file away to search afresh")
+    from clbench.results.checks import schema_fault  # jsonschema is slow to import, and saving does without it
+
+    if fault := schema_fault(raw, "sweep.json"):
+        raise UserError(f"{path}: {fault}; move the file away to search afresh")
     return Record(**{**raw, "trials": [Trial(**trial) for trial in raw["trials"]]})
-
-
-@functools.cache
-def validator() -> Draft202012Validator:
-    return Draft202012Validator(
-        json.loads((files("clbench.results") / "schema" / "sweep.json").read_text("utf-8"))
-    )
 
 
 def found(path: Path) -> Record | None:

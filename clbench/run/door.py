@@ -159,7 +159,8 @@ def get_ready(device: str, checkpoints: str, plugins: Sequence[Path]) -> None:
     from clbench.registry import load_plugin
 
     if device not in DEVICES:
-        raise UserError(f"--device {device!r}: {did_you_mean(device, DEVICES)}")
+        named = "cuda" if device.lower().startswith(("gpu", "nvidia")) else device
+        raise UserError(f"--device {device!r}: {did_you_mean(named, DEVICES)}")
     if checkpoints not in KEPT:
         raise UserError(f"--checkpoints {checkpoints!r}: {did_you_mean(checkpoints, KEPT)}")
     for path in plugins:

@@ -12,7 +12,7 @@ from tabulate import tabulate
 from clbench.config.resolve import Config, resolve_stored
 from clbench.errors import UserError
 from clbench.report.scales import digits_of, labelled
-from clbench.results import PrunedRun, Result, Run, find, load
+from clbench.results import PrunedRun, Result, Run, find, load, none_found
 from clbench.run.experiment import SeedGroup
 from clbench.run.machine import Machine
 from clbench.run.provenance import other_code
@@ -25,24 +25,40 @@ Row = dict[str, Any]
 
 
 def compared(
-    files: list[Path], stage: int | None, machine: Machine, accept_other_code: bool = False
+    files: list[Path],
+    stage: int | None,
+    machine: Machine,
+    accept_other_code: bool = False,
+    failed: list[UserError] | None = None,
 ) -> Iterator[Row]:
     """One row a file, seed and task: the stored number of its score and the one found now.
 
-    UserError where a plugin that the run uses has changed since, unless that is accepted.
+    UserError where a plugin that the run uses is lacking, or has changed since and that is not accepted, and for
+    whatever else is wrong with a file. With `failed`, of several files the others are scored all the same, and
+    the errors are put there.
     """
     networks = [path for path in files if path.suffix == ".safetensors"]
     results = [path for path in files if path not in networks]
     paths = find(results)
     if not paths and not networks:
-        raise UserError(f"no results in {', '.join(map(str, files))}; `clbench train` writes them")
-    for path in paths:
-        result = load(path, machine.accept_modified)
-        if result.kind == "train" and not accept_other_code:
-            require_same_code(path, result)
-        yield from of_result(path, result, stage, machine)
-    for path in networks:
-        yield {**sparse.rescored(path, machine), "score": ACCURACY}
+        raise none_found(files)
+    for path in (*paths, *networks):
+        try:
+            yield from of_file(path, stage, machine, accept_other_code)
+        except UserError as error:
+            if failed is None or len(paths) + len(networks) == 1:
+                raise
+            failed.append(error)
+
+
+def of_file(path: Path, stage: int | None, machine: Machine, accept_other_code: bool) -> list[Row]:
+    """All rows of a result, or of an exported network."""
+    if path.suffix == ".safetensors":
+        return [{**sparse.rescored(path, machine), "score": ACCURACY}]
+    result = load(path, machine.accept_modified)
+    if result.kind == "train" and not accept_other_code:
+        require_same_code(path, result)
+    return list(of_result(path, result, stage, machine))
 
 
 def of_result(path: Path, result: Any, stage: int | None, machine: Machine) -> Iterator[Row]:

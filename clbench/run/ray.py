@@ -30,7 +30,9 @@ def load_ray() -> Any:
     try:
         import ray
     except ImportError:
-        raise UserError("--ray needs Ray, which is not installed: pip install 'clbench[ray]'") from None
+        raise UserError(
+            "--ray needs Ray, which is not installed: pip install '.[ray]' where clbench was cloned"
+        ) from None
     return ray
 
 

@@ -278,6 +278,8 @@ class Train(Experiment):
         joint, seeds = trainer.strategy.protocol == "joint", len(group.seeds)
         parameters = trainer.model.parameters_at(len(trainer.stream.tasks) if joint else stage)
         state = trainer.strategy.numbers(stage) + trainer.model.numbers_kept()
+        held = trainer.strategy.bytes(stage) + trainer.model.bytes_kept()
+        told = all(len(run.state_bytes) == len(run.matrix) for run in runs)  # by an older clbench it was not
         pruned, rows = self.pruned(trainer, runs, stage), self.rows(trainer)
         learned = trainer.stream.tasks[: trainer.model.seen]
         more = trainer.model.account(trainer, learned)
@@ -290,6 +292,7 @@ class Train(Experiment):
             matrix=rows,
             network_parameters=[parameters] * seeds,
             state_parameters=[state] * seeds,
+            **({"state_bytes": [held] * seeds} if told else {}),
             **({} if pruned is None else {"pruned": pruned}),
             **({} if more is None else {"samples": more}),
         )

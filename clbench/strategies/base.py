@@ -111,9 +111,17 @@ class Strategy:
         """Share of the weights that it may prune set to zero in the last task, [S]; None: it prunes nothing."""
         return None
 
+    def kept_after(self, seen: int) -> Params:
+        """What of its state it keeps beside the network after `seen` tasks, [S, ...]."""
+        return self.state()
+
     def numbers(self, seen: int) -> int:
         """How many numbers of one seed it keeps beside the network after `seen` tasks."""
-        return sum(t[0].numel() for t in self.state().values())
+        return sum(t[0].numel() for t in self.kept_after(seen).values())
+
+    def bytes(self, seen: int) -> int:
+        """What these take, as they are kept."""
+        return sum(t[0].numel() * t.element_size() for t in self.kept_after(seen).values())
 
     def own_weights(self, shape: tuple[int, ...]) -> int:
         """Numbers of a generator that it has beside a classifier of images [C, H, W]."""

@@ -99,10 +99,10 @@ class HAT(Strategy):
             e.requires_grad_(True)
         self.taken = {str(k): torch.zeros(seeds, units, device=model.device) for k, units in layers}
 
-    def numbers(self, seen: int) -> int:
+    def kept_after(self, seen: int) -> Params:
         """Those of tasks to come are drawn at the start, so that they are the seed's, and are not kept yet."""
-        to_come = sum(e[0].numel() for name, e in self.embeddings.items() if int(name.partition("/")[0]) >= seen)
-        return super().numbers(seen) - to_come
+        to_come = {f"embeddings/{name}" for name in self.embeddings if int(name.partition("/")[0]) >= seen}
+        return {name: tensor for name, tensor in self.state().items() if name not in to_come}
 
     def begin_task(self, trainer: Trainer, task: Task) -> None:
         self.kept = self.protected(trainer.model) if task.index > 0 else {}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from clbench.results import load
 from clbench.run.machine import Machine
 from clbench.run.ray import executor
 from clbench.sweep import defaults
@@ -59,10 +60,14 @@ def run(
         with showing:
             done = sweep(plan, out, machine, runs_on, force, watch, pushed)
         notes = []
-        if plots is not None and done.record.trials:
-            from clbench.sweep.plots import draw  # matplotlib is slow to import
+        if plots is not None:
+            from clbench.sweep.plots import draw, draw_choices  # matplotlib is slow to import
 
-            notes += [f"plot: {picture}" for picture in draw(done.record, done.path, out, plots)]
+            continual = plan.protocol == "continual"
+            whole = load(done.winner, machine.accept_modified) if continual else None
+            drawn = draw_choices(whole, done.path, plots) if whole else draw(done.record, done.path, out, plots)
+            notes += [f"plot: {picture}" for picture in drawn]
         if write_defaults:
             notes.append(f"defaults: {defaults.write(done.record, done.path)}")
+            notes += [f"warning: {words}" for words in defaults.cautions(done.record)]
     return done, notes

@@ -49,7 +49,8 @@ def write(record: Record, path: Path, file: Path = FILE) -> str:
     keys = ("tuned", *where, "strategy", config["method"])
     table = inner(document, keys, file)
     reached = record.scored(best.score or 0.0)
-    origin = f"clbench sweep, {record.plan['protocol']}, validation {record.measure.mean_name} {reached}: {path}"
+    judged = f"{record.plan['protocol']}, validation {record.measure.mean_name} {reached}"
+    origin = f"clbench sweep, {judged}, {', '.join(search_of(record))}: {path}"
     for name, value in own.items():
         table[name] = value
         table[name].comment(origin)
@@ -58,6 +59,39 @@ def write(record: Record, path: Path, file: Path = FILE) -> str:
     note = f" ({said(left)} would hold for every method of the stream and was not written)" if left else ""
     header = ".".join(key if re.fullmatch(r"[\w-]+", key) else f'"{key}"' for key in keys)
     return f"{file}: [{header}] {said(own)}{note}"
+
+
+FEW_TRIALS, FEW_EPOCHS = 5, 2  # up to which a search says little of a training as long as a paper's
+
+
+def search_of(record: Record) -> list[str]:
+    """'12 trials', 'at most 2,500 training images a task', '5 epochs': what the values were found with."""
+    ended, images, (epochs, unit) = record.count("done"), limit_of(record), length_of(record)
+    shown = f"at most {images:,} training images a task" if images else "all training images"
+    return [f"{ended} trial{'s' * (ended != 1)}", shown, f"{epochs} {unit}{'s' * (epochs != 1)}"]
+
+
+def cautions(record: Record) -> list[str]:
+    """Why the values may not hold for a whole training, if they may not; ties are not told apart."""
+    trials, images, length = search_of(record)
+    epochs, unit = length_of(record)
+    few = [trials] if record.count("done") < FEW_TRIALS else []
+    few += [images] if limit_of(record) else []
+    few += [length] if unit == "epoch" and epochs <= FEW_EPOCHS else []
+    found = [f"these values were found with little ({', '.join(few)}); search again for whole trainings"]
+    return [*(found if few else []), *([tie] if (tie := record.tie) else [])]
+
+
+def limit_of(record: Record) -> int | None:
+    limit: int | None = record.plan["config"]["stream"].get("limit")
+    return limit
+
+
+def length_of(record: Record) -> tuple[int, str]:
+    """How long a task is trained: so many epochs, or steps; the best trial's where they are searched."""
+    found = record.best.values if record.best else {}
+    train = {**record.plan["config"]["train"], **{n.removeprefix("train."): v for n, v in found.items()}}
+    return (train["iterations"], "step") if train.get("iterations") else (train["epochs"], "epoch")
 
 
 def read(file: Path) -> tomlkit.TOMLDocument:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from clbench.errors import UserError
 from clbench.metrics import mean_per_stage
 from clbench.results import AnyResult, Result, Run, SeedRun
 from clbench.results import sweep_record as records
+from clbench.results.atomic import make_ready
 from clbench.results.locks import locked
 from clbench.results.sweep_record import Record, Trial
 from clbench.run.local import Local
@@ -27,6 +29,8 @@ from clbench.scores import ACCURACY, Score, score_of
 from clbench.sweep.continual import Continual
 from clbench.sweep.plan import PROTOCOLS, Plan
 from clbench.sweep.search import Search
+
+TRIALS = Path(results.TRIALS)
 
 
 class Onlooker(Watcher, Protocol):
@@ -78,8 +82,10 @@ class Trials:
                 self.repeated(trial, first)
                 continue
             self.open[config.digest] = trial
+            trial.file = str(TRIALS / config.path)
             self.keep_and_show(trial)
             try:
+                take_over(self.store.out.parent / config.path, self.store.out / config.path)
                 file = self.store.open(Train(config))
                 if not file.finished:
                     file.begin()
@@ -98,7 +104,7 @@ class Trials:
         if number >= self.plan.trials:
             return None
         values = self.search.ask(number)
-        trial = Trial(number, values, str(self.plan.trial(values).path))
+        trial = Trial(number, values, str(TRIALS / self.plan.trial(values).path))
         self.record.trials.append(trial)
         return trial
 
@@ -144,6 +150,13 @@ class Trials:
     def keep_and_show(self, trial: Trial) -> None:
         self.keep(self.record)
         self.watch.trials(self.record, trial)
+
+
+def take_over(before: Path, path: Path) -> None:
+    """Copy a finished trial to where trials lie, from among the results, where older versions put them."""
+    if before.exists() and not path.exists():
+        make_ready(path)
+        shutil.copyfile(before, path)
 
 
 def scores_of(runs: Sequence[SeedRun], measure: Score = ACCURACY) -> list[float]:
@@ -242,7 +255,7 @@ def run_trials(
     if left > 1 and (words := executor.explain(left, machine, machine.prepare())):
         watch.say(words)
     watch.expect(left)
-    with Store(out, machine, processes=most, force=force) as store:
+    with Store(out / TRIALS, machine, processes=most, force=force) as store:
         schedule(Trials(plan, record, store, keep, watch), executor, store, watch)
 
 

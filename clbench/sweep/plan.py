@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +14,7 @@ from clbench.config.options import did_you_mean, shown
 from clbench.config.resolve import Config, Table, plain
 from clbench.errors import UserError
 from clbench.registry import strategies
-from clbench.results import digest
+from clbench.results import digest, folder_of
 from clbench.sweep.space import Axis, axes_of, parse_grids, setting
 
 SEARCHES = ("grid", "random", "tpe")
@@ -141,8 +140,7 @@ class Plan:
     @property
     def path(self) -> Path:
         """Of the record, below the output folder."""
-        folder = re.sub(r"[^A-Za-z0-9.-]+", "_", self.base.stream)[-100:]
-        return Path(folder) / f"sweep-{self.base.method}-{self.digest}.json"
+        return Path(folder_of(self.base.stream)) / f"sweep-{self.base.method}-{self.digest}.json"
 
 
 def chosen(values: Table) -> list[str]:

@@ -19,7 +19,8 @@ from clbench.metrics import METRICS, Setting, Unavailable
 from clbench.report.build.cells import of_metric
 from clbench.report.colours import COLOURS
 from clbench.report.pictures import MARKERS, not_steeper, save, styled
-from clbench.report.scales import digits_of, scale_of
+from clbench.report.scales import digits_of, labelled, scale_of
+from clbench.results import Result, Run
 from clbench.results.sweep_record import Record, Trial
 from clbench.scores import Score, score_of
 from clbench.sweep.space import spoken
@@ -47,6 +48,66 @@ def draw(record: Record, path: Path, out: Path, folder: Path) -> list[Path]:
         words = f"{title(config)}\nred {mark}: the winner"
         figure.axes[0].set_title(words, fontsize=8, loc="left")
         return save(figure, folder / path.stem)
+
+
+def draw_choices(result: Result, path: Path, folder: Path) -> list[Path]:
+    """PNG and SVG of what every seed of a continual search tried and chose, task by task; `path`: of the record.
+
+    UserError where no task has chosen yet.
+    """
+    if not any(run.chosen for run in result.runs):
+        raise UserError(f"{path}: nothing to draw yet: no task has chosen")
+    with styled(folder):
+        figure = choices(result)
+        return save(figure, folder / path.stem)
+
+
+def choices(result: Result) -> Figure:
+    """Learning rate and strength over tasks: a dot a value tried, coloured by score; a line what a seed chose."""
+    asked, measure = result.config["continual"], score_of(result)
+    panels = [("rate", "rates", "train.lr"), ("strength", "strengths", f"strategy.{asked['strength']}")]
+    figure = Figure(figsize=(4.6, 4.0), layout="constrained")
+    tried = [[seed_dots(run, kind, measure.factor) for run in result.runs] for _, kind, _ in panels]
+    reached = [score for each in tried for dots in each for _, _, score in dots]
+    scale = Normalize(min(reached), max(reached))
+    for n, (one, _, name) in enumerate(panels):
+        axes = figure.add_subplot(2, 1, n + 1)
+        for place, (run, dots) in enumerate(zip(result.runs, tried[n], strict=True)):
+            beside = 0.12 * (place - (len(result.runs) - 1) / 2)
+            chosen = [each[one] for each in run.chosen]
+            line: dict[str, Any] = {
+                "color": COLOURS[place % len(COLOURS)],
+                "linewidth": 1.2,
+                "label": f"chosen, seed {run.seed}",
+            }
+            axes.plot([task + beside for task in range(1, len(chosen) + 1)], chosen, zorder=1, **line)
+            x, y, scores = ([dot[k] for dot in dots] for k in range(3))
+            axes.scatter(np.array(x) + beside, y, c=scores, norm=scale, cmap=colours_of(measure), s=16, zorder=2)
+        values = [dot[1] for dots in tried[n] for dot in dots]
+        if values and min(values) > 0 and max(values) / min(values) > 50:
+            axes.set_yscale("log")
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes.yaxis.set_minor_formatter(NullFormatter())
+            name = f"{name} (log scale)"
+        axes.set_xticks(range(1, len(result.tasks) + 1))
+        axes.set_ylabel(name)
+        finish(axes)
+        axes.legend(frameon=False)
+    axes.set_xlabel("task")
+    label = labelled(measure.name, measure)
+    figure.colorbar(ScalarMappable(scale, colours_of(measure)), ax=figure.axes, label=f"{label} on the task's own")
+    figure.axes[0].set_title(title(result.config), loc="left")
+    return figure
+
+
+def seed_dots(run: Run, kind: str, factor: float) -> list[tuple[int, float, float]]:
+    """Task, value and score as printed of all that one seed tried; what diverged is left out."""
+    return [
+        (task, value, factor * score)
+        for task, each in enumerate(run.chosen, 1)
+        for value, score in each[kind]
+        if score >= 0
+    ]
 
 
 def title(config: dict[str, Any]) -> str:

@@ -38,7 +38,7 @@ class Clock:
         if here < EARLY or ended >= planned:
             return ""
         seconds = (time.monotonic() - self.begun) / here * (planned - ended)
-        return f", about {seconds / 60:.0f} min left" if seconds > 90 else f", about {seconds:.0f} s left"
+        return f", about {progress.in_words(seconds)} left"
 
 
 def told(record: Record, trial: Trial) -> str:
@@ -139,7 +139,8 @@ def status(record: Record, path: Path) -> str:
     body = tabulate(
         rows, headers=header_of(record), missingval="", disable_numparse=True, colalign=sides if rows else None
     )
-    return "\n".join([f"{path}: {about}: {headline(record)}", body, of_winner(record)]).rstrip()
+    tie = [record.tie] if record.tie else []
+    return "\n".join([f"{path}: {about}: {headline(record)}", body, *tie, of_winner(record)]).rstrip()
 
 
 def header_of(record: Record) -> list[str]:
@@ -169,7 +170,7 @@ def describe(record: Record, path: Path) -> Document:
         for t in record.trials
     ]
     table = table_of_words(str(path), header_of(record), trials_in_words(record))
-    notes = [Note(words) for words in (headline(record), of_winner(record)) if words]
+    notes = [Note(words) for words in (headline(record), record.tie, of_winner(record)) if words]
     return Document(
         "",
         (Section(str(path), (table, *notes)),),
@@ -187,7 +188,7 @@ def best(record: Record) -> str:
     words = " ".join(f"--set {setting(name, value)}" for name, value in found.values.items())
     mean, reached = record.measure.mean_name, record.scored(found.score or 0.0)
     score = f"validation {mean} {reached} (trial {found.number + 1}; {headline(record)})"
-    return "\n".join([words, score, of_winner(record)]).rstrip()
+    return "\n".join([words, score, *([record.tie] if record.tie else []), of_winner(record)]).rstrip()
 
 
 def of_winner(record: Record) -> str:

@@ -127,3 +127,14 @@ def test_an_incomplete_copy_is_completed(tmp_path, site):
     (root / "MNIST" / "raw" / GZ_FILES[0]).unlink()
     assert len(load("mnist", root).x_test) == 5
     assert contents(root) == GZ_FILES
+
+
+def test_a_fetch_that_fails_leaves_no_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", ["http://127.0.0.1:9/"])
+    monkeypatch.setattr("clbench.datasets.cifar.URL", "http://127.0.0.1:9")
+    (tmp_path / "kept").mkdir()
+    for name in ("mnist", "cifar10"):
+        for root in (tmp_path / "new" / "root", tmp_path / "kept"):
+            with pytest.raises(UserError, match="could not be downloaded"):
+                fetch(name, root)
+    assert list(tmp_path.rglob("*")) == [tmp_path / "kept"]

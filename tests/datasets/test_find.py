@@ -131,12 +131,12 @@ def test_notmnist_has_no_download_and_says_where_it_is_published(tmp_path):
 @pytest.mark.parametrize(("name", "near"), [("minst", "mnist"), ("Fashion_MNIST", "fashion-mnist")])
 def test_an_unknown_name_gets_a_suggestion(name, near):
     for call in (load, verify):
-        with pytest.raises(UserError, match=f"no data set called '{name}'; did you mean {near}"):
+        with pytest.raises(UserError, match=f"no data set called '{name}'; did you mean '{near}'"):
             call(name)
 
 
 def test_a_name_like_no_other_gets_the_list():
-    with pytest.raises(UserError, match=r"there are .*digits, fashion-mnist, mnist, notmnist, .*or a path"):
+    with pytest.raises(UserError, match=r"there are: .*digits, fashion-mnist, mnist, notmnist, .*or a path"):
         load("")
 
 

@@ -111,6 +111,7 @@ def test_without_a_network_one_line_says_what_to_do(tmp_path, monkeypatch):
     assert "no route to host" in str(error.value)
     assert "--fid-weights FILE" in str(error.value)
     assert "--features lenet" in str(error.value)
+    assert list(tmp_path.iterdir()) == []
     with pytest.raises(UserError, match="nothing is to be fetched"):
         loaded(None, "cpu", download=False)
 

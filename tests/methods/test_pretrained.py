@@ -157,6 +157,7 @@ def test_without_a_network_imagenet_is_one_line_that_says_where_to_put_the_file(
         f"https://download.pytorch.org/models/{RESNET18} could not be fetched (<urlopen error no route>); "
         f"put it at {hub / RESNET18}, or --pretrained FILE"
     )
+    assert not hub.parent.exists()
 
 
 def test_a_cached_file_that_is_not_torchvision_s_is_refused(hub: Path) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clbench.datasets.decoding_progress import say
+from clbench.datasets.download import without_trace
 from clbench.datasets.find import read_bytes
 from clbench.errors import UserError
 from clbench.models.features.features import Advance, in_chunks
@@ -98,8 +99,9 @@ def published(url: str, download: bool) -> Path:
     if download:
         say(f"fetching Inception's weights, 91 MiB, from {url}")
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(url, str(file), SHA256, progress=False)
+            with without_trace([file.parent]):
+                file.parent.mkdir(parents=True, exist_ok=True)
+                torch.hub.download_url_to_file(url, str(file), SHA256, progress=False)
             return file
         except (OSError, RuntimeError, ValueError) as error:
             reason = f"could not be fetched: {' '.join(str(error).split())}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import statistics
 from collections.abc import Callable, Iterable
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from clbench.config.options import did_you_mean
 from clbench.errors import UserError
 from clbench.metrics import METRICS, Array, Metric, Setting, Unavailable, old_of
 from clbench.results import Result, Run
@@ -22,7 +22,8 @@ NO_JOINT = "no finished joint run of this stream, data, scenario, network and sp
 
 @dataclass(frozen=True)
 class Column:
-    """A metric of a score, or a cost read off the runs themselves. lacking: why no row has a value."""
+    """A metric of a score, or a cost read off the runs themselves. lacking: why no row has a value; definition: of
+    a cost, what it is (a metric has its own)."""
 
     name: str
     unit: str
@@ -31,6 +32,7 @@ class Column:
     metric: Metric | None = None
     cost: Callable[[Run], float] | None = None
     lacking: str = ""
+    definition: str = ""
 
     @property
     def head(self) -> str:
@@ -39,16 +41,91 @@ class Column:
 
 
 COSTS = [
-    Column("network_parameters", "numbers", None, 0, cost=lambda run: run.network_parameters[-1]),
-    Column("state_parameters", "numbers", None, 0, cost=lambda run: run.state_parameters[-1]),
-    Column("seconds", "s", None, 1, cost=lambda run: sum(run.seconds)),
-    Column("pruned", "%", None, 2, cost=lambda run: 100 * statistics.fmean(run.pruned[1:])),  # mean over tasks
+    Column(
+        "network_parameters",
+        "numbers",
+        None,
+        0,
+        cost=lambda run: run.network_parameters[-1],
+        definition="of the network, with the heads of all tasks",
+    ),
+    Column(
+        "state_parameters",
+        "numbers",
+        None,
+        0,
+        cost=lambda run: run.state_parameters[-1],
+        definition="that the method keeps beside the network after the last task",
+    ),
+    Column(
+        "seconds",
+        "s",
+        None,
+        1,
+        cost=lambda run: sum(run.seconds),
+        definition="wall time of training all tasks, scoring left out",
+    ),
+    Column(
+        "peak_memory",
+        "MiB",
+        None,
+        0,
+        cost=lambda run: (run.peak_memory_bytes or 0) / 2**20,
+        definition="largest memory while it was trained: the process's on a CPU, torch's allocations on a GPU",
+    ),
+    Column(
+        "stored",
+        "kB",
+        None,
+        1,
+        cost=lambda run: run.state_bytes[-1] / 1000,
+        definition="bytes that the method keeps beside the network after the last task",
+    ),
+    Column(
+        "pruned",
+        "%",
+        None,
+        2,
+        cost=lambda run: 100 * statistics.fmean(run.pruned[1:]),
+        definition="share of the weights set to zero, mean over tasks, of methods that prune",
+    ),
 ]
 SAMPLES = [
-    Column("pooled", "", "lower", 2, cost=lambda run: run.samples[-1]["pooled"]),  # FID of all classes together
-    Column("read", "%", "higher", 2, cost=lambda run: 100 * statistics.fmean(read_of_old(run))),
+    Column(
+        "pooled",
+        "",
+        "lower",
+        2,
+        cost=lambda run: run.samples[-1]["pooled"],
+        definition="of generators: FID of the samples of all classes together",
+    ),
+    Column(
+        "read",
+        "%",
+        "higher",
+        2,
+        cost=lambda run: 100 * statistics.fmean(read_of_old(run)),
+        definition="of generators: share of samples of the old classes that a classifier reads as their class",
+    ),
 ]
-ALIASES = {"parameters": ["network_parameters", "state_parameters"]}
+ALIASES = {
+    "parameters": ["network_parameters", "state_parameters"],
+    "costs": ["seconds", "peak_memory", "stored"],
+}
+WITH_COSTS = ["default", "costs"]
+
+
+def definitions() -> dict[str, str]:
+    """Every column and what it means; that of the mean is called as its score says."""
+    of_scores = {name: metric.definition for name, metric in METRICS.items()}
+    return {**of_scores, **{column.name: column.definition for column in (*COSTS, *SAMPLES)}}
+
+
+def may_be_asked_for() -> dict[str, str]:
+    """Every name that --metrics takes of any score, of one column or of several, and what it means."""
+    named = {name: ", ".join(several) for name, several in ALIASES.items()}
+    every = {"default": f"{', '.join(DEFAULT_COLUMNS)}; of generators {', '.join(PAINTED)}"}
+    return {**definitions(), **named, **every}
 
 
 @dataclass(frozen=True)
@@ -123,13 +200,12 @@ def columns(
     }
     known = {name.lower(): [name] for name in there} | ALIASES | {"mean": [score.mean_name]}
     default = PAINTED if painted else DEFAULT_COLUMNS
+    known["default"] = [each for name in default for each in known[name.lower()]]
     found: dict[str, Column] = {}
-    for name in default if names is None else names:
+    for name in ["default"] if names is None else names:
         if name.lower() not in known:
-            near = difflib.get_close_matches(name.lower(), known, 1)
-            hint = f"; did you mean {known[near[0]][0]!r}?" if near else ";"
-            every = ", ".join([*there, "mean", *ALIASES])
-            raise UserError(f"no metric called {name!r}{hint} there are: {every}")
+            every = [*there, "mean", *ALIASES, "default"]
+            raise UserError(f"no metric called {name!r}; {did_you_mean(name, every)}")
         found.update({each: there[each] for each in known[name.lower()]})
     return list(found.values())
 
@@ -170,6 +246,10 @@ def cell(column: Column, result: Result, joint: Result | None) -> Cell:
             return _pruned(column.cost, runs)
         if column in SAMPLES:
             return _painted(column, runs)
+        if column.name == "peak_memory" and any(run.peak_memory_bytes is None for run in runs):
+            return Cell(notes=["memory: not to be told from that of earlier runs of the process"])
+        if column.name == "stored" and not all(run.state_bytes for run in runs):
+            return Cell(notes=["trained before clbench kept how many bytes a method stores"])
         return _cost(column.cost, runs, timed=column.name == "seconds")
     assert column.metric is not None
     return _metric(column.metric, result, runs, joint)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from clbench.report.build.pruning.studies import Comparison
 from clbench.report.build.result_table import ResultTable
 from clbench.report.build.tables import group_key
 from clbench.results import digest
+from clbench.results.digests import file_name
 
 
 def stems(tables: Sequence[ResultTable]) -> list[str]:
@@ -20,7 +20,7 @@ def stems(tables: Sequence[ResultTable]) -> list[str]:
 
 
 def slug(name: str) -> str:
-    return re.sub(r"[^\w-]+", "-", name, flags=re.ASCII).strip("-") or "unnamed"
+    return file_name(name, kept="_-", between="-").strip("-") or "unnamed"
 
 
 def study_stem(one: Comparison) -> str:

@@ -21,6 +21,9 @@ OTHER_FEATURES = (
 )
 
 
+FEW_EPOCHS = 2  # of which a training is called short: the paper leaves their number open, its code has 20
+
+
 @dataclass(frozen=True)
 class Line:
     """A method that both have."""
@@ -112,9 +115,33 @@ def grid(comparison: Comparison) -> Table:
         *([] if same else [OTHER_FEATURES.format(reference.score, comparison.table.score.name)]),
         *([reference.note] if reference.note else []),
         *([f"Theirs alone: {', '.join(missing)}."] if missing else []),
+        *shortened(comparison.lines),
         order_in_words(comparison),
     ]
     return table_of_words(heading, ["method", "ours", "theirs", "difference"], body, notes)
+
+
+def shortened(lines: list[Line]) -> list[str]:
+    """A note where our numbers are of fewer images, or of so few epochs, that they do not compare with printed
+    ones."""
+    cuts: dict[str, list[str]] = {}
+    for line in lines:
+        if cut := cut_of(line.row):
+            cuts.setdefault(cut, []).append(line.row.label)
+    if not cuts:
+        return []
+    whole = len(cuts) == 1 and sum(map(len, cuts.values())) == len(lines)
+    told = "; ".join(cut if whole else f"{cut}: {', '.join(labels)}" for cut, labels in cuts.items())
+    return [f"Ours are of short training ({told}): the numbers do not compare, the order of the methods may."]
+
+
+def cut_of(row: ResultRow) -> str:
+    """'at most 2,500 training images a task, 1 epoch': what is short of a training; empty where nothing is."""
+    stream, train = row.result.config["stream"], row.result.config.get("train", {})
+    images, epochs = stream.get("limit"), train.get("epochs")
+    few = epochs is not None and epochs <= FEW_EPOCHS and not train.get("iterations")
+    words = [f"at most {images:,} training images a task"] if images else []
+    return ", ".join([*words, *([f"{epochs} epoch{'s' * (epochs > 1)}"] if few else [])])
 
 
 def order_in_words(comparison: Comparison) -> str:
@@ -154,7 +181,7 @@ def row_object(row: ResultRow, reference: ReferenceTable, comparisons: list[Comp
         if line.row is row
     }
     about = {"source": reference.source, "table": reference.name, "title": reference.title, "note": reference.note}
-    return {**about, "metrics": metrics}
+    return {**about, "short": cut_of(row) or None, "metrics": metrics}
 
 
 def order_object(order: Agreement | None) -> dict[str, Any] | None:

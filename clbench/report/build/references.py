@@ -8,9 +8,9 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
+from clbench.config.options import did_you_mean
 from clbench.errors import UserError
-from clbench.metrics import METRICS
-from clbench.report.build.cells import COSTS, Column, columns
+from clbench.report.build.cells import Column, columns, definitions
 from clbench.report.build.result_table import ResultTable
 from clbench.results import checks as result_checks
 from clbench.results import jsonfile
@@ -98,12 +98,12 @@ def _canonical(metric: str, score: str) -> str:
     """As columns are called; of another score than accuracy the mean's name stands as it is written."""
     if score == ACCURACY.name:
         return columns([metric])[0].name
-    known = {name.lower(): name for name in (*METRICS, *(cost.name for cost in COSTS))}
+    known = {name.lower(): name for name in definitions()}
     return known.get(metric.lower(), metric)
 
 
 def _inconsistencies(raw: dict[str, Any]) -> Iterator[str]:
-    there = [ACCURACY.mean_name, *METRICS, *(cost.name for cost in COSTS)]
+    there = [ACCURACY.mean_name, *definitions()]
     known = {name.lower() for name in there}
     names = [table["name"] for table in raw["tables"]]
     for n, table in enumerate(raw["tables"]):
@@ -112,4 +112,4 @@ def _inconsistencies(raw: dict[str, Any]) -> Iterator[str]:
         for method, row in table["rows"].items():
             for metric in row or {}:
                 if score_named(table) == ACCURACY.name and metric.lower() not in known:
-                    yield f"tables[{n}].rows.{method}: no metric called {metric!r}; there are: {', '.join(there)}"
+                    yield f"tables[{n}].rows.{method}: no metric called {metric!r}; {did_you_mean(metric, there)}"

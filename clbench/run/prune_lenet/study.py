@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -178,8 +179,25 @@ class PruneLenet(Experiment):
         measuring = time.perf_counter() - start
         if self.config.importance not in FREE:
             trainer.progress(len(task.train))
+        before = strategy.survivors()
         strategy.prune(trainer.model, scores, self.config.rates[stage - 1])
+        self.warn_of_empty(trainer.model, before, strategy.survivors(), group.seeds, stage)
         self.fit(group, trainer, stage, runs, self.config.retrain_epochs, start, measuring)
+
+    def warn_of_empty(
+        self, model: Model, before: Tensor, after: Tensor, seeds: tuple[int, ...], stage: int
+    ) -> None:
+        """Where a round takes the last weights of a layer. before, after: weights alive, [S, layers]."""
+        names = list(layer_names(model).values())
+        for seed, emptied in zip(seeds, ((before > 0) & (after == 0)).tolist(), strict=True):
+            layers = [name for name, gone in zip(names, emptied, strict=True) if gone and name.endswith("W")]
+            if layers:
+                warnings.warn(
+                    f"{STUDY} by {self.config.importance}, seed {seed}, round {stage}: {' and '.join(layers)} "
+                    f"ha{'ve' if len(layers) > 1 else 's'} no weight left, so that every image is answered alike; "
+                    "--scope layer, or lower --rates, leave every layer some",
+                    stacklevel=2,
+                )
 
     def fit(
         self,
@@ -191,18 +209,19 @@ class PruneLenet(Experiment):
         start: float,
         measuring: float,
     ) -> None:
-        """Train for so many epochs, then record the stage, which began at `start`."""
+        """Train for so many epochs, then record the stage, which began at `start` and ends when it is scored."""
         task, before, began = trainer.stream.tasks[0], trainer.trained, time.perf_counter()
         if epochs:
             trainer.fit(task, epochs=epochs)
         speed = (trainer.trained - before) * len(group.seeds) / max(time.perf_counter() - began, 1e-9)
+        accuracy = trainer.score(task, task.test)
         group.record(
             trainer,
             runs,
             stage,
             time.perf_counter() - start,
             speed,
-            accuracy=trainer.score(task, task.test),
+            accuracy=accuracy,
             survivors=trainer.strategy.survivors().tolist(),  # type: ignore[attr-defined]
             importance_seconds=[round(measuring, 4)] * len(group.seeds),
         )
