@@ -21,7 +21,7 @@ from clbench.config.resolve import Config, resolve
 from clbench.errors import UserError
 from clbench.metrics import METRICS
 from clbench.registry import strategies
-from clbench.report.makers import not_published
+from clbench.report.build.makers import not_published
 from clbench.results import Result, load
 from clbench.run.local import Local
 from clbench.run.machine import Machine

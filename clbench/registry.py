@@ -77,7 +77,7 @@ class Registry:
 
     def known(self) -> Collection[str]:
         """Every name, without importing anything if that can be."""
-        if not self.filled and (found := index.index()) is not None:
+        if not self.filled and (found := index.index()) is not None and self.kind in found:
             return {*found[self.kind], *self.entries}
         self.fill()
         return self.entries.keys()
@@ -125,7 +125,9 @@ streams = Registry("stream", "clbench.streams")
 networks = Registry("network", "clbench.networks")
 models = Registry("model", "clbench.models")
 datasets = Registry("data set", "clbench.datasets")
-REGISTRIES = (strategies, streams, networks, models, datasets)
+formats = Registry("report format", "clbench.report.write")
+INDEXED = (strategies, streams, networks, models, datasets)
+REGISTRIES = (*INDEXED, formats)  # formats import nothing slow, so that a list of them would save nothing
 PLUGINS: dict[str, tuple[Path, str]] = {}  # module of a plugin -> its file, and the file's sha256
 
 

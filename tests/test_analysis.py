@@ -26,9 +26,9 @@ from clbench.analysis import (
     pruning_strategies,
     read,
 )
-from clbench.analysis.density import density, described, normalised
-from clbench.analysis.kept import in_order, layers
-from clbench.analysis.space import change, frechet
+from clbench.analysis.checkpoint_arrays import in_order, layers
+from clbench.analysis.importance import density, described, normalised
+from clbench.analysis.parameters import change, frechet
 from clbench.errors import UserError
 from clbench.results import load, save
 from clbench.run import checkpoint
@@ -140,17 +140,17 @@ def test_layers_are_in_the_order_of_their_numbers():
 def test_growth_is_of_network_and_state_apart(tmp_path):
     joint = [run(0, JOINT3, network_parameters=[100, 130], state_parameters=[0, 5])]
     found = parameter_growth(put(tmp_path, result("ewc"), result("joint", runs=joint)))
-    network, state = found.grids
-    assert [line[:4] for line in network.body] == [["ewc", "110", "120", "130"], ["joint", "130", "130", "130"]]
-    assert [line[:4] for line in state.body] == [["ewc", "200", "400", "600"], ["joint", "5", "5", "5"]]
+    network, state = found.tables
+    assert [line[:4] for line in network.words] == [["ewc", "110", "120", "130"], ["joint", "130", "130", "130"]]
+    assert [line[:4] for line in state.words] == [["ewc", "200", "400", "600"], ["joint", "5", "5", "5"]]
     assert column(found, "stage") == [1, 2, 3, 1, 2, 3]
 
 
 def test_accuracy_after_each_number_of_tasks(tmp_path):
     found = over_tasks(put(tmp_path, result("ewc", [R3, shifted(R3, 0.02)]), result("joint", [JOINT3])))
     assert column(found, "ACC")[:2] == pytest.approx([90, 92])
-    assert found.grids[0].body[0][1:4] == ["91.00 ± 1.41", "76.00 ± 1.41", "76.00 ± 1.41"]
-    assert found.grids[0].body[1][1:4] == ["95.00", "92.50", "94.00"]
+    assert found.tables[0].words[0][1:4] == ["91.00 ± 1.41", "76.00 ± 1.41", "76.00 ± 1.41"]
+    assert found.tables[0].words[1][1:4] == ["95.00", "92.50", "94.00"]
 
 
 def widths(*hidden, **strategy):
@@ -168,23 +168,23 @@ def wide(*hidden):
 
 def test_widths_are_columns_smallest_network_first(tmp_path):
     found = over_width(put(tmp_path, *wide([100, 100], [9, 9])))
-    (grid,) = found.grids
-    assert grid.header == ["method", "9-9", "100-100", "n seeds"]
-    assert grid.body == [["anpyc", "75.00", "75.00", "1"]]
+    (grid,) = found.tables
+    assert [head.words for head in grid.header] == ["method", "9-9", "100-100", "n seeds"]
+    assert grid.words == [["anpyc", "75.00", "75.00", "1"]]
     assert column(found, "hidden") == [[9, 9], [100, 100]]
 
 
 def test_curves_over_width_are_of_what_else_differs(tmp_path):
     runs = [*widths([8], [16], pruning="none"), *widths([8], pruning="greedy")]
-    (grid,) = over_width(put(tmp_path, *runs)).grids
-    assert [line[0] for line in grid.body] == ["anpyc (pruning=greedy)", "anpyc (pruning=none)"]
-    assert sorted(grid.body[0][1:3]) == ["75.00", "–"]
+    (grid,) = over_width(put(tmp_path, *runs)).tables
+    assert [line[0] for line in grid.words] == ["anpyc (pruning=greedy)", "anpyc (pruning=none)"]
+    assert sorted(grid.words[0][1:3]) == ["75.00", "–"]
 
 
 def test_pruning_strategies_have_mean_and_deviation(tmp_path):
     greedy = result("anpyc", [R3, shifted(R3, 0.02)], strategy={"pruning": "greedy"})
-    (grid,) = pruning_strategies(put(tmp_path, greedy, result("anpyc", strategy={"pruning": "none"}))).grids
-    assert [line[1:3] for line in grid.body] == [["76.00", "1.41"], ["75.00", "–"]]
+    (grid,) = pruning_strategies(put(tmp_path, greedy, result("anpyc", strategy={"pruning": "none"}))).tables
+    assert [line[1:3] for line in grid.words] == [["76.00", "1.41"], ["75.00", "–"]]
 
 
 @pytest.mark.parametrize(
@@ -211,10 +211,10 @@ def test_one_task_has_no_curve_over_tasks_and_no_change(tmp_path):
 def test_an_unfinished_run_is_left_out_with_its_reason(tmp_path):
     broken = result("mas", runs=[run(status="diverged", step=7, reason="loss is not finite")])
     found = over_tasks(put(tmp_path, result("ewc"), broken))
-    assert [line[0] for line in found.grids[0].body] == ["ewc"]
+    assert [line[0] for line in found.tables[0].words] == ["ewc"]
     assert (
         f"{tmp_path / '1.json'} is left out: seed 0 diverged at step 7 (loss is not finite)"
-        in found.grids[0].notes
+        in found.tables[0].notes
     )
 
 
@@ -255,8 +255,8 @@ def test_importance_is_of_all_shared_parameters_at_the_stage(kept):
 
 
 def test_methods_without_importance_are_named_and_left_out(kept):
-    (grid,) = importance_distribution(read([kept])).grids
-    assert [line[0] for line in grid.body] == ["anpyc (pruning=greedy)", "anpyc (pruning=none)"]
+    (grid,) = importance_distribution(read([kept])).tables
+    assert [line[0] for line in grid.words] == ["anpyc (pruning=greedy)", "anpyc (pruning=none)"]
     assert "finetuning keeps no importance and is left out." in grid.notes
     assert sum("did not prune in its last task" in note for note in grid.notes) == 1
 
@@ -293,8 +293,8 @@ def test_change_may_be_weighted_by_importance_where_there_is_one(kept):
 
 
 def test_joint_has_no_first_and_last_task(kept):
-    grid = parameter_space(read([kept])).grids[0]
-    assert "joint" not in [line[0] for line in grid.body]
+    grid = parameter_space(read([kept])).tables[0]
+    assert "joint" not in [line[0] for line in grid.words]
     assert "joint learns all tasks at once and is left out." in grid.notes
 
 
@@ -375,7 +375,7 @@ def test_latex_is_a_table_of_booktabs(tmp_path):
     [
         (["--what", "width"], "network.hidden"),
         (["--what", "weather"], "no analysis called 'weather'"),
-        (["--format", "pdf"], "no format called 'pdf'"),
+        (["--format", "pdf"], "no report format called 'pdf'"),
         (["--what", "growth,tasks", "--format", "csv"], "csv needs --what with one of them"),
         (["--what", "parameters", "--frechet", "none"], "--frechet 'none'"),
         (["--what", "parameters"], "--checkpoints all"),
@@ -394,12 +394,12 @@ def test_no_results_is_one_line(tmp_path):
 
 
 def numbers_of(grid, label):
-    return next(line[1:] for line in grid.body if line[0] == label)
+    return next(line[1:] for line in grid.words if line[0] == label)
 
 
 def test_metrics_after_every_task_are_those_of_a_stream_that_ends_there(tmp_path):
     found = over_stages(put(tmp_path, result("ewc"), result("joint", [JOINT3])))
-    acc, bwt, fwt, smt = found.grids
+    acc, bwt, fwt, smt = found.tables
     assert numbers_of(acc, "ewc") == ["90.00", "75.00", "75.00", "1"]  # 90; 70 80; 60 70 95
     assert numbers_of(acc, "joint") == ["95.00", "92.50", "94.00", "1"]
     assert numbers_of(bwt, "ewc") == ["–", "-20.00", "-20.00", "1"]  # 70-90; 60-90 70-80
@@ -418,19 +418,19 @@ def test_curves_over_the_values_of_an_option(tmp_path):
     strengths = {0.1: R3, 1: shifted(R3, 0.01), 10: shifted(R3, 0.02)}
     runs = [result("anpyc", [R], strategy={"lam": lam, "beta": 5}) for lam, R in strengths.items()]
     found = over_values(put(tmp_path, *runs, result("joint", [JOINT3]), result("ewc", strategy={"lam": 7})))
-    acc, *_ = found.grids
-    assert acc.header == ["method", "0.1", "1", "10"]
-    assert acc.body == [["anpyc", "75.00", "76.00", "77.00"]]
+    acc, *_ = found.tables
+    assert [head.words for head in acc.header] == ["method", "0.1", "1", "10"]
+    assert acc.words == [["anpyc", "75.00", "76.00", "77.00"]]
     assert column(found, "strategy.lam")[:3] == [0.1, 1, 10]
-    assert [grid.heading.split(" by ")[0] for grid in found.grids] == ["ACC (%)", "BWT (points)", "FWT (points)"]
+    assert [grid.heading.split(" by ")[0] for grid in found.tables] == ["ACC (%)", "BWT (points)", "FWT (points)"]
 
 
 def test_two_options_that_vary_make_two_figures_of_what_else_is_equal(tmp_path):
     values = [(1, 5), (2, 5), (1, 9), (2, 9)]
     runs = [result("anpyc", strategy={"lam": lam, "beta": beta}) for lam, beta in values]
     found = over_values(put(tmp_path, *runs))
-    assert [grid.header[1:] for grid in found.grids[::3]] == [["5", "9"], ["1", "2"]]
-    assert [line[0] for line in found.grids[0].body] == ["anpyc (lam=1)", "anpyc (lam=2)"]
+    assert [[head.words for head in grid.header[1:]] for grid in found.tables[::3]] == [["5", "9"], ["1", "2"]]
+    assert [line[0] for line in found.tables[0].words] == ["anpyc (lam=1)", "anpyc (lam=2)"]
     drawn = found.draw(tmp_path / "plots")
     assert len(drawn) == 4
     assert all(path.stat().st_size for path in drawn)

@@ -15,7 +15,7 @@ from command_line import ROOT, TINY, clbench, process, train
 from typer.main import get_command
 
 from clbench.cli import app
-from clbench.report import FORMATS
+from clbench.report.write import names
 from clbench.results import load
 from clbench.results.digests import seal
 
@@ -456,7 +456,7 @@ def test_a_truncated_or_binary_result_is_named(copy):
 
 def test_report_in_every_format_and_plots(trained):
     out, _ = trained
-    for form in FORMATS:
+    for form in names():
         ran = clbench("report", out, "--format", form, "--metrics", "ACC,parameters,seconds")
         assert (ran.code, ran.err) == (0, "")
         assert "ewc" in ran.out

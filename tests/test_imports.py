@@ -34,7 +34,7 @@ ROWS = [
     ["cli"],
     ["__main__"],
 ]
-REPORT_NEEDS = {"errors", "scores", "metrics", "statistics", "results", "report", "config"}
+REPORT_NEEDS = {"errors", "registry", "scores", "metrics", "statistics", "results", "report", "config"}
 
 
 def name_of(path: Path) -> str:

@@ -13,12 +13,22 @@ from results_by_hand import JOINT3, R3, result, shifted
 from clbench import analysis, metrics
 from clbench.errors import UserError
 from clbench.metrics import METRICS, Setting, Unavailable, per_stage
-from clbench.report import add_references, add_statistics, diagram, drawn, findings, written
-from clbench.report.cells import of_metric
-from clbench.report.references import reference_tables
-from clbench.report.rows import tables
+from clbench.report import add_references, add_statistics, document, findings, pictures
+from clbench.report import written as set_in
+from clbench.report.build.cells import of_metric
+from clbench.report.build.references import reference_tables
+from clbench.report.build.tables import tables
 from clbench.report.scales import digits_of, in_a_cell, scale_of
 from clbench.scores import ACCURACY, Score
+
+
+def written(found, fmt):
+    return set_in([document(found)], fmt)
+
+
+def drawn(found, folder):
+    return [path for paths in pictures.write(document(found).pictures(), folder).values() for path in paths]
+
 
 FID = Score("FID", mean_name="FID", better="lower", low=0.0)
 ERROR = Score("reconstruction error", mean_name="MSE", better="lower", low=0.0)
@@ -132,8 +142,8 @@ def test_a_table_of_the_class_scenario_says_why_a_cell_is_empty(tmp_path):
 
 def test_joint_is_no_ceiling_before_the_last_task_of_the_class_scenario(tmp_path):
     both = loaded(tmp_path, result("ewc", scenario="class"), result("joint", [JOINT3], scenario="class"))
-    (grid,) = analysis.over_tasks(both).grids
-    assert grid.body[1] == ["joint", "–", "–", "94.00", "1"]
+    (grid,) = analysis.over_tasks(both).tables
+    assert grid.words[1] == ["joint", "–", "–", "94.00", "1"]
     page = written(findings(both), "html")
     (curves,) = json.loads(re.search(r'id="charts">(.*?)</script>', page)[1])["curves"]
     assert curves["series"][1]["mean"] == [None, None, 9400]
@@ -256,7 +266,7 @@ def test_ranks_put_the_lowest_first_and_keep_scores_apart(tmp_path):
     assert [ranking.labels for ranking in both.rankings if ranking.name in ("FID", "ACC")] == [
         ["si", "ewc", "sgd"]
     ] * 2
-    pictures = {path.name for path in diagram.draw(both.rankings, tmp_path)}
+    pictures = {path.name for path in drawn(both, tmp_path)}
     assert {"critical-difference-BWT-of-FID.png", "critical-difference-BWT.png"} < pictures
 
 
@@ -294,11 +304,11 @@ def test_analyses_name_and_draw_the_mean_of_the_score(tmp_path):
     )
     for name in ("over_tasks", "over_width", "pruning_strategies"):
         found = getattr(analysis, name)(both)
-        assert all("FID" in grid.heading and "ACC" not in grid.heading for grid in found.grids)
+        assert all("FID" in grid.heading and "ACC" not in grid.heading for grid in found.tables)
         assert [row["FID"] for row in found.rows][-1] == pytest.approx(125 / 3)
         assert found.draw(tmp_path / "plots")
     mixed = analysis.over_tasks([*both, *loaded(tmp_path / "b", result("ewc"))])
-    assert "FID" in analysis.text([mixed], "csv").splitlines()[0]
+    assert "FID" in set_in([analysis.describe([mixed])], "csv").splitlines()[0]
 
 
 def test_one_stage_of_one_matrix_is_that_of_metrics(three):

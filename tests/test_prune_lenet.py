@@ -225,7 +225,7 @@ def test_a_study_reads_back_and_names_its_layers_as_the_paper_does(tmp_path):
 
 def test_the_network_of_28x28_images_is_that_of_table_4():
     from clbench.networks.lenet import LeNet
-    from clbench.report.pruning.studies import table4
+    from clbench.report.build.pruning.studies import table4
 
     sizes = [p.numel() for block in LeNet((1, 28, 28)).blocks for p in (block.weight, block.bias)]
     assert sizes == [counts[0] for counts in table4()["layers"].values()]

@@ -21,9 +21,10 @@ from benchmarks.__main__ import app as benchmarks
 from benchmarks.methods import page as page_of_methods
 from clbench.cli import app
 from clbench.registry import strategies
-from clbench.report import markdown, report
+from clbench.report import report
+from clbench.report.write import md
 from clbench.reproduce.experiments import chosen
-from clbench.reproduce.verdicts import grid
+from clbench.reproduce.verdicts import table
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -290,7 +291,7 @@ def test_the_claims_about_parameters_are_judged_by_the_committed_numbers(name):
     [numbers] = json.loads((FIGURES / f"{name}.json").read_text())
     verdicts = [claim.judged(numbers["lines"]) for claim in figure.claims]
     assert len({line["seed"] for line in numbers["lines"]}) >= 3
-    assert markdown.write([], [grid(verdicts, figure.title)]).strip() in (FIGURES / f"{name}.md").read_text()
+    assert md.table(table(verdicts, figure.title)).strip() in (FIGURES / f"{name}.md").read_text()
 
 
 def test_the_page_of_results_counts_the_claims_that_hold():

@@ -12,7 +12,7 @@ from results_by_hand import JOINT3, R3, result, shifted
 
 from clbench.errors import UserError
 from clbench.report import report
-from clbench.report.references import reference_tables
+from clbench.report.build.references import reference_tables
 from clbench.results import save
 
 TWO = [R3, shifted(R3, 0.02)]  # ACC 75 and 77

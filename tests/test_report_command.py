@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from clbench.cli import app
 from clbench.config.resolve import Config, resolve
-from clbench.report.command import as_yaml, words
+from clbench.report.build.command import as_yaml, words
 from clbench.results import PrunedRun, PruningResult, Result, find, load
 from clbench.results import digest as digest_of
 from clbench.run import schedule as runner

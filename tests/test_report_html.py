@@ -14,7 +14,7 @@ from test_pruning_report import study
 
 from benchmarks import chromium
 from clbench.report import report
-from clbench.report.html import charts
+from clbench.report.write.page import charts
 from clbench.results import save
 from clbench.results.digests import key_of
 
@@ -170,9 +170,11 @@ def test_a_page_is_written_whole_to_a_file(folder, tmp_path):
 
 
 def test_the_wheel_has_the_pages_parts():
-    listed = subprocess.run(["git", "check-ignore", *(ROOT / "clbench/report/html").iterdir()], cwd=ROOT)
+    listed = subprocess.run(["git", "check-ignore", *(ROOT / "clbench/report/write/page").iterdir()], cwd=ROOT)
     assert listed.returncode == 1  # none ignored, and hatchling packs all of a package that git does not ignore
-    assert {"page.html", "page.css", "start.js"} <= {p.name for p in (ROOT / "clbench/report/html").iterdir()}
+    assert {"page.html", "page.css", "start.js"} <= {
+        p.name for p in (ROOT / "clbench/report/write/page").iterdir()
+    }
 
 
 @pytest.fixture(scope="module")

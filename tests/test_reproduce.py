@@ -12,7 +12,7 @@ from clbench.reproduce.claims import Claim
 from clbench.reproduce.experiments import chosen, folder, read
 from clbench.reproduce.lines import LOST
 from clbench.reproduce.names import ORDER
-from clbench.reproduce.verdicts import grid
+from clbench.reproduce.verdicts import table
 from clbench.results import find, load
 
 TEN = {"sgd", "sgd-f", "finetuning", "ewc", "si", "mas", "lwf", "hat", "anpyc", "joint"}
@@ -140,7 +140,7 @@ def test_a_preset_may_change_one_run_alone():
     [
         (("table9",), "did you mean"),
         (("table1", "--preset", "quik"), "did you mean 'quick'"),
-        (("table1", "--format", "pdf"), "--format 'pdf'"),
+        (("table1", "--format", "pdf"), "no report format called 'pdf'"),
         (("nowhere.yaml",), "No such file"),
         (("table1", "--output", "."), ".: cannot write: it is a folder"),
         (("table1", "--output", "/dev/null/table.md"), "table.md: cannot write: "),
@@ -199,7 +199,7 @@ def test_a_claim_holds_where_the_means_bear_it_out(raw, verdict, by):
 
 def test_of_several_the_nearest_decides_and_is_named():
     found = claim({"method": "a", "width": 1}, {"method": "b", "width": 2}, {"method": "b", "width": 1})
-    [line] = grid([found.judged(LINES)], "t").body
+    [line] = table([found.judged(LINES)], "t").words
     assert line[2:] == ["+0.5", "b, 1"]
 
 

@@ -14,7 +14,7 @@ from command_line import but_for, clbench
 from PIL import Image
 
 from clbench.analysis.samples import before_and_after, stage_learned
-from clbench.report.rows import tables
+from clbench.report.build.tables import tables
 from clbench.results import Result, Run, load, samples_path, save
 
 WORDS = [

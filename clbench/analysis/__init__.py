@@ -1,6 +1,6 @@
 """What runs say beyond their accuracy: importance, parameter space, growth, ablations (Figs. 3, 7 to 11).
 
-`read` the result files, give them to an analysis, and have its grids, its numbers and `draw(folder)`:
+`read` the result files, give them to an analysis, and have its tables, its numbers and `draw(folder)`:
 
     found = importance_distribution(read([Path("runs")]), stage=1)
     pictures = found.draw(Path("plots"))
@@ -12,24 +12,27 @@ from collections.abc import Callable
 from pathlib import Path
 
 from clbench.analysis.ablation import over_tasks, over_width, pruning_strategies
-from clbench.analysis.course import over_stages
-from clbench.analysis.density import importance_distribution
-from clbench.analysis.found import Analysis, Lacking, Loaded, read
+from clbench.analysis.base import Analysis, Lacking, Loaded, read
+from clbench.analysis.describe import describe
 from clbench.analysis.growth import parameter_growth
+from clbench.analysis.importance import importance_distribution
+from clbench.analysis.parameters import parameter_space
 from clbench.analysis.samples import of_generators
-from clbench.analysis.space import parameter_space
-from clbench.analysis.strength import over_values
-from clbench.analysis.text import FORMATS, text
+from clbench.analysis.stages import over_stages
+from clbench.analysis.values import over_values
 from clbench.config.options import did_you_mean
 from clbench.errors import UserError
+from clbench.report import write, written
+from clbench.report.document import Document
 
 __all__ = [
     "ANALYSES",
-    "FORMATS",
     "Analysis",
     "Lacking",
     "Loaded",
     "analyze",
+    "describe",
+    "examine",
     "importance_distribution",
     "of_generators",
     "over_stages",
@@ -40,7 +43,6 @@ __all__ = [
     "parameter_space",
     "pruning_strategies",
     "read",
-    "text",
 ]
 
 ANALYSES = ("importance", "parameters", "growth", "tasks", "stages", "width", "pruning", "values", "samples")
@@ -56,13 +58,25 @@ def analyze(
     weights: str = "mean",
     accept_modified: bool = False,
 ) -> str:
-    """The analyses of the results in files and folders, as text in one of FORMATS; pictures into `plots`.
+    """The analyses of the results in files and folders, as text in a format; pictures into `plots`.
 
-    what: names of ANALYSES, each of which must be possible; None for every one that the runs allow, with a line on
-    each other one (in markdown). UserError: no such name, no result, a damaged file, Lacking.
+    The other words are those of `examine`. UserError: no such format or name, no result, a damaged file, Lacking.
     """
-    if fmt not in FORMATS:
-        raise UserError(f"no format called {fmt!r}; {did_you_mean(fmt, FORMATS)}")
+    write.chosen(fmt, None, "md")
+    return written([examine(paths, what, stage, frechet, weights, accept_modified)], fmt, plots)
+
+
+def examine(
+    paths: list[Path],
+    what: list[str] | None = None,
+    stage: int | None = None,
+    frechet: str = "units",
+    weights: str = "mean",
+    accept_modified: bool = False,
+) -> Document:
+    """what: names of ANALYSES, each of which must be possible; None for every one that the runs allow, with a
+    note on each other one. UserError: no such name, no result, a damaged file, Lacking.
+    """
     for name in what or ():
         if name not in ANALYSES:
             raise UserError(f"no analysis called {name!r}; {did_you_mean(name, ANALYSES)}")
@@ -85,11 +99,5 @@ def analyze(
         except Lacking as why:
             if what:
                 raise
-            without.append(f"- {name} is left out: {why}")
-    drawn = [picture for analysis in found for picture in analysis.draw(plots)] if plots else []
-    words = text(found, fmt, drawn, loaded)
-    more = [
-        *(["", *without] if without else []),
-        *(["", "Plots:", "", *(f"- {p}" for p in drawn)] if drawn else []),
-    ]
-    return words + "".join(f"{line}\n" for line in more) if fmt == "md" else words
+            without.append(f"{name} is left out: {why}")
+    return describe(found, loaded, without)

@@ -6,15 +6,15 @@ from copy import copy
 
 import numpy as np
 
-from clbench.analysis.found import Analysis, Lacking, Loaded, Picture, comparable, fixed, grid, identity
+from clbench.analysis.base import Analysis, Drawing, Lacking, Loaded, comparable, fixed, grid, identity
 from clbench.metrics import METRICS, final_mean
-from clbench.report.cells import Cell, finished, matrix_of, of_metric, setting_of
-from clbench.report.grid import Grid
-from clbench.report.stages import curves as over_stages
-from clbench.report.table import Row, Table
+from clbench.report.build.cells import Cell, finished, matrix_of, of_metric, setting_of
+from clbench.report.build.result_table import ResultRow, ResultTable
+from clbench.report.build.stages import curves as over_stages
+from clbench.report.document import Table
 
 Hidden = tuple[int, ...]
-Curves = dict[str, dict[Hidden, Row]]  # label -> width -> its run
+Curves = dict[str, dict[Hidden, ResultRow]]  # label -> width -> its run
 
 
 def over_tasks(loaded: Loaded) -> Analysis:
@@ -29,11 +29,11 @@ def over_tasks(loaded: Loaded) -> Analysis:
         for t, cell in enumerate(by_stage(row))
         for seed, value in zip(cell.seeds, cell.values, strict=True)
     ]
-    pictures = [Picture(t, "over_tasks", (t.rows, [by_stage(row) for row in t.rows], mean_of(t))) for t in found]
+    pictures = [Drawing(t, "over_tasks", (t.rows, [by_stage(row) for row in t.rows], mean_of(t))) for t in found]
     return Analysis("tasks", [_tasks_grid(table) for table in found], lines, pictures)
 
 
-def by_stage(row: Row) -> list[Cell]:
+def by_stage(row: ResultRow) -> list[Cell]:
     """The mean after 1 .. T tasks over the seeds; of joint, its one score of the first 1 .. T tasks.
 
     A cell without values where a joint run has none to compare.
@@ -42,18 +42,18 @@ def by_stage(row: Row) -> list[Cell]:
     return [Cell() if np.isnan(values).any() else Cell(row.seeds, values.tolist()) for values in stages]
 
 
-def final(row: Row) -> Cell:
+def final(row: ResultRow) -> Cell:
     """The mean after the last task over the seeds."""
     score = setting_of(row.result).score
     return Cell(row.seeds, [final_mean(matrix_of(run), score) for run in finished(row.result)])
 
 
-def mean_of(table: Table) -> str:
+def mean_of(table: ResultTable) -> str:
     """`ACC (%)`: what the numbers of these analyses are called."""
     return of_metric(METRICS["mean"], table.score).head
 
 
-def _tasks_grid(table: Table) -> Grid:
+def _tasks_grid(table: ResultTable) -> Table:
     header = ["method", *map(str, range(1, len(table.first.tasks) + 1)), "n seeds"]
     body = [
         [row.label, *(fixed(cell, table.digits) for cell in by_stage(row)), str(len(row.seeds))]
@@ -87,7 +87,7 @@ def over_width(loaded: Loaded) -> Analysis:
         for width, row in sorted(curve.items(), key=lambda one: size(one[1]))
         for seed, value in zip(final(row).seeds, final(row).values, strict=True)
     ]
-    pictures = [Picture(table, "over_width", (*_picture(curves), mean_of(table))) for table, curves in found]
+    pictures = [Drawing(table, "over_width", (*_picture(curves), mean_of(table))) for table, curves in found]
     return Analysis("width", [_width_grid(*one) for one in found], lines, pictures)
 
 
@@ -98,7 +98,7 @@ def _without_width(result):
     return found
 
 
-def size(row: Row) -> int:
+def size(row: ResultRow) -> int:
     """Numbers of the network with all heads."""
     return finished(row.result)[0].network_parameters[-1]
 
@@ -113,19 +113,19 @@ def named(width: Hidden) -> str:
     return "-".join(map(str, width))
 
 
-def finals(curve: dict[Hidden, Row], every: list[Hidden]) -> list[Cell]:
+def finals(curve: dict[Hidden, ResultRow], every: list[Hidden]) -> list[Cell]:
     """The final mean at every width; a cell without values where there is no run."""
     return [final(curve[width]) if width in curve else Cell() for width in every]
 
 
-def _picture(curves: Curves) -> tuple[list[Row], list[str], list[list[Cell]]]:
+def _picture(curves: Curves) -> tuple[list[ResultRow], list[str], list[list[Cell]]]:
     """A row of each curve, the widths in words, the curves."""
     every = widths(curves)
     rows = [next(iter(curve.values())) for curve in curves.values()]
     return rows, [named(width) for width in every], [finals(curve, every) for curve in curves.values()]
 
 
-def _width_grid(table: Table, curves: Curves) -> Grid:
+def _width_grid(table: ResultTable, curves: Curves) -> Table:
     every = widths(curves)
     body = [
         [label, *(fixed(cell, table.digits) for cell in finals(curve, every)), _seeds(list(curve.values()))]
@@ -135,7 +135,7 @@ def _width_grid(table: Table, curves: Curves) -> Grid:
     return grid(table, f"{mean_of(table)} by the units of the hidden layers", header, body)
 
 
-def _seeds(rows: list[Row]) -> str:
+def _seeds(rows: list[ResultRow]) -> str:
     counts = sorted({len(row.seeds) for row in rows})
     return "-".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
 
@@ -156,16 +156,16 @@ def pruning_strategies(loaded: Loaded) -> Analysis:
         for seed, value in zip(final(row).seeds, final(row).values, strict=True)
     ]
     pictures = [
-        Picture(t, "pruning", (t.rows, [final(row) for row in t.rows], mean_of(t), t.digits)) for t in found
+        Drawing(t, "pruning", (t.rows, [final(row) for row in t.rows], mean_of(t), t.digits)) for t in found
     ]
     return Analysis("pruning", [_pruning_grid(table) for table in found], lines, pictures)
 
 
-def strategy_of(row: Row) -> str:
+def strategy_of(row: ResultRow) -> str:
     return str(row.result.config["strategy"]["pruning"])
 
 
-def _pruning_grid(table: Table) -> Grid:
+def _pruning_grid(table: ResultTable) -> Table:
     """Mean and standard deviation in columns of their own: the figure compares both."""
     body = []
     for row in table.rows:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from clbench.analysis.found import Analysis, Loaded, Picture, comparable, fixed, grid, identity
-from clbench.report.cells import Cell, finished
-from clbench.report.grid import Grid
-from clbench.report.table import Row, Table
+from clbench.analysis.base import Analysis, Drawing, Loaded, comparable, fixed, grid, identity
+from clbench.report.build.cells import Cell, finished
+from clbench.report.build.result_table import ResultRow, ResultTable
+from clbench.report.document import Table
 
 PARTS = {
     "network_parameters": "Numbers of the network, with the heads of the tasks seen",
@@ -24,29 +24,29 @@ def parameter_growth(loaded: Loaded) -> Analysis:
         for stage in range(1, len(row.result.tasks) + 1)
     ]
     grids = [_grid(table, part) for table in found for part in PARTS]
-    pictures = [Picture(table, "growth", (table.rows, _axes(table))) for table in found]
+    pictures = [Drawing(table, "growth", (table.rows, _axes(table))) for table in found]
     return Analysis("growth", grids, lines, pictures)
 
 
-def by_stage(row: Row, part: str, run) -> list[int]:
+def by_stage(row: ResultRow, part: str, run) -> list[int]:
     """After 1 .. T tasks; what learns all at once has the parameters of all from the beginning."""
     counts = getattr(run, part)
     return [counts[-1]] * len(row.result.tasks) if row.joint else counts[1:]
 
 
-def cells(row: Row, part: str) -> list[Cell]:
+def cells(row: ResultRow, part: str) -> list[Cell]:
     runs = finished(row.result)
     each = [by_stage(row, part, run) for run in runs]
     return [Cell(row.seeds, [float(counts[t]) for counts in each]) for t in range(len(row.result.tasks))]
 
 
-def _axes(table: Table) -> dict[str, tuple[float, list[list[Cell]]]]:
+def _axes(table: ResultTable) -> dict[str, tuple[float, list[list[Cell]]]]:
     """What stands at each axis of the picture, its unit, and the curve of every row."""
     network, state = ([cells(row, part) for row in table.rows] for part in PARTS)
     return {"network (thousand numbers)": (1e3, network), "state (million numbers)": (1e6, state)}
 
 
-def _grid(table: Table, part: str) -> Grid:
+def _grid(table: ResultTable, part: str) -> Table:
     stages = [str(t) for t in range(1, len(table.first.tasks) + 1)]
     body = [[row.label, *(fixed(cell, 0) for cell in cells(row, part)), str(len(row.seeds))] for row in table.rows]
     return grid(table, f"{PARTS[part]}, after n tasks", ["method", *stages, "n seeds"], body)

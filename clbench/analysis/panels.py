@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,16 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from clbench.metrics import Array
-from clbench.report.cells import Cell
+from clbench.report.build.cells import Cell
+from clbench.report.build.result_table import ResultRow
 from clbench.report.colours import COLOURS
-from clbench.report.pictures import COLUMN, MARKERS, save, styled
-from clbench.report.table import Row
-
-
-def written(folder: Path, pictures: Iterable[tuple[str, Callable[[], Figure]]]) -> list[Path]:
-    """Draw each and save it as PNG and SVG under its name; UserError if the folder cannot be written."""
-    with styled(folder):
-        return [path for name, make in pictures for path in save(make(), folder / name)]
+from clbench.report.pictures import COLUMN, MARKERS, level
+from clbench.results import digest
 
 
 def column(height: float, panels: int = 1, beside: bool = False) -> tuple[Figure, list[Axes]]:
@@ -73,6 +67,8 @@ def legend_below(axes: Axes) -> None:
 def band(axes: Axes, x: Array, each: Sequence[Cell], label: str, **style) -> None:
     """Mean over seeds with a band of ± one standard deviation where there are several."""
     mean, std = numbers(each)
+    if np.isnan(mean).all():  # nothing to draw, and nothing for the legend
+        return
     axes.plot(x, mean, label=label, **style)
     if std.any():
         axes.fill_between(x, mean - std, mean + std, color=style["color"], alpha=0.12, linewidth=0)
@@ -89,12 +85,31 @@ def stages(axes: Axes) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10, min_n_ticks=1))
 
 
-def names(rows: Sequence[Row]) -> list[str]:
+def course(axes: Axes, row: ResultRow, each: Sequence[Cell], label: str, n: int) -> None:
+    """A row over the tasks learned; of joint, which learns all at once, its last number as a level."""
+    mean, std = numbers(each)
+    if not row.joint:
+        band(axes, np.arange(1.0, len(each) + 1), each, label, **look(n))
+    elif np.isfinite(mean[-1]):
+        level(axes, mean[-1], std[-1], label)
+
+
+def names(rows: Sequence[ResultRow]) -> list[str]:
     """Labels of the rows; where all are of one method, their options alone."""
     before = f"{rows[0].method} ("
     if len(rows) > 1 and all(row.label.startswith(before) for row in rows):
         return [row.label.removeprefix(before).removesuffix(")") for row in rows]
     return [row.label for row in rows]
+
+
+def broken(label: str) -> str:
+    """As a bar is called: on lines of 20 letters."""
+    return textwrap.fill(label, 20, break_long_words=False)
+
+
+def heights(labels: Sequence[str]) -> list[float]:
+    """Inches that a bar and its name need, each."""
+    return [max(0.3, 0.05 + 0.13 * (broken(label).count("\n") + 1)) for label in labels]
 
 
 def bars(axes: Axes, labels: Sequence[str], each: Sequence[Cell], **style: Any) -> None:
@@ -103,7 +118,7 @@ def bars(axes: Axes, labels: Sequence[str], each: Sequence[Cell], **style: Any) 
     places = np.arange(len(labels))
     spread: dict[str, Any] = {"xerr": std, "error_kw": {"elinewidth": 1, "ecolor": "black"}} if std.any() else {}
     axes.barh(places, mean, 0.68, **{"color": [COLOURS[n % len(COLOURS)] for n in places], **style}, **spread)
-    axes.set_yticks(places, [textwrap.fill(label, 20, break_long_words=False) for label in labels])
+    axes.set_yticks(places, [broken(label) for label in labels])
     axes.invert_yaxis()
     axes.set_axisbelow(True)
     axes.grid(visible=False, axis="y")
@@ -116,3 +131,16 @@ def logarithmic(axes: Axes) -> None:
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
+    words = axes.get_ylabel()
+    axes.set_ylabel(f"{words[:-1]}, log scale)" if words.endswith(")") else f"{words} (log scale)")
+
+
+def by_measure(rows: Sequence[ResultRow]) -> list[str]:
+    """A colour for each row; rows that differ in `pruning` alone have the same."""
+    options = [{**row.result.config["strategy"], "pruning": None, "method": row.method} for row in rows]
+    kinds = list(dict.fromkeys(map(digest, options)))
+    return [COLOURS[kinds.index(digest(each)) % len(COLOURS)] for each in options]
+
+
+def prunes(row: ResultRow) -> bool:
+    return row.result.config["strategy"].get("pruning", "none") != "none"

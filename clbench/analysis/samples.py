@@ -1,4 +1,4 @@
-"""What generators paint, class by class: FID, what is read, and pictures (Table III, Figs. 4 to 6)."""
+"""What generators paint, class by class: FID, what is read, and pictures (ResultTable III, Figs. 4 to 6)."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from clbench.analysis.found import Analysis, Lacking, Loaded, Picture, comparable, fixed, grid, identity
+from clbench.analysis.base import Analysis, Drawing, Lacking, Loaded, comparable, fixed, grid, identity
 from clbench.errors import UserError
 from clbench.metrics import Array, old_of
-from clbench.report.cells import Cell, finished
-from clbench.report.grid import Grid
-from clbench.report.table import Row, Table
+from clbench.report.build.cells import Cell, finished
+from clbench.report.build.result_table import ResultRow, ResultTable
+from clbench.report.document import Table
 from clbench.results import SHEET, Result, Run, samples_path
 
 NUMBERS = {"fid": "FID", "read": "read (%)", "spread": "variance beside real (%)"}  # stored of each class
@@ -31,11 +31,11 @@ def of_generators(loaded: Loaded) -> Analysis:
     return Analysis("samples", grids, lines, pictures)
 
 
-def runs_of(row: Row) -> list[Run]:
+def runs_of(row: ResultRow) -> list[Run]:
     return [run for run in finished(row.result) if run.samples]
 
 
-def lines_of(table: Table, row: Row) -> list[dict[str, Any]]:
+def lines_of(table: ResultTable, row: ResultRow) -> list[dict[str, Any]]:
     """A line a seed and class, after the last task. old: whether the class is of the first half."""
     return [
         {
@@ -49,7 +49,7 @@ def lines_of(table: Table, row: Row) -> list[dict[str, Any]]:
     ]
 
 
-def grid_of(table: Table, number: str) -> Grid:
+def grid_of(table: ResultTable, number: str) -> Table:
     """Methods by classes, after the last task."""
     runs = [run for row in table.rows for run in runs_of(row)]
     classes = list(dict.fromkeys(name for run in runs for name in run.samples[-1]["fid"]))
@@ -65,7 +65,7 @@ def grid_of(table: Table, number: str) -> Grid:
     )
 
 
-def cell_of(row: Row, number: str, name: str) -> Cell:
+def cell_of(row: ResultRow, number: str, name: str) -> Cell:
     values = {run.seed: run.samples[-1].get(number, {}).get(name) for run in runs_of(row)}
     there = {seed: FACTORS[number] * value for seed, value in values.items() if value is not None}
     return Cell(list(there), list(there.values()))
@@ -74,20 +74,20 @@ def cell_of(row: Row, number: str, name: str) -> Cell:
 # -- pictures -----------------------------------------------------------------------------------------------------
 
 
-def pictures_of(table: Table) -> list[Picture]:
+def pictures_of(table: ResultTable) -> list[Drawing]:
     """Samples of the first seed of every method: when a class was learned, and after the last task."""
     drawn, rows = [], [row for row in table.rows if runs_of(row)]
     sheets = {row.label: both for row in rows if (both := before_and_after(row)) is not None}
     if sheets:
         classes = list(runs_of(rows[0])[0].samples[-1]["fid"])
-        drawn.append(Picture(table, "samples", (list(sheets), classes, list(sheets.values()))))
+        drawn.append(Drawing(table, "samples", (list(sheets), classes, list(sheets.values()))))
     else:
         table.notes.append("The pictures of samples do not lie beside these results.")
     learning = [row for row in rows if not row.joint]
     courses = [[pooled(row, stage) for stage in range(1, stages_of(row.result))] for row in learning]
     if any(len(course) > 1 for course in courses):
         words = f"{table.score.name} of the classes so far"
-        drawn.append(Picture(table, "fid_over_stages", (learning, courses, words), "-stages"))
+        drawn.append(Drawing(table, "fid_over_stages", (learning, courses, words), "-stages"))
     return drawn
 
 
@@ -95,14 +95,14 @@ def stages_of(result: Result) -> int:
     return max(len(run.samples) for run in finished(result))
 
 
-def pooled(row: Row, stage: int) -> Cell:
+def pooled(row: ResultRow, stage: int) -> Cell:
     """FID of all classes together after so many tasks."""
     values = {run.seed: run.samples[stage].get("pooled") for run in runs_of(row) if stage < len(run.samples)}
     there = {seed: value for seed, value in values.items() if value is not None}
     return Cell(list(there), list(there.values()))
 
 
-def before_and_after(row: Row) -> tuple[Array, Array] | None:
+def before_and_after(row: ResultRow) -> tuple[Array, Array] | None:
     """Samples [classes, SHOWN, H, W, C] of a row's first seed as each class was learned, and at the end."""
     run = min(runs_of(row), key=lambda run: run.seed)
     folder, last, learned = row.path.with_suffix(""), len(run.samples) - 1, stage_learned(run)

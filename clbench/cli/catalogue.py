@@ -34,7 +34,7 @@ def listing(kind: str, long: bool = False) -> list[Entry]:
 
 
 def metrics() -> list[Entry]:
-    from clbench.report.cells import may_be_asked_for  # with numpy
+    from clbench.report.build.cells import may_be_asked_for  # with numpy
 
     return [{"name": name, "summary": what, "options": []} for name, what in may_be_asked_for().items()]
 

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from clbench.cli.options import AllowModified, AsJson, DataRoot, Device, Plugins, Threads, machine_of
+from clbench.cli.options import (
+    AllowModified,
+    AsJson,
+    DataRoot,
+    Device,
+    Format,
+    Output,
+    Plugins,
+    Threads,
+    machine_of,
+    printing,
+)
 from clbench.errors import UserError
 
 
@@ -48,6 +58,8 @@ def fid(
     data_root: DataRoot = None,
     allow_modified_data: AllowModified = False,
     plugin: Plugins = None,
+    format_: Format = None,
+    output: Output = None,
     as_json: AsJson = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr.")] = False,
 ) -> None:
@@ -64,10 +76,12 @@ def fid(
         raise UserError("--fid-weights are Inception's; leave out --features lenet")
     if trained_on is not None and features != "lenet":
         raise UserError("--trained-on is for --features lenet; Inception comes trained")
+    how = printing(format_, output, as_json, quiet=False)
     chosen = machine_of(device, threads, data_root, allow_modified_data, plugin).prepare()
     from clbench.analysis.compare_images import Asked, compared
     from clbench.analysis.image_sets import Reading
     from clbench.datasets import decoding_progress
+    from clbench.report.document import document_of_rows
 
     asked = Asked(features, fid_weights, trained_on, kid, precision_recall, infinity)
     reading = Reading(split, size, count, seed, data_root, allow_modified_data)
@@ -76,7 +90,11 @@ def fid(
         found = compared(a, b, asked, reading, chosen)
     finally:
         decoding_progress.QUIET = False
-    typer.echo(json.dumps(found.as_object(), indent=1, allow_nan=False) if as_json else str(found))
-    if not quiet and not as_json:
+    object_ = found.as_object()
+    row = {"a": found.a.name, "b": found.b.name, "score": object_["score"], "value": object_["value"]}
+    row |= {name: object_[name] for name in ("infinity", "precision", "recall") if name in object_}
+    row |= {"kid": object_["kid"]["mean"]} if "kid" in object_ else {}
+    how.show([document_of_rows([row], str(found), object_, "Distance of images", found.notes)])
+    if not quiet and how.format == "txt":
         for note in found.notes:
             print(f"clbench: note: {note}", file=sys.stderr)

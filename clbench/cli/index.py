@@ -6,14 +6,14 @@ import json
 
 from clbench.cli.catalogue import measured_at_length, metrics
 from clbench.config.index import FILE, Raw, sources
-from clbench.registry import REGISTRIES, strategies
+from clbench.registry import INDEXED, strategies
 from clbench.results.atomic import write_whole
 
 
 def made() -> Raw:
     """What the file should hold; of this package alone."""
     kinds: Raw = {}
-    for registry in REGISTRIES:
+    for registry in INDEXED:
         registry.fill()
         own = [name for name in registry if registry[name].__module__.startswith("clbench.")]
         kinds[registry.kind] = {name: registry.described(name).encoded() for name in own}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import typer
@@ -10,7 +9,11 @@ import typer
 from clbench.cli.options import (
     AsJson,
     DataRoot,
+    Format,
+    Output,
     Plugins,
+    Quiet,
+    printing,
 )
 from clbench.errors import UserError
 
@@ -23,27 +26,51 @@ def list_(
         bool, typer.Option("--long", help="Of methods also the paper, what is stored, where it works.")
     ] = False,
     plugin: Plugins = None,
+    format_: Format = None,
+    output: Output = None,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """What can be named, with one line each, options and defaults."""
-    from clbench.cli.catalogue import KINDS, listing, text
+    how = printing(format_, output, as_json, quiet)
+    from clbench.cli.catalogue import KINDS, listing, text, value
     from clbench.config.options import did_you_mean
     from clbench.registry import load_plugin
+    from clbench.report.document import document_of_rows
 
     if what is not None and what not in KINDS:
         raise UserError(f"nothing to list called {what!r}; {did_you_mean(what, KINDS)}")
     for path in plugin or []:
         load_plugin(path)
     found: dict[str, Any] = {kind: listing(kind, long) for kind in ([what] if what else KINDS)}
-    typer.echo(json.dumps(found, indent=1) if as_json else text(found))
+    rows = [
+        {
+            "kind": kind,
+            "name": entry["name"],
+            "summary": entry["summary"],
+            "options": [f"{o['name']}={value(o['default'])}" for o in entry["options"]],
+        }
+        for kind, entries in found.items()
+        for entry in entries
+    ]
+    how.show([document_of_rows(rows, text(found), found, "What can be named")])
 
 
-def data_list(data_root: DataRoot = None, plugin: Plugins = None, as_json: AsJson = False) -> None:
+def data_list(
+    data_root: DataRoot = None,
+    plugin: Plugins = None,
+    format_: Format = None,
+    output: Output = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
     """Every data set: where it was found, how many images are in it, its licence as its publisher states it."""
+    how = printing(format_, output, as_json, quiet)
     from tabulate import tabulate
 
     from clbench.datasets import catalogue
     from clbench.registry import load_plugin
+    from clbench.report.document import document_of_rows
 
     for path in plugin or []:
         load_plugin(path)
@@ -62,12 +89,10 @@ def data_list(data_root: DataRoot = None, plugin: Plugins = None, as_json: AsJso
         }
         for i in catalogue(data_root)
     ]
-    if as_json:
-        typer.echo(json.dumps(rows, indent=1))
-        return
-    notes = [f"{row['name']}: {row.pop('note')}" for row in rows if row["note"]]
+    notes = [f"{row['name']}: {row['note']}" for row in rows if row["note"]]
     bare = [{name: value for name, value in row.items() if name != "note"} for row in rows]
-    typer.echo("\n".join([tabulate(bare, headers="keys"), *notes]))
+    plain = "\n".join([tabulate(bare, headers="keys"), *notes])
+    how.show([document_of_rows(bare, plain, rows, "Data sets", notes)])
 
 
 def data_fetch(
@@ -86,13 +111,18 @@ def data_verify(
     name: Annotated[str, typer.Argument(help="A data set.")],
     data_root: DataRoot = None,
     plugin: Plugins = None,
+    format_: Format = None,
+    output: Output = None,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Compare a data set's files with their known checksums; exit code 1 if one differs or is missing."""
+    how = printing(format_, output, as_json, quiet)
     from tabulate import tabulate
 
     from clbench.datasets import verify
     from clbench.registry import load_plugin
+    from clbench.report.document import document_of_rows
 
     for path in plugin or []:
         load_plugin(path)
@@ -107,6 +137,6 @@ def data_verify(
         }
         for c in checks
     ]
-    typer.echo(json.dumps(rows, indent=1) if as_json else tabulate(rows, headers="keys"))
+    how.show([document_of_rows(rows, tabulate(rows, headers="keys"), rows, f"Files of {name}")])
     if any(c.ok is False for c in checks):
         raise typer.Exit(1)

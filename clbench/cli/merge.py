@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from clbench.cli.options import AcceptModified, AsJson
+from clbench.cli.options import AcceptModified, AsJson, Format, Quiet, printing
 
 
 def merge(
@@ -25,22 +24,26 @@ def merge(
         ),
     ] = None,
     accept_modified: AcceptModified = False,
+    format_: Format = None,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Join result files of one configuration with different seeds, as made on two machines; checkpoints stay."""
+    how = printing(format_, None, as_json, quiet)
+    from clbench.report.document import document_of_rows
     from clbench.results.differences import shown
     from clbench.results.merge import merge as make
 
     done = make(files, output, into, accept_modified)
-    if as_json:
-        told = [
-            {"file": str(m.file), "seeds": m.result.seeds, "sources": [str(path) for path in m.sources]}
-            for m in done
-        ]
-        typer.echo(json.dumps(told, indent=1))
-        return
+    rows = [
+        {"file": str(m.file), "seeds": m.result.seeds, "sources": [str(path) for path in m.sources]} for m in done
+    ]
+    lines = []
     for merged in done:
         of = f"{len(merged.sources)} file{'s' * (len(merged.sources) > 1)}"
-        typer.echo(f"{merged.file}: seeds {shown(merged.result.seeds)} of {of}")
-        for folder in merged.checkpoints:
-            typer.echo(f"checkpoints stay in {folder}; evaluate looks for them in {merged.file.with_suffix('')}")
+        lines.append(f"{merged.file}: seeds {shown(merged.result.seeds)} of {of}")
+        where = merged.file.with_suffix("")
+        lines += [
+            f"checkpoints stay in {folder}; evaluate looks for them in {where}" for folder in merged.checkpoints
+        ]
+    how.show([document_of_rows(rows, "\n".join(lines), rows, "Merged")])

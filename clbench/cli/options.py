@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from clbench.errors import UserError
+
+if TYPE_CHECKING:
+    from clbench.report.document import Document
 
 DataRoot = Annotated[
     Path | None,
@@ -70,7 +74,17 @@ Plots = Annotated[
     Path | None, typer.Option("--plots", help="Folder to write PNG and SVG plots to.", show_default=False)
 ]
 Output = Annotated[
-    Path | None, typer.Option("--output", "-o", help="Write to this file instead.", show_default=False)
+    Path | None,
+    typer.Option("--output", "-o", help="Write to this file; its suffix names the format.", show_default=False),
+]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        help="md, csv (a line a row), csv-long (a line a run, stage and task), json, html (one page), latex (a "
+        "document), latex-tables (for \\input), txt.",
+        show_default=False,
+    ),
 ]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Print what would run and where every value comes from; run nothing.")
@@ -101,6 +115,13 @@ def machine_of(
     from clbench.run.door import machine_of as made
 
     return made(device, threads, root, modified, plugin or [], keep, accept_modified)
+
+
+def load_plugins(plugin: list[Path] | None) -> None:
+    from clbench.registry import load_plugin
+
+    for path in plugin or ():
+        load_plugin(path)
 
 
 def workers_of(words: str) -> int | None:
@@ -149,14 +170,51 @@ def seeds_of(seeds: int | None, seed_list: list[str] | None) -> tuple[int, ...] 
     return checked_seeds(found, "--seed-list")
 
 
-def put(words: str, output: Path | None) -> None:
-    """Print, or write to the file."""
-    from clbench.results.atomic import write_whole
+@dataclass(frozen=True)
+class Printing:
+    """How a command prints: in which format, where to, and whether at all."""
 
-    if output is None:
-        typer.echo(words)
-    else:
-        write_whole(output, words.encode())
+    format: str
+    output: Path | None = None
+    silent: bool = False
+
+    def show(self, documents: Sequence[Document], plots: Path | None = None) -> None:
+        """Write the documents to the file or print them; pictures go into the folder `plots`."""
+        from clbench.report import written
+        from clbench.results.atomic import write_whole
+
+        words = "" if self.silent and plots is None else written(documents, self.format, plots, self.output)
+        if self.output is not None:
+            write_whole(self.output, words.encode())
+        elif not self.silent:
+            typer.echo(words)
+
+
+def printing(
+    format_: str | None,
+    output: Path | None,
+    as_json: bool,
+    quiet: bool,
+    default: str = "txt",
+    plots: Path | None = None,
+) -> Printing:
+    """Before long work: UserError for a format there is not, and where a file could not be written.
+
+    --quiet prints nothing, unless a format is asked for.
+    """
+    from clbench.report.write import chosen
+    from clbench.results.atomic import make_ready
+
+    if as_json and format_ not in (None, "json"):
+        raise UserError(f"--json and --format {format_} exclude each other")
+    asked = chosen("json" if as_json else format_, output, default)
+    if output is not None:
+        make_ready(output)
+    if plots is not None:
+        if plots.exists() and not plots.is_dir():
+            raise UserError(f"{plots}: cannot write the plots: it is a file")
+        make_ready(plots / "picture.png")
+    return Printing(asked, output, quiet and format_ is None and not as_json and output is None)
 
 
 def show_planned(experiments: Sequence[Any], out: Path, machine: Any, force: bool, as_json: bool) -> None:
@@ -178,10 +236,10 @@ def fail_where_all_diverged(done: Sequence[tuple[Path, Any]]) -> None:
 
 def show_trained(done: Sequence[tuple[Path, Any]], as_json: bool, exported: Sequence[Any] = ()) -> None:
     """A table of the results, of the seeds that were asked for."""
-    from clbench.report import findings, written
-    from clbench.report.cells import WITH_COSTS
+    from clbench.report import document, findings, written
+    from clbench.report.build.cells import WITH_COSTS
 
-    found = findings(done, WITH_COSTS)
+    found = [document(findings(done, WITH_COSTS))]
     if as_json:
         rows = json.loads(written(found, "json"))
         files = {"files": [str(path) for path, _ in done], "rows": rows}

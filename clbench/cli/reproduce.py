@@ -10,9 +10,11 @@ import typer
 from clbench.cli.options import (
     AcceptModified,
     AllowModified,
+    AsJson,
     Cpus,
     DataRoot,
     Device,
+    Format,
     Gpus,
     Out,
     Output,
@@ -25,7 +27,7 @@ from clbench.cli.options import (
     Workers,
     fail_where_all_diverged,
     machine_of,
-    put,
+    printing,
     sets_of,
     watching,
     workers_of,
@@ -54,7 +56,7 @@ def reproduce(
         list[str] | None,
         typer.Option("--set", help="SECTION.OPTION=VALUE of every training.", show_default=False),
     ] = None,
-    format_: Annotated[str, typer.Option("--format", help="md, json, html, latex or latex-tables.")] = "md",
+    format_: Format = None,
     output: Output = None,
     plots: Plots = None,
     reference: Annotated[
@@ -75,6 +77,7 @@ def reproduce(
     data_root: DataRoot = None,
     allow_modified_data: AllowModified = False,
     accept_modified: AcceptModified = False,
+    as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """The paper's tables and figures: run what is missing, then set it beside what the paper prints."""
@@ -87,20 +90,15 @@ def reproduce(
     require_known(what or [])
     machine = machine_of(device, threads, data_root, allow_modified_data, None, accept_modified=accept_modified)
     from clbench.config.files import parse_sets
-    from clbench.reproduce.command import FORMATS, How, text
+    from clbench.reproduce.command import How
     from clbench.reproduce.command import reproduce as make
     from clbench.reproduce.experiments import chosen
-    from clbench.results.atomic import make_ready
     from clbench.run.ray import executor
 
-    if format_ not in FORMATS:
-        raise UserError(f"--format {format_!r}: {did_you_mean(format_, FORMATS)}")
     wanted = chosen(what or [])
-    for path in (output, plots and plots / "picture.png"):
-        if path is not None:
-            make_ready(path)
+    printed = printing(format_, output, as_json, quiet, "md", plots)
     overlay = parse_sets(sets_of(set_))
-    silent = quiet or format_ == "json"
+    silent = quiet or printed.format == "json"
     with executor(ray, cpus, gpus, workers_of(workers)) as runs_on, watching(silent) as watch:
         how = How(
             out,
@@ -111,13 +109,9 @@ def reproduce(
             force=not resume,
             watch=watch,
             executor=runs_on,
-            plots=plots,
             references=("paper",) if reference is None else tuple(reference),
             stats=stats,
-            illustrated=format_ == "html",
         )
         found = make(wanted, how)
-    words = text(found, format_, output and output.parent)
-    if output is not None or not quiet or format_ == "json":
-        put(words, output)
+    printed.show([one.document() for one in found], plots)
     fail_where_all_diverged([result for one in found for result in one.made])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -14,12 +13,15 @@ from clbench.cli.options import (
     AsJson,
     DataRoot,
     Device,
+    Format,
     Output,
     Plots,
     Plugins,
+    Quiet,
     each_of,
+    load_plugins,
     machine_of,
-    put,
+    printing,
 )
 from clbench.errors import UserError
 
@@ -39,18 +41,24 @@ def evaluate(
         typer.Option("--accept-other-code", help="Score with a plugin that is not the one the run was made with."),
     ] = False,
     plugin: Plugins = None,
+    format_: Format = None,
+    output: Output = None,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Score saved checkpoints again and compare with the stored matrix; exit code 1 if they differ, 2 if a file
     could not be scored."""
     machine = machine_of(device, 1, data_root, allow_modified_data, plugin, accept_modified=accept_modified)
-    from clbench.run.evaluate import compared, differences, table
+    how = printing(format_, output, as_json, quiet)
+    from clbench.report.document import document_of_rows
+    from clbench.run.evaluate import compared, differences, in_words, table, verdict
 
     failed: list[UserError] = []
     rows = list(compared(files, stage, machine, accept_other_code, failed))
     named = [{**row, "score": row["score"].name} for row in rows]
-    if rows or as_json:
-        typer.echo(json.dumps(named, indent=1) if as_json else table(rows))
+    if rows or how.format == "json":
+        notes = [verdict(rows)]
+        how.show([document_of_rows(named, table(rows), named, "Scored again", notes, in_words(rows))])
     for error in failed:
         typer.echo(f"clbench: {error}", err=True)
     if failed:
@@ -64,13 +72,7 @@ def report(
         list[Path] | None,
         typer.Argument(help="Result files or folders.  [default: runs]", show_default=False),
     ] = None,
-    format_: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            help="md, csv, json, html (one page), latex (a document) or latex-tables (for \\input).",
-        ),
-    ] = "md",
+    format_: Format = None,
     metrics: Annotated[
         list[str] | None, typer.Option(help="Columns, comma-separated (clbench list metrics).", show_default=False)
     ] = None,
@@ -90,13 +92,18 @@ def report(
         typer.Option("--stats", help="Intervals, paired tests, ranks over streams; of ACC, or of --metrics."),
     ] = False,
     accept_modified: AcceptModified = False,
+    plugin: Plugins = None,
     output: Output = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Tables and plots from result files."""
-    from clbench.report import report as make
+    load_plugins(plugin)
+    how = printing(format_, output, as_json, quiet, "md", plots)
+    from clbench.report import describe, metrics_for
 
-    whole = (plots, kind, reference or (), stats, accept_modified)
-    put(make(files or [Path("runs")], format_, each_of(metrics, "--metrics"), *whole), output)
+    words = (metrics_for(how.format, each_of(metrics, "--metrics")), kind, reference or (), stats, accept_modified)
+    how.show([describe(files or [Path("runs")], *words)], plots)
 
 
 def analyze(
@@ -127,11 +134,17 @@ def analyze(
     weights: Annotated[
         str, typer.Option(help="parameters: absolute changes as mean, sum or weighted by importance.")
     ] = "mean",
-    format_: Annotated[str, typer.Option("--format", help="md, csv, json, latex or html (one page).")] = "md",
+    format_: Format = None,
     plots: Plots = None,
     accept_modified: AcceptModified = False,
+    plugin: Plugins = None,
+    output: Output = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Importance, parameter change and growth, ablations (paper, figures 7 to 10) from runs."""
-    from clbench.analysis import analyze as make
+    load_plugins(plugin)
+    how = printing(format_, output, as_json, quiet, "md", plots)
+    from clbench.analysis import examine
 
-    typer.echo(make(files, each_of(what, "--what"), format_, plots, stage, frechet, weights, accept_modified))
+    how.show([examine(files, each_of(what, "--what"), stage, frechet, weights, accept_modified)], plots)

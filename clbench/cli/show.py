@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from clbench.cli.options import AcceptModified, AsJson
+from clbench.cli.options import AcceptModified, AsJson, Format, Output, Quiet, printing
 
 
 def show(
     files: Annotated[list[Path], typer.Argument(help="Files of trainings, pruning studies or sweeps.")],
     accept_modified: AcceptModified = False,
+    format_: Format = None,
+    output: Output = None,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """What is in a result file: every value with its origin, stages, seeds, data, and what made it."""
-    from clbench.report import show as shown
+    how = printing(format_, output, as_json, quiet)
+    from clbench.report.build.contents import describe
 
-    if as_json:
-        typer.echo(json.dumps([shown.as_object(path, accept_modified) for path in files], indent=1))
-    else:
-        typer.echo("\n\n".join(shown.text(path, accept_modified) for path in files))
+    how.show([describe(files, accept_modified)])

@@ -15,9 +15,12 @@ from clbench.cli.options import (
     Cpus,
     DataRoot,
     Device,
+    Format,
     Gpus,
+    Output,
     Plugins,
     Preset,
+    Printing,
     Quiet,
     Ray,
     Resume,
@@ -25,6 +28,7 @@ from clbench.cli.options import (
     Workers,
     fail_where_all_diverged,
     machine_of,
+    printing,
     sets_of,
     show_trained,
     workers_of,
@@ -120,15 +124,18 @@ def sweep(
     allow_modified_data: AllowModified = False,
     accept_modified: AcceptModified = False,
     plugin: Plugins = None,
-    quiet: Quiet = False,
+    format_: Format = None,
+    output: Output = None,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Search hyper-parameters on validation data, then train the winner with fresh seeds and test it once."""
     words = what or []
     if words[:1] in (["status"], ["best"]):
-        return show_sweep(words, as_json)
+        return show_sweep(words, printing(format_, output, as_json, quiet))
     if len(words) > 1:
         raise UserError(f"sweep {' '.join(words)}: expected one file, or status RECORD, or best RECORD")
+    how = printing(format_, output, as_json, quiet)
     from clbench.run.door import get_ready
     from clbench.sweep.plan import Asked, planned
 
@@ -161,6 +168,10 @@ def sweep(
         from clbench.sweep.drive import as_json as told
 
         typer.echo(json.dumps({**told(done), "notes": notes}, indent=1))
+    elif how.format != "txt" or output is not None:
+        from clbench.report import document, findings
+
+        how.show([document(findings([(done.winner, done.result)]))])
     elif not quiet:
         from clbench.sweep.words import best
 
@@ -169,20 +180,20 @@ def sweep(
     fail_where_all_diverged([(done.winner, done.result)])
 
 
-def show_sweep(words: list[str], as_json: bool) -> None:
+def show_sweep(words: list[str], how: Printing) -> None:
     """`sweep status` and `sweep best`: from the record alone, at any time."""
     if len(words) != 2:
         raise UserError(f"sweep {words[0]}: name one record, runs/STREAM/sweep-METHOD-DIGEST.json")
     from dataclasses import asdict
 
+    from clbench.report.document import document_of_rows
     from clbench.results.sweep_record import load
     from clbench.sweep import words as spoken
 
     path = Path(words[1])
     record = load(path)
-    if as_json:
-        best = record.best
-        found = asdict(record) if words[0] == "status" else (asdict(best) if best else None)
-        typer.echo(json.dumps(found, indent=1))
-    else:
-        typer.echo(spoken.status(record, path) if words[0] == "status" else spoken.best(record))
+    if words[0] == "status":
+        return how.show([spoken.describe(record, path)])
+    best = record.best
+    rows = [{"trial": best.number + 1, **best.values, "score": best.score}] if best else []
+    how.show([document_of_rows(rows, spoken.best(record), asdict(best) if best else None, str(path))])

@@ -35,7 +35,7 @@ LOOSE = (
     "config/scenario.py",
     "metrics.py",
     "registry.py",
-    "report/cells.py",
+    "report/build/cells.py",
 )
 GROUPS = tuple(f"clbench.{room}" for room in ("strategies", "streams", "networks", "models", "datasets"))
 PLAIN = {"int": int, "float": float, "bool": bool, "str": str, "None": type(None), "Any": Any}

@@ -5,23 +5,26 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clbench.config.options import did_you_mean
 from clbench.errors import UserError
-from clbench.report import csv, json, latex, markdown, pruning
-from clbench.report.cells import WITH_COSTS, columns
-from clbench.report.rows import tables
-from clbench.report.table import Row, Table
+from clbench.report import write
+from clbench.report.build import methods, pruning
+from clbench.report.build.cells import WITH_COSTS, columns
+from clbench.report.build.file_names import stems, study_stem
+from clbench.report.build.result_table import ResultRow, ResultTable
+from clbench.report.build.tables import tables
+from clbench.report.document import Document, Picture, Records, Section
 from clbench.results import KINDS, find, load, none_found
 
 if TYPE_CHECKING:
-    from clbench.report.ranking import Ranking
+    from clbench.report.build.ranking import Ranking
 
-__all__ = ["FORMATS", "Findings", "Row", "Table", "findings", "read", "report", "written"]
+__all__ = ["Findings", "ResultRow", "ResultTable", "document", "findings", "read", "report", "written"]
 
-FORMATS = ("md", "csv", "latex", "latex-tables", "json", "html")
 FULL = ("csv", "json", "html")  # which have room for seconds, memory and stored bytes beside the metrics
 log = logging.getLogger(__name__)
 
@@ -33,7 +36,7 @@ class Findings:
     `rankings`: of methods over several tables, where statistics are asked for.
     """
 
-    tables: list[Table]
+    tables: list[ResultTable]
     studies: list[pruning.Comparison]
     rankings: list[Ranking] = field(default_factory=list)
 
@@ -48,86 +51,135 @@ def report(
     stats: bool = False,
     accept_modified: bool = False,
 ) -> str:
-    """The results in the files and folders given, as text in one of FORMATS, with the metrics as columns.
+    """The results in the files and folders given, as text in a format, with the metrics as columns.
 
-    With `plots`, pictures go into that folder; markdown ends with their list, and each is logged. `kind`: train or
-    pruning, to report on the results of that kind alone. `references`: files of printed numbers to set beside
-    the results, `paper` for the packaged one. `stats`: intervals, paired tests and ranks of the metrics chosen,
-    of the mean (ACC) where none is; both in any format but csv. `accept_modified`: read files that do not agree
-    with their sha256, and mark their tables.
+    With `plots`, pictures go into that folder. The other words are those of `describe`.
     UserError: no such format, kind or metric, no result found, a damaged result or reference, a folder not
     writable.
     """
-    if fmt not in FORMATS:
-        raise UserError(f"no report format called {fmt!r}; {did_you_mean(fmt, FORMATS)}")
-    if fmt == "csv" and (references or stats):
-        raise UserError(
-            "csv has a line a configuration and no place for --reference or --stats; use --format json"
-        )
-    found = read(paths, WITH_COSTS if metrics is None and fmt in FULL else metrics, kind, accept_modified)
+    write.chosen(fmt, None, "md")
+    asked = metrics_for(fmt, metrics)
+    return written([describe(paths, asked, kind, references, stats, accept_modified)], fmt, plots)
+
+
+def metrics_for(fmt: str, metrics: list[str] | None) -> list[str] | None:
+    """The columns that are asked for, else those that a format has room for."""
+    return WITH_COSTS if metrics is None and fmt in FULL else metrics
+
+
+def describe(
+    paths: list[Path],
+    metrics: list[str] | None = None,
+    kind: str | None = None,
+    references: Sequence[str] = (),
+    stats: bool = False,
+    accept_modified: bool = False,
+) -> Document:
+    """The results in the files and folders given. `kind`: train or pruning, of the results of that kind alone.
+
+    `references`: files of printed numbers to set beside the results, `paper` for the packaged one. `stats`:
+    intervals, paired tests and ranks of the metrics chosen, of the mean (ACC) where none is; CSV has no place for
+    either. `accept_modified`: read files that do not agree with their sha256, and mark their tables.
+    """
+    found = read(paths, metrics, kind, accept_modified)
     if (references or stats) and not found.tables:
         raise UserError("--reference and --stats are about trainings, and here are pruning studies alone")
     if references:
         add_references(found, references)
     if stats:
         add_statistics(found, metrics)
-    text = written(found, fmt)
-    if plots is None:
-        return text
-    pictures = drawn(found, plots)
-    for picture in pictures:
-        log.info("wrote %s", picture)
-    return text + "".join(["\nPlots:\n\n", *(f"- {picture}\n" for picture in pictures)] if fmt == "md" else [])
+    return document(found, flat=not references and not stats)
 
 
 def add_references(found: Findings, references: Sequence[str]) -> None:
-    from clbench.report import beside  # scipy.stats is slow to import and often not needed
-    from clbench.report.references import reference_tables
+    from clbench.report.build import paper_comparison  # scipy.stats is slow to import and often not needed
+    from clbench.report.build.references import reference_tables
 
-    beside.add(found.tables, [table for name in references for table in reference_tables(name)])
+    paper_comparison.add(found.tables, [table for name in references for table in reference_tables(name)])
 
 
 def add_statistics(found: Findings, metrics: list[str] | None = None) -> None:
     """Of the metrics that tables have of these names; None: of the mean."""
-    from clbench.report import certainty, ranking
+    from clbench.report.build import ranking, significance
 
     names = ["mean"] if metrics is None else metrics
     if not any(table.ranked(names) for table in found.tables):
         raise UserError(f"--stats: none of {', '.join(names)} is a metric; add one to --metrics")
-    certainty.add(found.tables, names)
+    significance.add(found.tables, names)
     found.rankings = ranking.rankings(found.tables, names)
 
 
-def written(found: Findings, fmt: str) -> str:
-    ranks = found.rankings
-    if fmt == "html":
-        from clbench.report import html  # jinja2, which the other formats do without
+def document(found: Findings, title: str = "", flat: bool = True) -> Document:
+    """flat: whether a line of CSV has all that is said of a configuration."""
+    return Document(
+        title,
+        tuple(sections(found)),
+        lambda: [
+            *methods.objects(found.tables),
+            *(one.as_object() for one in found.rankings),
+            *pruning.objects(found.studies),
+        ],
+        partial(_records, found, flat),
+        partial(_long_records, found),
+    )
 
-        return html.write(
-            found.tables, found.studies, [html.Further("ranks over streams", [one.grid() for one in ranks])]
+
+def sections(found: Findings) -> list[Section]:
+    """Of every table of methods, of ranks over them, and of every comparison of pruning studies."""
+    of_tables = zip(found.tables, stems(found.tables), strict=True)
+    ranks = [one.table() for one in found.rankings]
+    return [
+        *(methods.section(table, partial(_drawn, table, stem)) for table, stem in of_tables),
+        *(
+            [Section("ranks over streams", tuple(ranks), "", partial(_ranks_drawn, found.rankings))]
+            if ranks
+            else []
+        ),
+        *(pruning.section(one, partial(_drawn, one, study_stem(one))) for one in found.studies),
+    ]
+
+
+def _drawn(subject: Any, stem: str) -> list[Picture]:
+    from clbench.report.draw import pictures_of  # matplotlib is slow to import and often not needed
+
+    return pictures_of(subject, stem)
+
+
+def _ranks_drawn(rankings: Sequence[Ranking]) -> list[Picture]:
+    return [picture for one in rankings for picture in _drawn(one, "critical-difference")]
+
+
+def _records(found: Findings, flat: bool) -> Records:
+    if not flat:
+        raise UserError(
+            "csv has a line a configuration and no place for --reference or --stats; use --format json"
         )
-    if fmt == "json":
-        return json.write(found.tables, [*(one.as_object() for one in ranks), *pruning.objects(found.studies)])
-    if fmt == "csv" and found.studies:
-        if found.tables:
-            raise UserError("trainings and pruning studies have no columns in common; add --kind train or pruning")
-        return pruning.csv(found.studies)
-    if fmt == "csv":
-        return csv.write(found.tables)
-    set_as = {"md": markdown.write, "latex": latex.document, "latex-tables": latex.write}[fmt]
-    return set_as(found.tables, [*(ranking.grid() for ranking in ranks), *pruning.grids(found.studies)])
+    _one_kind(found)
+    return pruning.records(found.studies) if found.studies else methods.records(found.tables)
 
 
-def drawn(found: Findings, folder: Path) -> list[Path]:
-    from clbench.report import plots  # matplotlib is slow to import and often not needed
-    from clbench.report.pruning import plots as of_studies
+def _long_records(found: Findings) -> Records:
+    _one_kind(found)
+    return pruning.long_records(found.studies) if found.studies else methods.long_records(found.tables)
 
-    pictures = plots.draw(found.tables, folder) if found.tables else []
-    if found.rankings:
-        from clbench.report import diagram
 
-        pictures += diagram.draw(found.rankings, folder)
-    return [*pictures, *(of_studies.draw(found.studies, folder) if found.studies else [])]
+def _one_kind(found: Findings) -> None:
+    if found.studies and found.tables:
+        raise UserError("trainings and pruning studies have no columns in common; add --kind train or pruning")
+
+
+def written(
+    documents: Sequence[Document], fmt: str = "md", plots: Path | None = None, output: Path | None = None
+) -> str:
+    """In a format, for the file `output` (None: the terminal); pictures into the folder `plots`, each logged."""
+    drawn: dict[str, list[Path]] = {}
+    if plots is not None:
+        from clbench.report import pictures
+
+        drawn = pictures.write([picture for one in documents for picture in one.pictures()], plots)
+    for path in (path for paths in drawn.values() for path in paths):
+        log.info("wrote %s", path)
+    return write.write(documents, fmt, write.Place(output and output.parent, drawn))
 
 
 def read(

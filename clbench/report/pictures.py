@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,15 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from clbench.errors import UserError
-from clbench.report.rows import group_key
-from clbench.report.table import Table
-from clbench.results import digest
-from clbench.results.digests import file_name
+from clbench.report.build.result_table import ResultTable
+from clbench.report.document import Picture
+from clbench.report.scales import bounds_of, percent_like
+from clbench.scores import Score
 
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h"]
+LEAST = 10.0  # percents that an axis of them shows
 COLUMN = 3.3  # inches: what a column of a paper is wide; words are set to be read at that size
 STYLE: dict[Any, Any] = {
     "svg.hashsalt": "clbench",
@@ -50,9 +53,48 @@ def styled(folder: Path) -> Iterator[None]:
         raise UserError(f"{folder}: cannot write the plots: {error.strerror or error}") from None
 
 
+def as_png(picture: Picture) -> bytes:
+    with matplotlib.rc_context(STYLE):
+        file = io.BytesIO()
+        picture.draw().savefig(file, format="png", dpi=300, bbox_inches="tight", pad_inches=0.02)
+    return file.getvalue()
+
+
+def write(pictures: Sequence[Picture], folder: Path) -> dict[str, list[Path]]:
+    """Every picture as PNG and SVG in the folder, made if missing: name -> its files; UserError if that fails."""
+    with styled(folder):
+        return {picture.name: save(picture.draw(), folder / picture.name) for picture in pictures}
+
+
 def entitled(figure: Figure, words: str) -> None:
     """The words over a figure that is a column wide."""
     figure.suptitle(textwrap.fill(words, 66), fontsize=6.5, x=0.01, ha="left")
+
+
+def titled(table: ResultTable) -> str:
+    """Stream, network and scenario, as a paper would; the rest is for the caption."""
+    config = table.first.config
+    network = config.get("network", {}).get("name")
+    return ", ".join([table.stream, *([network] if network else []), f"{config['scenario']} scenario"])
+
+
+def level(axes: Axes, mean: float, std: float, label: str, **look: Any) -> None:
+    """What learns all tasks at once has no course over them: one level, with a band of its deviation."""
+    style = {"color": "black", "linestyle": "--", "marker": "", **look}
+    axes.axhline(mean, label=label, **style)
+    if std:
+        axes.axhspan(mean - std, mean + std, color=style["color"], alpha=0.1, linewidth=0)
+
+
+def not_steeper(axes: Axes, score: Score) -> None:
+    """An axis of percents shows ten of them at least, so that one does not look steep."""
+    bounds = bounds_of(score)
+    low, high = axes.get_ylim()
+    if not percent_like(score) or bounds is None or high - low >= LEAST:
+        return
+    middle = (low + high) / 2
+    bottom = min(max(middle - LEAST / 2, bounds[0]), bounds[1] - LEAST)
+    axes.set_ylim(bottom, bottom + LEAST + (0.3 if bottom + LEAST >= bounds[1] else 0.0))
 
 
 def legend_below(figure: Figure, handles: list[Any], labels: list[str]) -> None:
@@ -61,18 +103,6 @@ def legend_below(figure: Figure, handles: list[Any], labels: list[str]) -> None:
     rows = -(-len(labels) // columns)
     figure.set_figheight(figure.get_figheight() + 0.15 * rows)
     figure.legend(handles, labels, loc="outside lower center", ncols=columns, columnspacing=1.2, handlelength=2.6)
-
-
-def stems(tables: Sequence[Table]) -> list[str]:
-    """`permuted-mnist-task` of each; where several tables are called so, with what tells them apart."""
-    names = [f"{slug(table.stream)}-{table.first.config['scenario']}" for table in tables]
-    keys = [digest(group_key(table.first)) for table in tables]
-    different = {name: {k for n, k in zip(names, keys, strict=True) if n == name} for name in names}
-    return [n if len(different[n]) == 1 else f"{n}-{k}" for n, k in zip(names, keys, strict=True)]
-
-
-def slug(name: str) -> str:
-    return file_name(name, kept="_-", between="-").strip("-") or "unnamed"
 
 
 def save(figure: Figure, path: Path) -> list[Path]:

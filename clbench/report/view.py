@@ -10,9 +10,8 @@ from typing import Any
 
 from tabulate import tabulate
 
-from clbench.report import Findings, findings, pruning, written
-from clbench.report.grid import Grid
-from clbench.report.markdown import grids_of
+from clbench.report import Findings, document, findings, written
+from clbench.report.document import Entry, Table
 from clbench.results import AnyResult
 
 
@@ -30,11 +29,11 @@ class View:
     @property
     def rows(self) -> list[dict[str, Any]]:
         """A dict a configuration, unrounded, with the value of every seed: rows[0]["metrics"]["ACC"]["mean"]."""
-        return json.loads(written(self.findings, "json"))
+        return json.loads(self.text("json"))
 
     def text(self, fmt: str = "md") -> str:
-        """The tables in a format of `clbench report`: md, csv, latex, latex-tables, json, html (a page)."""
-        return written(self.findings, fmt)
+        """The tables in a format of `clbench report`: md, csv, csv-long, latex, latex-tables, json, html."""
+        return written([document(self.findings)], fmt)
 
     def __repr__(self) -> str:
         return self.text()
@@ -43,26 +42,23 @@ class View:
         return self.text()
 
     def _repr_html_(self) -> str:
-        of_studies = pruning.grids(self.findings.studies)
-        return "\n".join(as_html(grid) for grid in [*grids_of(self.findings.tables), *of_studies])
+        return "\n".join(map(as_html, document(self.findings).tables()))
 
 
-def as_html(grid: Grid) -> str:
+def as_html(one: Table) -> str:
     """A piece of a page: heading, table, notes. Whatever they hold is escaped."""
-    sides = ["left" if grid.to_the_left(n) else "right" for n in range(len(grid.header))]
-    body = [[escape(line[0]), *(marked(escape(entry)) for entry in line[1:])] for line in grid.body]
-    table = tabulate(
-        body, [*map(escape, grid.header)], tablefmt="unsafehtml", disable_numparse=True, colalign=sides
-    )
-    notes = "".join(f"<li>{escape(note)}</li>" for note in grid.notes)
+    sides = [head.side for head in one.header]
+    body = [[marked(entry) for entry in row] for row in one.rows]
+    header = [escape(head.words) for head in one.header]
+    table = tabulate(body, header, tablefmt="unsafehtml", disable_numparse=True, colalign=sides)
+    footnotes = [f"[{n}] {note}" for n, note in enumerate(one.footnotes, 1)]
+    notes = "".join(f"<li>{escape(note)}</li>" for note in [*one.notes_in("**bold**", "_italic_"), *footnotes])
     notes = notes.replace("**bold**", "<b>bold</b>").replace("_italic_", "<i>italic</i>")
-    return f"<h4>{escape(grid.heading)}</h4>\n{table}\n<ul>{notes}</ul>"
+    return f"<h4>{escape(one.heading)}</h4>\n{table}\n<ul>{notes}</ul>"
 
 
-def marked(entry: str) -> str:
-    """A number that markdown sets bold or italic, in tags."""
-    for sign, tag in (("**", "b"), ("_", "i")):
-        if entry.startswith(sign):
-            number, _, rest = entry.removeprefix(sign).partition(sign)
-            return f"<{tag}>{number}</{tag}>{rest}"
-    return entry
+def marked(entry: Entry) -> str:
+    """The best number bold, the second best italic; numbers of notes after it."""
+    tag = {"best": "b", "second": "i", "": ""}[entry.mark]
+    words = f"<{tag}>{escape(entry.words)}</{tag}>" if tag else escape(entry.words)
+    return " ".join([words, *(f"[{n}]" for n in entry.notes)])

@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from clbench import analysis
-from clbench.report import Findings, add_statistics, beside, drawn, html, latex, markdown, pruning
+from clbench.report import Findings, add_statistics, document, sections
 from clbench.report import findings as found_in
-from clbench.report.grid import Grid
-from clbench.report.pruning import Comparison
-from clbench.report.pruning.studies import TOTALS, Study
-from clbench.report.references import reference_tables
-from clbench.report.rows import tables
-from clbench.report.table import Row, Table
+from clbench.report.build import paper_comparison
+from clbench.report.build.provenance import run as run_of
+from clbench.report.build.pruning.studies import TOTALS, Study
+from clbench.report.build.references import reference_tables
+from clbench.report.build.result_table import ResultRow
+from clbench.report.build.tables import tables
+from clbench.report.document import Document, Note, Picture, Records, Section, Table
 from clbench.reproduce import verdicts
 from clbench.reproduce.claims import OF_ACCURACY, Directions
 from clbench.reproduce.experiments import Reproduction
 from clbench.reproduce.lines import LOST, Line
 from clbench.results import Result, Run, SeedRun
-from clbench.results.atomic import write_whole
 from clbench.results.differences import flatten
-from clbench.results.jsonfile import dumps
 from clbench.run.machine import Machine
 from clbench.run.schedule import Executor, Silent, Watcher, run_experiments
 from clbench.run.train import Train
 
-FORMATS = ("md", "json", "html", "latex", "latex-tables")
 METRICS = ["mean", "BWT", "FWT"]  # what the tables of the paper print, but for those of generators
 ANALYSES: dict[str, Callable[[analysis.Loaded], analysis.Analysis]] = {
     "growth": analysis.parameter_growth,
@@ -54,15 +50,13 @@ class Shown:
 
     name: str
     title: str
-    tables: list[Table] = field(default_factory=list)
-    studies: list[Comparison] = field(default_factory=list)
-    grids: list[Grid] = field(default_factory=list)
-    pictures: list[Path] = field(default_factory=list)
+    findings: Findings = field(default_factory=lambda: Findings([], []))
+    analyses: list[analysis.Analysis] = field(default_factory=list)
+    claims: list[Table] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
     directions: Directions = field(default_factory=lambda: OF_ACCURACY)  # which way each number is better
     verdicts: list[verdicts.Verdict] = field(default_factory=list)
     results: analysis.Loaded = field(default_factory=list)  # that figures are made of
-    images: dict[str, bytes] = field(default_factory=dict)  # the figure's pictures as PNG, by what they show
     made: analysis.Loaded = field(default_factory=list)  # every result that it is made of
     lacking: str | None = None  # why a figure cannot be made of the runs that there are
     options: Options = field(default_factory=dict)
@@ -71,13 +65,36 @@ class Shown:
         """Every option of a result, those too that its file leaves out because they say nothing."""
         return {**self.options.get(result.digest, {}), **flatten(result.config)}
 
-    def objects(self) -> dict[str, Any]:
+    def document(self) -> Document:
+        """Tables of methods, studies, analyses, claims; the runs of a table of methods stand beside it already."""
+        labels = {line["digest"]: line["label"] for line in self.lines if "digest" in line}
+        runs = [run_of(labels.get(result.digest, path.stem), path, result) for path, result in self.results]
+        without = [Note(f"Not shown: {self.lacking}")] if self.lacking else []
+        tables = [table for one in self.analyses for table in one.tables]
+        parts = (*tables, *self.claims, *without, *(runs if not self.findings.tables else ()))
+        rest = [Section(self.title, parts, "", self.pictures)] if parts else []
+        return Document(
+            self.title,
+            (*sections(self.findings), *rest),
+            lambda: [self.as_object()],
+            lambda: Records.of(self.lines),
+            document(found_in(self.made)).long,
+        )
+
+    def pictures(self) -> list[Picture]:
+        """Named after the figure: two may show the same analysis of the same stream."""
+        return [
+            replace(picture, name=f"{self.name}-{picture.name}")
+            for one in self.analyses
+            for picture in one.pictures()
+        ]
+
+    def as_object(self) -> dict[str, Any]:
         return {
             "name": self.name,
             "title": self.title,
             "lines": self.lines,
             "claims": [verdict.object() for verdict in self.verdicts],
-            "pictures": [str(picture) for picture in self.pictures],
             "lacking": self.lacking,
         }
 
@@ -94,10 +111,8 @@ class How:
     force: bool = False
     watch: Watcher = field(default_factory=Silent)
     executor: Executor | None = None
-    plots: Path | None = None
     references: tuple[str, ...] = ("paper",)
     stats: bool = False
-    illustrated: bool = False  # figures are drawn, whether or not there is a folder for them
 
 
 def reproduce(wanted: Sequence[Reproduction], how: How) -> list[Shown]:
@@ -126,14 +141,14 @@ def shown(one: Reproduction, done: analysis.Loaded, options: Options, how: How) 
     wanted = [name for name in (one.show, one.also) if name in ANALYSES]
     found.results = done if wanted else []
     for name in wanted:
-        add_analysis(found, name, how)
-    if found.results and not found.tables:
+        add_analysis(found, name)
+    if found.results and not found.findings.tables:
         found.lines += [
             line for _, result in found.results for line in lost_lines(found.named(result), result.runs)
         ]
     if one.claims:
         found.verdicts = [claim.judged(found.lines, found.directions) for claim in one.claims]
-        found.grids.append(verdicts.grid(found.verdicts, one.title))
+        found.claims.append(verdicts.table(found.verdicts, one.title))
     return found
 
 
@@ -144,10 +159,10 @@ def add_report(found: Shown, one: Reproduction, done: analysis.Loaded, how: How)
     findings: Findings = found_in(done, METRICS if of_methods and not painted else None)
     if of_methods:
         printed = [table for name in how.references for table in reference_tables(name)]
-        beside.add(findings.tables, [one for one in printed if any(map(one.matches, findings.tables))])
+        paper_comparison.add(findings.tables, [one for one in printed if any(map(one.matches, findings.tables))])
     if how.stats and of_methods:
         add_statistics(findings)
-    found.tables, found.studies = findings.tables, findings.studies
+    found.findings = findings
     for table in findings.tables:
         found.lines += [line for row in table.rows for line in seed_lines(row, found.named(row.result))]
         found.directions = {**found.directions, **{c.name: c.better for c in table.columns if c.better}}
@@ -156,11 +171,9 @@ def add_report(found: Shown, one: Reproduction, done: analysis.Loaded, how: How)
     ]
     if findings.studies:
         found.directions = {column.name: column.better for column in TOTALS if column.better}
-    if how.plots:
-        found.pictures += drawn(findings, how.plots)
 
 
-def seed_lines(row: Row, options: Line) -> Iterator[Line]:
+def seed_lines(row: ResultRow, options: Line) -> Iterator[Line]:
     """What a row says of each seed."""
     values = {name: dict(zip(cell.seeds, cell.values, strict=True)) for name, cell in row.cells.items()}
     named = {**options, "label": row.label}
@@ -187,8 +200,8 @@ def round_lines(study: Study) -> Iterator[Line]:
     yield from lost_lines(named, study.result.runs)
 
 
-def add_analysis(found: Shown, name: str, how: How) -> None:
-    """A figure's numbers and picture; what the runs lack for it is said in its place."""
+def add_analysis(found: Shown, name: str) -> None:
+    """A figure's numbers; what the runs lack for it is said in its place."""
     try:
         done = ANALYSES[name](found.results)
     except analysis.Lacking as why:
@@ -197,64 +210,6 @@ def add_analysis(found: Shown, name: str, how: How) -> None:
     options = {result.digest: found.named(result) for _, result in found.results}
     for table in tables(found.results, [*METRICS, "SMT", "read"]):
         found.directions = {**found.directions, **{c.name: c.better for c in table.columns if c.better}}
-    found.grids += done.grids
-    if not found.tables:  # beside a table of methods, claims are about its numbers
+    found.analyses.append(done)
+    if not found.findings.tables:  # beside a table of methods, claims are about its numbers
         found.lines += [{**options[line["digest"]], **line} for line in done.rows]
-    if how.plots or how.illustrated:
-        with tempfile.TemporaryDirectory() as folder:
-            drawn = {path.name: path.read_bytes() for path in done.draw(Path(folder))}
-        found.images |= {f"{found.title}: {Path(n).stem}": drawn[n] for n in drawn if n.endswith(".png")}
-        if how.plots:
-            found.pictures += keep(drawn, how.plots, found.name)
-
-
-def keep(drawn: dict[str, bytes], folder: Path, name: str) -> list[Path]:
-    """Write a figure's pictures, named after it: two figures may show the same analysis of the same stream."""
-    for picture, content in drawn.items():
-        write_whole(folder / f"{name}-{picture}", content)
-    return [folder / f"{name}-{picture}" for picture in drawn]
-
-
-# -- as text --------------------------------------------------------------------------------------------------
-
-
-def text(found: Sequence[Shown], fmt: str, folder: Path | None = None) -> str:
-    """In one of FORMATS; markdown and LaTeX for a file in `folder` show its pictures."""
-    if fmt == "md":
-        return "\n".join(as_markdown(one, folder) for one in found)
-    if fmt == "json":
-        return dumps([one.objects() for one in found])
-    tables = [table for one in found for table in one.tables]
-    studies = [study for one in found for study in one.studies]
-    grids = [grid for one in found for grid in one.grids]
-    if fmt == "html":
-        return html.write(tables, studies, map(as_further, found))
-    pictures = {path: one.title for one in found for path in drawn_for(one, folder)}
-    set_as = latex.document if fmt == "latex" else latex.write
-    return set_as(tables, [*pruning.grids(studies), *grids], pictures)
-
-
-def drawn_for(one: Shown, folder: Path | None) -> list[str]:
-    """The paths of its PNG pictures as a file in `folder` names them."""
-    drawn = [picture for picture in one.pictures if picture.suffix == ".png"]
-    return [Path(os.path.relpath(p, folder) if folder is not None else p).as_posix() for p in drawn]
-
-
-def as_further(one: Shown) -> html.Further:
-    """The runs of a figure; those of a table stand beside it already."""
-    labels = {line["digest"]: line["label"] for line in one.lines if "digest" in line}
-    runs = [(labels.get(result.digest, path.stem), path, result) for path, result in one.results if not one.tables]
-    return html.Further(one.title, one.grids, one.images, runs)
-
-
-def as_markdown(one: Shown, folder: Path | None) -> str:
-    words = [f"## {one.title}", ""]
-    if one.tables or one.studies or one.grids:
-        words.append(markdown.write(one.tables, [*pruning.grids(one.studies), *one.grids]))
-    if one.lacking:
-        words.append(f"Not shown: {one.lacking}\n")
-    if one.pictures and folder is None:
-        words += [*(f"- {picture}" for picture in one.pictures), ""]
-    elif folder is not None:
-        words += [f"![{one.title}: {Path(picture).stem}](<{picture}>)\n" for picture in drawn_for(one, folder)]
-    return "\n".join(words)

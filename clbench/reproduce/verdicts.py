@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from clbench.report.cells import significant
-from clbench.report.grid import Grid
+from clbench.report.build.cells import significant
+from clbench.report.document import Table, table_of_words
 from clbench.reproduce.margins import Margin
 
 ERROR = (
@@ -73,7 +73,9 @@ class Verdict:
         return {**verdict, **(margin or {}), "nearest": beside, "close_to": close}
 
 
-def grid(verdicts: Sequence[Verdict], title: str) -> Grid:
+def table(verdicts: Sequence[Verdict], title: str) -> Table:
     """A line a claim, and the group that comes nearest to refuting it (or refutes it most)."""
     header = ["claim", "here it", "by (in its unit)", "nearest"]
-    return Grid(f"{title}: the paper's claims", header, [verdict.words() for verdict in verdicts], [ERROR])
+    return table_of_words(
+        f"{title}: the paper's claims", header, [verdict.words() for verdict in verdicts], [ERROR]
+    )

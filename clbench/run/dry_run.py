@@ -9,7 +9,7 @@ from typing import Any
 
 from clbench.config.origins import Origins
 from clbench.errors import NotHere
-from clbench.report.show import table
+from clbench.report.build.contents import table
 from clbench.run.experiment import Experiment
 from clbench.run.machine import Machine
 from clbench.run.store import FINISHED, read_or_begin, read_stored

@@ -153,15 +153,23 @@ def differences(rows: list[Row]) -> list[Row]:
 
 def table(rows: list[Row]) -> str:
     """As their score is printed, and a last line with the verdict."""
-    shown = [
+    return tabulate(in_words(rows), headers="keys", disable_numparse=True) + "\n\n" + verdict(rows)
+
+
+def in_words(rows: list[Row]) -> list[dict[str, str]]:
+    return [
         {
-            **row,
+            **{name: str(value) for name, value in row.items()},
             "score": labelled(row["score"].name, row["score"]),
             "stored": printed(row["stored"], row["score"]),
             "scored": printed(row["scored"], row["score"]),
         }
         for row in rows
     ]
+
+
+def verdict(rows: list[Row]) -> str:
+    """`2 of 10 scores differ, by at most 0.0100 points`."""
     apart = {row["score"]: 0.0 for row in rows}
     for row in rows:
         if None not in (row["stored"], row["scored"]):
@@ -169,8 +177,7 @@ def table(rows: list[Row]) -> str:
     worst = " and ".join(
         f"{score.factor * d:.4f} {score.difference or score.unit or score.name}" for score, d in apart.items()
     )
-    verdict = f"{len(differences(rows))} of {len(rows)} scores differ, by at most {worst}"
-    return tabulate(shown, headers="keys", disable_numparse=True) + "\n\n" + verdict
+    return f"{len(differences(rows))} of {len(rows)} scores differ, by at most {worst}"
 
 
 def printed(value: float | None, score: Score) -> str:

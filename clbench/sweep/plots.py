@@ -11,13 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from clbench import results
 from clbench.errors import UserError
 from clbench.metrics import METRICS, Setting, Unavailable
-from clbench.report.cells import of_metric
+from clbench.report.build.cells import of_metric
 from clbench.report.colours import COLOURS
-from clbench.report.pictures import MARKERS, save, styled
+from clbench.report.pictures import MARKERS, not_steeper, save, styled
 from clbench.report.scales import digits_of, labelled, scale_of
 from clbench.results import Result, Run
 from clbench.results.sweep_record import Record, Trial
@@ -26,6 +27,7 @@ from clbench.sweep.space import spoken
 from clbench.sweep.words import head
 
 CURVES = ("mean", "BWT")  # FWT compares with joint training, which a search does not run
+WINNER: dict[str, Any] = {"marker": "*", "color": "#CC3311", "markersize": 11, "linestyle": "none", "zorder": 5}
 NUMBERED = 300  # cells beyond which the numbers of a heat map would be too small to read
 
 
@@ -37,13 +39,14 @@ def draw(record: Record, path: Path, out: Path, folder: Path) -> list[Path]:
         raise UserError(f"{path}: nothing to draw yet: {len(trials)} trials have finished")
     with styled(folder):
         if len(varied) == 1:
-            figure = curve(varied[0], trials, out, record.measure)
+            figure, mark = curve(varied[0], trials, out, record), "star"
         elif len(varied) == 2 and all("values" in record.plan["space"][name] for name in varied):
-            figure = heat_map(varied[0], varied[1], trials, record)
+            figure, mark = heat_map(varied[0], varied[1], trials, record), "frame"
         else:
-            figure = parallel(varied, trials, record)
+            figure, mark = parallel(varied, trials, record), "line"
         config = record.plan["config"]
-        figure.axes[0].set_title(title(config, record), fontsize=8, loc="left")
+        words = f"{title(config)}\nred {mark}: the winner"
+        figure.axes[0].set_title(words, fontsize=8, loc="left")
         return save(figure, folder / path.stem)
 
 
@@ -83,6 +86,9 @@ def choices(result: Result) -> Figure:
         values = [dot[1] for dots in tried[n] for dot in dots]
         if values and min(values) > 0 and max(values) / min(values) > 50:
             axes.set_yscale("log")
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes.yaxis.set_minor_formatter(NullFormatter())
+            name = f"{name} (log scale)"
         axes.set_xticks(range(1, len(result.tasks) + 1))
         axes.set_ylabel(name)
         finish(axes)
@@ -90,7 +96,7 @@ def choices(result: Result) -> Figure:
     axes.set_xlabel("task")
     label = labelled(measure.name, measure)
     figure.colorbar(ScalarMappable(scale, colours_of(measure)), ax=figure.axes, label=f"{label} on the task's own")
-    figure.axes[0].set_title(f"{result.config['method']} on {result.config['stream']['name']}", loc="left")
+    figure.axes[0].set_title(title(result.config), loc="left")
     return figure
 
 
@@ -104,33 +110,52 @@ def seed_dots(run: Run, kind: str, factor: float) -> list[tuple[int, float, floa
     ]
 
 
-def title(config: dict[str, Any], record: Record) -> str:
-    seeds = len(record.plan["search_seeds"])
-    return f"{config['method']} on {config['stream']['name']}, {seeds} seed{'s' * (seeds > 1)} a trial"
+def title(config: dict[str, Any]) -> str:
+    network = config.get("network", {}).get("name")
+    words = [config["stream"]["name"], *([network] if network else []), f"{config['scenario']} scenario"]
+    return f"{config['method']}: {', '.join(words)}"
 
 
-def curve(name: str, trials: list[Trial], out: Path, measure: Score) -> Figure:
-    """Every metric over the value, mean of the seeds with a band of one standard deviation (as Fig. 8b and 8c)."""
-    figure = Figure(figsize=(4.6, 3.0))
-    axes = figure.add_subplot()
+def curve(name: str, trials: list[Trial], out: Path, record: Record) -> Figure:
+    """A panel a metric over the value: mean of the seeds, a band of one standard deviation, the winner marked."""
     trials = sorted(trials, key=lambda t: order(t.values[name]))
     places, labels = positions([t.values[name] for t in trials])
-    for n, metric in enumerate(CURVES):
-        values = [measured(out / t.file, metric) for t in trials]
+    best = trials.index(winner(record, trials))
+    found = {metric: [measured(out / t.file, metric) for t in trials] for metric in CURVES}
+    drawn = {metric: values for metric, values in found.items() if any(len(v) for v in values)}
+    figure = Figure(figsize=(4.6, 0.7 + 1.9 * len(drawn)), layout="constrained")
+    panels = figure.subplots(len(drawn), sharex=True, squeeze=False)[:, 0]
+    for n, (axes, (metric, values)) in enumerate(zip(panels, drawn.items(), strict=True)):
         mean = np.array([v.mean() if len(v) else np.nan for v in values])
         std = np.array([v.std(ddof=1) if len(v) > 1 else 0.0 for v in values])
-        label = of_metric(METRICS[metric], measure).head
-        axes.plot(places, mean, marker=MARKERS[n], color=COLOURS[n], markersize=4, label=label)
+        axes.plot(places, mean, marker=MARKERS[n], color=COLOURS[n], markersize=4)
         axes.fill_between(places, mean - std, mean + std, color=COLOURS[n], alpha=0.2, linewidth=0)
+        axes.plot(places[best], mean[best], **WINNER)
+        axes.set_ylabel(f"validation {of_metric(METRICS[metric], record.measure).head}")
+        finish(axes)
+    not_steeper(panels[0], record.measure)
+    panels[-1].set_xlabel(name)
     if labels:
-        axes.set_xticks(places, labels)
-    elif places.min() > 0 and places.max() / places.min() > 50:
-        axes.set_xscale("log")
-    axes.set_xlabel(name)
-    axes.set_ylabel("on validation images")
-    finish(axes)
-    axes.legend(frameon=False)
+        panels[-1].set_xticks(places, labels)
+    elif logarithmic(places):
+        panels[-1].set_xscale("log")
+        panels[-1].xaxis.set_major_locator(
+            LogLocator(subs=(1.0,) if places.max() / places.min() > 1e3 else (1, 3))
+        )
+        panels[-1].xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        panels[-1].xaxis.set_minor_formatter(NullFormatter())
+        panels[-1].set_xlabel(f"{name} (log scale)")
     return figure
+
+
+def winner(record: Record, trials: list[Trial]) -> Trial:
+    """The best of the finished trials."""
+    return record.best or trials[0]
+
+
+def logarithmic(numbers: np.ndarray) -> bool:
+    """Whether they span so much that a logarithmic axis shows them better."""
+    return bool(numbers.min() > 0 and numbers.max() / numbers.min() > 50)
 
 
 def measured(path: Path, metric: str) -> np.ndarray:
@@ -208,7 +233,13 @@ def parallel(names: list[str], trials: list[Trial], record: Record) -> Figure:
     heights = np.stack([unit_heights([t.values[n] for t in trials], axes, k) for k, n in enumerate(names)])
     for n in np.argsort(record.measure.sign * scores):  # the best on top
         axes.plot(range(len(names)), heights[:, n], color=colours.to_rgba(scores[n]), linewidth=1.2, alpha=0.9)
-    axes.set_xticks(range(len(names)), names)
+    best = trials.index(winner(record, trials))
+    axes.plot(range(len(names)), heights[:, best], color="#CC3311", linewidth=2.4, zorder=4)
+    axes.plot(range(len(names)), heights[:, best], **WINNER)
+    logs = [logarithmic(positions([t.values[n] for t in trials])[0]) for n in names]
+    axes.set_xticks(
+        range(len(names)), [f"{name}\n(log scale)" * log or name for name, log in zip(names, logs, strict=True)]
+    )
     axes.set_yticks([])
     axes.set_xlim(-0.2, len(names) - 0.6)
     axes.spines[:].set_visible(False)
@@ -224,10 +255,10 @@ def unit_heights(values: list[Any], axes: Axes, place: int) -> np.ndarray:
         kinds = sorted(set(labels))
         numbers, marks = np.array([kinds.index(label) for label in labels], dtype=float), kinds
     else:
-        logarithmic = numbers.min() > 0 and numbers.max() / numbers.min() > 50
+        log = logarithmic(numbers)
         ends = [numbers.min(), numbers.max()]
         marks = [spoken(float(end)) for end in ends]
-        numbers = np.log(numbers) if logarithmic else numbers
+        numbers = np.log(numbers) if log else numbers
     low, high = numbers.min(), numbers.max()
     heights = (numbers - low) / (high - low) if high > low else np.full(len(numbers), 0.5)
     axes.axvline(place, color="0.6", linewidth=0.8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console, Group
@@ -12,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 from tabulate import tabulate
 
+from clbench.report.document import Document, Note, Records, Section, table_of_words
 from clbench.report.scales import labelled
 from clbench.results import SeedRun
 from clbench.results.sweep_record import ENDED, Record, Trial
@@ -132,24 +134,50 @@ def status(record: Record, path: Path) -> str:
     about = f"{config['method']} on {config['stream']['name']}, {record.plan['search']}, {record.plan['protocol']}"
     if record.plan["protocol"] == "continual":
         return f"{path}: {about}: {record.status}\n{of_winner(record)}"
+    names, rows = list(record.plan["space"]), trials_in_words(record)
+    sides = ("right", *["left"] * len(names), "right", "left", "left", "right")
+    body = tabulate(
+        rows, headers=header_of(record), missingval="", disable_numparse=True, colalign=sides if rows else None
+    )
+    tie = [record.tie] if record.tie else []
+    return "\n".join([f"{path}: {about}: {headline(record)}", body, *tie, of_winner(record)]).rstrip()
+
+
+def header_of(record: Record) -> list[str]:
+    return ["trial", *record.plan["space"], head(record), "status", "reason", "seconds"]
+
+
+def trials_in_words(record: Record) -> list[list[str]]:
+    """Best first."""
     order = [*record.ranked, *(t for t in record.trials if t.score is None)]
-    names = list(record.plan["space"])
-    rows = [
+    return [
         [
-            t.number + 1,
-            *(spoken(t.values[n]) for n in names),
-            None if t.score is None else record.scored(t.score),
+            str(t.number + 1),
+            *(spoken(t.values[n]) for n in record.plan["space"]),
+            "" if t.score is None else record.scored(t.score),
             t.status,
             t.reason or "",
             f"{t.seconds:.0f}",
         ]
         for t in order
     ]
-    header = ["trial", *names, head(record), "status", "reason", "seconds"]
-    sides = ("right", *["left"] * len(names), "right", "left", "left", "right")
-    body = tabulate(rows, headers=header, missingval="", disable_numparse=True, colalign=sides if rows else None)
-    tie = [record.tie] if record.tie else []
-    return "\n".join([f"{path}: {about}: {headline(record)}", body, *tie, of_winner(record)]).rstrip()
+
+
+def describe(record: Record, path: Path) -> Document:
+    """Its trials, best first; in CSV the score unrounded."""
+    rows = [
+        {"trial": t.number + 1, **t.values, "score": t.score, "status": t.status, "seconds": t.seconds}
+        for t in record.trials
+    ]
+    table = table_of_words(str(path), header_of(record), trials_in_words(record))
+    notes = [Note(words) for words in (headline(record), record.tie, of_winner(record)) if words]
+    return Document(
+        "",
+        (Section(str(path), (table, *notes)),),
+        lambda: asdict(record),
+        lambda: Records.of(rows),
+        plain=lambda: status(record, path),
+    )
 
 
 def best(record: Record) -> str:

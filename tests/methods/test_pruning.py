@@ -13,7 +13,7 @@ from torch import Tensor
 from clbench.learn.pruning import lowest
 from clbench.learn.trainer import Trainer
 from clbench.models.params import Params
-from clbench.report.cells import cell, columns
+from clbench.report.build.cells import cell, columns
 from clbench.results import load
 from clbench.run.machine import Machine
 from clbench.run.schedule import run

@@ -1,0 +1,1 @@
+"""Results -> what documents are made of: tables of methods, pruning studies, statistics, printed numbers."""

@@ -1,6 +1,0 @@
-"""Pruning studies: result files of the kind `pruning` -> studies that share a comparison -> text and pictures."""
-
-from clbench.report.pruning.studies import Comparison, comparisons
-from clbench.report.pruning.words import csv, grids, objects
-
-__all__ = ["Comparison", "comparisons", "csv", "grids", "objects"]
