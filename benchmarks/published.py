@@ -200,15 +200,15 @@ def cells(row: Table, marked: str) -> dict[str, str]:
     verdict = {True: "yes", False: "no", None: "–"}[row["within"]]
     return {
         "method": row["method"],
-        "published (%)": spread(row["published"], row["published std"]),
-        "ours (%)": spread(row["ours"], row["ours std"]),
+        "published (%)": format_mean(row["published"], row["published std"]),
+        "ours (%)": format_mean(row["ours"], row["ours std"]),
         "seeds": str(row["seeds"]),
         "difference": "–" if row["difference"] is None else f"{row['difference']:+.2f}",
         "within": verdict + marked,
     }
 
 
-def spread(mean: float | None, std: float | None) -> str:
+def format_mean(mean: float | None, std: float | None) -> str:
     if mean is None:
         return "–"
     return f"{mean:.2f}" if std is None else f"{mean:.2f} ± {std:.2f}"

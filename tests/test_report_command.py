@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from clbench.cli import app
 from clbench.config.resolve import Config, resolve
-from clbench.report.build.command import as_yaml, words
+from clbench.report.build.command import as_yaml, command_that_made
 from clbench.results import PrunedRun, PruningResult, Result, find, load
 from clbench.results import digest as digest_of
 from clbench.run import schedule as runner
@@ -36,7 +36,7 @@ def options(found: list[str]) -> dict[str, list[str]]:
 
 def again(one: Result) -> Config:
     """What the words of a result's command resolve to."""
-    given = options(words(one))
+    given = options(command_that_made(one))
     count, listed = given.get("seeds"), given.get("seed_list")
     seeds = tuple(range(int(count[0]))) if count else tuple(map(int, listed[0].split(",")))
     names = {name: given[name][0] for name in ("method", "stream", "network", "scenario", "score")}
@@ -75,14 +75,14 @@ def test_committed_results_are_asked_for_again_by_their_command(path):
 
 @pytest.mark.parametrize("path", find([ROOT / "benchmarks" / "pruning"]), ids=lambda path: path.stem)
 def test_so_are_committed_pruning_studies(path):
-    given = {name: values[0] for name, values in options(words(load(path))).items()}
+    given = {name: values[0] for name, values in options(command_that_made(load(path))).items()}
     seeds = tuple(range(int(given.pop("seeds"))))
     assert study.resolve(seeds=seeds, **given).digest == load(path).digest
 
 
 def test_a_study_of_a_preset_and_of_odd_seeds():
     asked = study.resolve("quick", (4, 2), importance="mas", rates=(0.5, 1e-5), dataset="digits")
-    found = words(pruned(asked))
+    found = command_that_made(pruned(asked))
     assert found[:4] == ["clbench", "prune-lenet", "--seed-list", "4,2"]
     given = {name: values[0] for name, values in options(found).items()}
     assert given.pop("seed_list") == "4,2"
@@ -99,22 +99,22 @@ def test_a_shell_reads_the_command_and_the_command_line_takes_it(monkeypatch):
     asked: list[Config] = []
     monkeypatch.setattr(runner, "run_all", lambda configs, *_, **__: asked.extend(configs) or [])
     config = resolve("ewc", "split:it's; rm -rf $HOME.npz", sets=("strategy.lam=1e-7",), seeds=(3,))
-    line = shlex.join(words(stored(config)))
+    line = shlex.join(command_that_made(stored(config)))
     done = CliRunner().invoke(app, [*shlex.split(line)[1:], "--quiet"])
     assert (done.exit_code, [one.digest for one in asked]) == (0, [config.digest]), done.output
 
 
 def test_plugins_are_named():
     one = result("my-l2")
-    assert "--plugin" not in words(one)
+    assert "--plugin" not in command_that_made(one)
     one.makers = {"1": {"plugins": {"my_method.py": "ab"}}, "2": {"plugins": {"my_method.py": "ab"}}, "3": {}}
-    assert words(one)[-2:] == ["--plugin", "my_method.py"]
-    assert words(one).count("--plugin") == 1
+    assert command_that_made(one)[-2:] == ["--plugin", "my_method.py"]
+    assert command_that_made(one).count("--plugin") == 1
 
 
 def test_no_command_where_pasting_it_could_do_harm():
-    assert words(result("ewc\n; reboot")) is None
-    assert words(result("ewc", strategy={"note": "\x1b[2J"})) is not None  # YAML escapes it
+    assert command_that_made(result("ewc\n; reboot")) is None
+    assert command_that_made(result("ewc", strategy={"note": "\x1b[2J"})) is not None  # YAML escapes it
 
 
 VALUES = st.recursive(

@@ -109,7 +109,7 @@ def widths(curves: Curves) -> list[Hidden]:
     return sorted(sizes, key=lambda width: (sizes[width], width))
 
 
-def named(width: Hidden) -> str:
+def name_of_width(width: Hidden) -> str:
     return "-".join(map(str, width))
 
 
@@ -122,7 +122,7 @@ def _picture(curves: Curves) -> tuple[list[ResultRow], list[str], list[list[Cell
     """A row of each curve, the widths in words, the curves."""
     every = widths(curves)
     rows = [next(iter(curve.values())) for curve in curves.values()]
-    return rows, [named(width) for width in every], [finals(curve, every) for curve in curves.values()]
+    return rows, [name_of_width(width) for width in every], [finals(curve, every) for curve in curves.values()]
 
 
 def _width_grid(table: ResultTable, curves: Curves) -> Table:
@@ -131,7 +131,7 @@ def _width_grid(table: ResultTable, curves: Curves) -> Table:
         [label, *(fixed(cell, table.digits) for cell in finals(curve, every)), _seeds(list(curve.values()))]
         for label, curve in curves.items()
     ]
-    header = ["method", *map(named, every), "n seeds"]
+    header = ["method", *map(name_of_width, every), "n seeds"]
     return grid(table, f"{mean_of(table)} by the units of the hidden layers", header, body)
 
 

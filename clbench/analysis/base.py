@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clbench.errors import UserError
-from clbench.report.build.cells import Cell, left_out, spread
+from clbench.report.build.cells import Cell, format_mean, left_out
 from clbench.report.build.file_names import stems
 from clbench.report.build.result_table import ResultRow, ResultTable
 from clbench.report.build.tables import tables
@@ -135,7 +135,7 @@ def grid(
 
 def fixed(cell: Cell, digits: int = 2) -> str:
     """`93.10 ± 0.20`."""
-    return spread(cell.mean, cell.std, digits)
+    return format_mean(cell.mean, cell.std, digits)
 
 
 def identity(table: ResultTable, row: ResultRow, seed: int) -> dict[str, Any]:

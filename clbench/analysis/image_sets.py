@@ -50,7 +50,7 @@ def read(words: str, reading: Reading) -> ImageSet:
     """The set that is called so. FOLDER, FILE.npz or NAME; with :train or :test behind it, that part of it."""
     name, split = parted(words, reading.split)
     reading = replace(reading, split=split)
-    if named(name):
+    if is_data_set(name):
         images = load(name, reading.data_root, allow_modified=reading.allow_modified, size=reading.size)
         return of_images(words, images, reading, published=True)
     if name.endswith(".npz"):
@@ -64,7 +64,7 @@ def parted(words: str, split: str) -> tuple[str, str]:
     return (name, part) if name and part in PARTS else (words, split)
 
 
-def named(name: str) -> bool:
+def is_data_set(name: str) -> bool:
     """Whether it is a data set by name, which wins over a folder that is called as it is."""
     datasets.fill()
     return not is_path(name) and (name in datasets.entries or name in datasets.broken)
@@ -215,7 +215,7 @@ def training_of(words: str, reading: Reading) -> Training:
 
 def has_parts(name: str) -> bool:
     """Whether the set is for training in one part and for testing in another."""
-    if named(name):
+    if is_data_set(name):
         return True
     if name.endswith(".npz"):
         return npz.one_part(own_path(name)) is None

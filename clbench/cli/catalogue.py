@@ -111,7 +111,7 @@ def text(found: dict[str, list[Entry]]) -> str:
         lines, said = [f"{kind}:"], set()
         for e in entries:
             lines.append(f"  {e['name']:<22} {e['summary']}")
-            lines += [f"    {line}" for line in said_at_length(e)]
+            lines += [f"    {line}" for line in describe_at_length(e)]
             for o in e["options"]:
                 choices = f" ({', '.join(map(str, o['choices']))})" if o["choices"] else ""
                 line = f"    {o['name']} = {value(o['default'])}{choices}  {o['help']}"
@@ -122,7 +122,7 @@ def text(found: dict[str, list[Entry]]) -> str:
     return "\n\n".join(blocks)
 
 
-def said_at_length(e: Entry) -> list[str]:
+def describe_at_length(e: Entry) -> list[str]:
     """What a network is for, how a model is scored; of a method listed with --long its paper, storage, support."""
     if "model" in e:
         return [f"for the model: {e['model']}"]

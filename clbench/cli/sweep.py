@@ -165,9 +165,9 @@ def sweep(
         plots,
     )
     if as_json:
-        from clbench.sweep.drive import as_json as told
+        from clbench.sweep.drive import as_json as as_object
 
-        typer.echo(json.dumps({**told(done), "notes": notes}, indent=1))
+        typer.echo(json.dumps({**as_object(done), "notes": notes}, indent=1))
     elif how.format != "txt" or output is not None:
         from clbench.report import document, findings
 
@@ -188,12 +188,12 @@ def show_sweep(words: list[str], how: Printing) -> None:
 
     from clbench.report.document import document_of_rows
     from clbench.results.sweep_record import load
-    from clbench.sweep import words as spoken
+    from clbench.sweep import words as in_words
 
     path = Path(words[1])
     record = load(path)
     if words[0] == "status":
-        return how.show([spoken.describe(record, path)])
+        return how.show([in_words.describe(record, path)])
     best = record.best
     rows = [{"trial": best.number + 1, **best.values, "score": best.score}] if best else []
-    how.show([document_of_rows(rows, spoken.best(record), asdict(best) if best else None, str(path))])
+    how.show([document_of_rows(rows, in_words.best(record), asdict(best) if best else None, str(path))])

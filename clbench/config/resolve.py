@@ -125,14 +125,14 @@ def resolve(
     named: Table = {**NAMED, **{key: value for key, value in asked_for.items() if value is not None}}
     for key in ("method", "stream", "network", "scenario"):
         require_one(where[key], key, named[key])
-    with said_at(where["stream"]):
+    with prefix_errors(where["stream"]):
         registered = streams.registered_as(named["stream"])
     if asked_for["network"] is None:
         named["network"] = streams.described(registered).facts["network"] or NAMED["network"]
     method, stream, network, scenario, score = (named[key] for key in NAMED)
-    with said_at(where["method"]):
+    with prefix_errors(where["method"]):
         strategies.require(method)
-    with said_at(where["network"]):
+    with prefix_errors(where["network"]):
         networks.require(network)
     one_of(where["scenario"] + "scenario", scenario, SCENARIOS)
     one_of(where["score"] + "score", score, SCORES)
@@ -201,7 +201,7 @@ def resolve_stored(config: Table, path: Path) -> Config:
     """
     values = {key: value for key, value in config.items() if key not in ("preset", "continual", "seeds")}
     names = {key: plain_value(Layer(str(path), config), key) for key in ("method", "stream", "network")}
-    with said_at(f"{path}: "):
+    with prefix_errors(f"{path}: "):
         known = options_for(**{key: name or NAMED[key] for key, name in names.items()})
     for section in SECTIONS:
         values[section] = {**absent_of(known[section]), **values.get(section, {})}
@@ -252,7 +252,7 @@ def converted(layer: Layer, option: Option, *path: Any) -> Any:
 
 
 @contextmanager
-def said_at(where: str) -> Iterator[None]:
+def prefix_errors(where: str) -> Iterator[None]:
     """Puts in front of a UserError which flag, or which line of which file, asked for it."""
     try:
         yield

@@ -38,11 +38,11 @@ class Stacked:
         self.modules: Modules = {name: module.to(device) for name, module in each[0].items()}
         for module in self.modules.values():
             seed_dropout(module, self.noise)
-        trained = {name for name, p in named(each[0], "parameters") if p.requires_grad}
-        every = stacked([dict(named(one, "parameters")) for one in each], device)
+        trained = {name for name, p in parameters_named(each[0], "parameters") if p.requires_grad}
+        every = stacked([dict(parameters_named(one, "parameters")) for one in each], device)
         self.params: Params = {name: p for name, p in every.items() if name in trained}
         self.fixed: Params = {name: p for name, p in every.items() if name not in trained}
-        self.buffers: Params = stacked([dict(named(one, "buffers")) for one in each], device)
+        self.buffers: Params = stacked([dict(parameters_named(one, "buffers")) for one in each], device)
         self.statistics: dict[int, Params] = {}
         self.aliases = aliases(self.modules)
         self.slots = slots_of(self.modules, self.heads)
@@ -219,7 +219,7 @@ def initialised(build: Callable[[], Modules], seed: int) -> Modules:
         return build()
 
 
-def named(modules: Modules, what: str) -> Iterator[tuple[str, Tensor]]:
+def parameters_named(modules: Modules, what: str) -> Iterator[tuple[str, Tensor]]:
     """Parameters or buffers by their full names, each once."""
     seen: set[int] = set()
     for prefix, module in modules.items():
@@ -231,7 +231,7 @@ def named(modules: Modules, what: str) -> Iterator[tuple[str, Tensor]]:
 
 def aliases(modules: Modules) -> dict[str, str]:
     """Further names of parameters that several layers share: 'network.b.weight' -> 'network.a.weight'."""
-    names = {id(p): name for name, p in named(modules, "parameters")}
+    names = {id(p): name for name, p in parameters_named(modules, "parameters")}
     every = [
         pair
         for prefix, module in modules.items()

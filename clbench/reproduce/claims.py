@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from clbench.errors import UserError
 from clbench.metrics import METRICS
-from clbench.reproduce.lines import Line, Match, Values, lost, merged, named, parts, place_of, values
+from clbench.reproduce.lines import Line, Match, Values, describe_match, lost, merged, parts, place_of, values
 from clbench.reproduce.margins import Margin, deviation_margin, level_margin, mean_margin
 from clbench.reproduce.verdicts import Verdict
 from clbench.scores import ACCURACY
@@ -96,7 +96,7 @@ class Claim:
         """Groups of a part without numbers, and those of which a seed has diverged or is not finished."""
         for group in self.groups:
             gone = lost(part, group)
-            here = named(group) + place_of(where)
+            here = describe_match(group) + place_of(where)
             if not values(part, group, self.value):
                 yield f"no numbers of {here}" + (f" ({', '.join(gone)})" if gone else "")
             elif gone:
@@ -108,7 +108,7 @@ class Claim:
             if not mine:
                 continue
             whole = not lost(part, group)
-            own = f"{named(group)} beside " if len(self.of) > 1 else ""
+            own = f"{describe_match(group)} beside " if len(self.of) > 1 else ""
             if self.at_least is not None:
                 yield level_margin(mine, self.at_least, f"{own}{self.at_least:g}{place_of(where)}", whole)
             if self.gap:
@@ -119,7 +119,9 @@ class Claim:
                     if theirs:
                         turned = sign * (self.sign(directions) if side in ("better_than", "worse_than") else 1)
                         complete = whole and not lost(part, other)
-                        yield self.between(mine, theirs, turned, own + named(other) + place_of(where), complete)
+                        yield self.between(
+                            mine, theirs, turned, own + describe_match(other) + place_of(where), complete
+                        )
 
     def between(self, mine: Values, theirs: Values, sign: int, beside: str, complete: bool) -> Margin:
         margin = deviation_margin if self.statistic == "deviation" else mean_margin
@@ -136,7 +138,8 @@ class Claim:
 
         last, first = wide(gap.end), wide(gap.start)
         if last and first:
-            words = f"{named(gap.to)}, from {named(gap.start)} to {named(gap.end)}{place_of(where)}"
+            ends = f"from {describe_match(gap.start)} to {describe_match(gap.end)}"
+            words = f"{describe_match(gap.to)}, {ends}{place_of(where)}"
             complete = not any(lost(part, group) for group in self.groups)
             yield mean_margin(last, first, self.sign(directions), self.by, words, complete)
 

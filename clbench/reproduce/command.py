@@ -61,7 +61,7 @@ class Shown:
     lacking: str | None = None  # why a figure cannot be made of the runs that there are
     options: Options = field(default_factory=dict)
 
-    def named(self, result: Result) -> Line:
+    def options_of(self, result: Result) -> Line:
         """Every option of a result, those too that its file leaves out because they say nothing."""
         return {**self.options.get(result.digest, {}), **flatten(result.config)}
 
@@ -144,7 +144,7 @@ def shown(one: Reproduction, done: analysis.Loaded, options: Options, how: How) 
         add_analysis(found, name)
     if found.results and not found.findings.tables:
         found.lines += [
-            line for _, result in found.results for line in lost_lines(found.named(result), result.runs)
+            line for _, result in found.results for line in lost_lines(found.options_of(result), result.runs)
         ]
     if one.claims:
         found.verdicts = [claim.judged(found.lines, found.directions) for claim in one.claims]
@@ -164,7 +164,7 @@ def add_report(found: Shown, one: Reproduction, done: analysis.Loaded, how: How)
         add_statistics(findings)
     found.findings = findings
     for table in findings.tables:
-        found.lines += [line for row in table.rows for line in seed_lines(row, found.named(row.result))]
+        found.lines += [line for row in table.rows for line in seed_lines(row, found.options_of(row.result))]
         found.directions = {**found.directions, **{c.name: c.better for c in table.columns if c.better}}
     found.lines += [
         line for comparison in findings.studies for study in comparison.studies for line in round_lines(study)
@@ -207,7 +207,7 @@ def add_analysis(found: Shown, name: str) -> None:
     except analysis.Lacking as why:
         found.lacking = str(why)
         return
-    options = {result.digest: found.named(result) for _, result in found.results}
+    options = {result.digest: found.options_of(result) for _, result in found.results}
     for table in tables(found.results, [*METRICS, "SMT", "read"]):
         found.directions = {**found.directions, **{c.name: c.better for c in table.columns if c.better}}
     found.analyses.append(done)

@@ -75,17 +75,17 @@ class Reproduction:
         lines = {path[2:]: line for path, line in self.lines.items() if path[:2] == here}
         for at, table in (((preset,), changed), ((*here, preset), run.get(preset, {}))):
             for section in (section for section in SECTIONS if section in table):
-                values[section] = {**named(values.get(section, {})), **table[section]}
+                values[section] = {**with_its_name(values.get(section, {})), **table[section]}
                 lines |= {(section, name): stands.line((*at, section, name)) or 0 for name in table[section]}
         return Layer(self.origin, values, lines)
 
 
-def named(value: Any) -> Table:
+def with_its_name(value: Any) -> Table:
     """`stream: split-mnist` is short for `stream: {name: split-mnist}`."""
     return {"name": value} if isinstance(value, str) else value
 
 
-def listed(value: Any) -> list[str]:
+def as_list(value: Any) -> list[str]:
     return value if isinstance(value, list) else [value]
 
 

@@ -23,7 +23,7 @@ def parts(
         if key is None:
             yield here, match
             continue
-        found = {spoken(line[key]): line[key] for line in here if key in line}
+        found = {format_value(line[key]): line[key] for line in here if key in line}
         for value in found.values():
             where = {**match, key: value}
             yield [line for line in here if agrees(line, where)], where
@@ -55,18 +55,20 @@ def merged(group: Match, place: Match) -> Match:
     return {**group, **place}
 
 
-def named(match: Match) -> str:
-    return ", ".join(map(spoken, match.values()))
+def describe_match(match: Match) -> str:
+    return ", ".join(map(format_value, match.values()))
 
 
 def place_of(where: Match) -> str:
     """` at width 32`: the part that a margin is of."""
-    return f" at {', '.join(f'{last(key)} {spoken(value)}' for key, value in where.items())}" if where else ""
+    return (
+        f" at {', '.join(f'{last(key)} {format_value(value)}' for key, value in where.items())}" if where else ""
+    )
 
 
 def last(key: str) -> str:
     return key.rpartition(".")[2]
 
 
-def spoken(value: Any) -> str:
+def format_value(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

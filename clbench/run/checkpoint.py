@@ -37,10 +37,10 @@ class Checkpoint:
 
 
 def path_of(folder: Path, stage: int, seeds: tuple[int, ...]) -> Path:
-    return folder / f"stage-{stage:03d}-seeds-{named(seeds)}.safetensors"
+    return folder / f"stage-{stage:03d}-seeds-{name_of_seeds(seeds)}.safetensors"
 
 
-def named(seeds: tuple[int, ...]) -> str:
+def name_of_seeds(seeds: tuple[int, ...]) -> str:
     """0-1-2, or what a file name can hold of many seeds."""
     words = "-".join(map(str, seeds))
     return (
@@ -50,7 +50,7 @@ def named(seeds: tuple[int, ...]) -> str:
 
 def stages(folder: Path, seeds: tuple[int, ...]) -> dict[int, Path]:
     """The stages of which this group's checkpoint is kept."""
-    pattern = re.compile(rf"stage-(\d+)-seeds-{named(seeds)}\.safetensors")
+    pattern = re.compile(rf"stage-(\d+)-seeds-{name_of_seeds(seeds)}\.safetensors")
     found = [(pattern.fullmatch(p.name), p) for p in folder.glob("stage-*.safetensors")]
     return {int(match[1]): path for match, path in sorted(found, key=lambda f: f[1]) if match}
 

@@ -91,7 +91,9 @@ def lines(one: Planned) -> Iterator[str]:
     }
     yield f"{one.title}: {what[one.state]}"
     yield f"result: {one.file}"
-    yield f"seeds: {listed(one.seeds)}" + ("" if one.left == one.seeds else f"; left: {listed(one.left)}")
+    yield f"seeds: {format_seeds(one.seeds)}" + (
+        "" if one.left == one.seeds else f"; left: {format_seeds(one.left)}"
+    )
     if one.samples is not None and one.stages is not None:
         trained = [(stage, n) for stage, n in zip(one.stages, one.samples, strict=True) if n]
         yield (
@@ -106,5 +108,5 @@ def lines(one: Planned) -> Iterator[str]:
     yield table(one.values, one.origins)
 
 
-def listed(seeds: list[int]) -> str:
+def format_seeds(seeds: list[int]) -> str:
     return ", ".join(map(str, seeds)) or "none"

@@ -77,7 +77,7 @@ class DERPP(Replay):
         return every
 
     @torch.no_grad()
-    def said_of(self, model: Model, x: Tensor, task: Task) -> Params:
+    def outputs_kept(self, model: Model, x: Tensor, task: Task) -> Params:
         parts = x.split(model.budget.images_at_once(x[0, 0].numel(), AT_ONCE), dim=1)
         with model.evaluation():
             logits = torch.cat([self.outputs(model, part, task) for part in parts], 1)

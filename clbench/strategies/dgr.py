@@ -114,10 +114,10 @@ class DGR(Strategy):
         rows, t = batch.y.shape[1], batch.task.index + 1
         outputs = self.outputs(model, torch.cat([batch.x, self.extra.x], 1), self.every)
         new = model.loss(outputs[:, :rows, model.columns(batch.task)], batch)
-        return new / t + (1 - 1 / t) * self.replayed_loss(outputs[:, rows:], self.told(model))
+        return new / t + (1 - 1 / t) * self.replayed_loss(outputs[:, rows:], self.teach(model))
 
     @torch.no_grad()
-    def told(self, model: Model) -> Tensor:
+    def teach(self, model: Model) -> Tensor:
         """What the classifier said of the painted images before the task, [S, B, columns]."""
         with model.standing_in(self.teacher), model.evaluation():
             found: Tensor = self.outputs(model, self.extra.x, self.every)

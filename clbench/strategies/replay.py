@@ -76,9 +76,9 @@ class Replay(Strategy):
             rows = torch.zeros(len(model.seeds), chosen.shape[1], dtype=torch.int64, device=model.device)
             rows[model.active] = chosen
             x = task.train.take(rows)
-            self.keep(model, x, task.train.labels[rows], task, **self.said_of(model, x, task))
+            self.keep(model, x, task.train.labels[rows], task, **self.outputs_kept(model, x, task))
 
-    def said_of(self, model: Model, x: Tensor, task: Task) -> Params:
+    def outputs_kept(self, model: Model, x: Tensor, task: Task) -> Params:
         """What is kept beside images of a task that has been learned."""
         return {}
 

@@ -15,7 +15,7 @@ from clbench.config.scenario import Scenario
 from clbench.datasets import Images
 from clbench.datasets.source import Source
 from clbench.errors import UserError
-from clbench.streams.augment import in_turn, named
+from clbench.streams.augment import augmentation_of, in_turn
 from clbench.streams.budget import Budget
 from clbench.streams.draws import generator
 from clbench.streams.pixels import Form, flat, joined, key_of, normalisation, padded
@@ -116,7 +116,7 @@ def assemble(
                 train=split(train, learn, images.y_train, at),
                 test=asked,
                 validation=split(train, held, images.y_train, at) if len(held) else None,
-                augment=in_turn([f for f in (named(common.augment), part.augment) if f is not None]),
+                augment=in_turn([f for f in (augmentation_of(common.augment), part.augment) if f is not None]),
             )
         )
     outputs = max(task.columns[1] for task in tasks)

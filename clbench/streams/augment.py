@@ -37,7 +37,7 @@ def crop(x: Tensor, draws: torch.Generator) -> Tensor:
 KNOWN: dict[str, Augment] = {"flip": flip, "crop": crop}
 
 
-def named(names: tuple[str, ...]) -> Augment | None:
+def augmentation_of(names: tuple[str, ...]) -> Augment | None:
     """One function of those that are named, in their order; None of none. UserError: no such name."""
     for name in names:
         if name not in KNOWN:

@@ -45,7 +45,7 @@ def place_of(name: str) -> tuple[str, str | None]:
     """
     form, colon, file = name.partition(":")
     if colon and form in streams and is_list(form):
-        return form, ",".join(listed(name, file))
+        return form, ",".join(split_list(name, file))
     if colon:
         if form not in streams or not is_form(form):
             forms = [f for f in streams if is_form(f)]
@@ -76,7 +76,7 @@ def names_path(name: str) -> bool:
     return is_path(name)
 
 
-def listed(name: str, several: str) -> list[str]:
+def split_list(name: str, several: str) -> list[str]:
     """The data sets of `sequence:A,B,FILE.npz`; UserError where one is unknown."""
     found = [one.strip() for one in several.split(",")]
     for one in found:

@@ -15,7 +15,7 @@ from clbench.results.atomic import write_whole
 from clbench.results.jsonfile import text
 from clbench.results.sweep_record import Record
 from clbench.sweep.plan import Plan
-from clbench.sweep.space import said
+from clbench.sweep.space import format_settings
 
 FILE = Path("clbench.toml")
 
@@ -56,9 +56,11 @@ def write(record: Record, path: Path, file: Path = FILE) -> str:
         table[name].comment(origin)
     write_whole(file, tomlkit.dumps(document).encode())
     left = {n: v for n, v in best.values.items() if not n.startswith("strategy.")}
-    note = f" ({said(left)} would hold for every method of the stream and was not written)" if left else ""
+    note = (
+        f" ({format_settings(left)} would hold for every method of the stream and was not written)" if left else ""
+    )
     header = ".".join(key if re.fullmatch(r"[\w-]+", key) else f'"{key}"' for key in keys)
-    return f"{file}: [{header}] {said(own)}{note}"
+    return f"{file}: [{header}] {format_settings(own)}{note}"
 
 
 FEW_TRIALS, FEW_EPOCHS = 5, 2  # up to which a search says little of a training as long as a paper's

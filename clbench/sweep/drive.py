@@ -233,7 +233,7 @@ def sweep(
             with locked(winner):
                 whole = results.load(winner, machine.accept_modified)
                 results.save(replace(whole, search=final.search), winner)
-        record.winner = {"file": str(winner.relative_to(out)), **said_of(record.best, record)}
+        record.winner = {"file": str(winner.relative_to(out)), **describe_winner(record.best, record)}
         record.status, record.finished = "done", record.finished or now()
         keep(record)
     return Outcome(record, path, winner, result)
@@ -292,11 +292,11 @@ def searched(plan: Plan, record: Record, best: Trial | None, path: Path) -> dict
         "protocol": plan.protocol,
         "data": f"{judged_by}; {100 * plan.validation:g} percent of each task's training images",
         "search_seeds": list(plan.search_seeds),
-        **said_of(best, record),
+        **describe_winner(best, record),
     }
 
 
-def said_of(best: Trial | None, record: Record) -> dict[str, Any]:
+def describe_winner(best: Trial | None, record: Record) -> dict[str, Any]:
     if best is None:
         return {}
     return {"trial": best.number, "values": best.values, f"validation_{record.measure.mean_name}": best.score}

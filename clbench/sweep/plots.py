@@ -23,7 +23,7 @@ from clbench.report.scales import digits_of, labelled, scale_of
 from clbench.results import Result, Run
 from clbench.results.sweep_record import Record, Trial
 from clbench.scores import Score, score_of
-from clbench.sweep.space import spoken
+from clbench.sweep.space import format_value
 from clbench.sweep.words import head
 
 CURVES = ("mean", "BWT")  # FWT compares with joint training, which a search does not run
@@ -34,7 +34,7 @@ NUMBERED = 300  # cells beyond which the numbers of a heat map would be too smal
 def draw(record: Record, path: Path, out: Path, folder: Path) -> list[Path]:
     """PNG and SVG of the finished trials; `path` is that of the record, `out` the folder that its files lie in."""
     trials = [trial for trial in record.trials if trial.score is not None]
-    varied = [n for n in record.plan["space"] if len({spoken(t.values[n]) for t in trials}) > 1]
+    varied = [n for n in record.plan["space"] if len({format_value(t.values[n]) for t in trials}) > 1]
     if len(trials) < 2 or not varied:
         raise UserError(f"{path}: nothing to draw yet: {len(trials)} trials have finished")
     with styled(folder):
@@ -173,18 +173,18 @@ def positions(values: list[Any]) -> tuple[np.ndarray, list[str]]:
     """Where values stand on an axis: numbers where they are, anything else side by side with its name."""
     if all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
         return np.array(values, dtype=float), []
-    return np.arange(len(values), dtype=float), [spoken(v) for v in values]
+    return np.arange(len(values), dtype=float), [format_value(v) for v in values]
 
 
 def order(value: Any) -> tuple[bool, Any]:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    return (not number, value if number else spoken(value))
+    return (not number, value if number else format_value(value))
 
 
 def heat_map(across: str, up: str, trials: list[Trial], record: Record) -> Figure:
     """The score over two options; a cell without a finished trial is left white, the best has a frame."""
-    columns = sorted({spoken(t.values[across]): t.values[across] for t in trials}.values(), key=order)
-    rows = sorted({spoken(t.values[up]): t.values[up] for t in trials}.values(), key=order)
+    columns = sorted({format_value(t.values[across]): t.values[across] for t in trials}.values(), key=order)
+    rows = sorted({format_value(t.values[up]): t.values[up] for t in trials}.values(), key=order)
     scores = np.full((len(rows), len(columns)), np.nan)
     for trial in trials:
         scores[rows.index(trial.values[up]), columns.index(trial.values[across])] = trial.score
@@ -202,8 +202,8 @@ def heat_map(across: str, up: str, trials: list[Trial], record: Record) -> Figur
     row, column = np.unravel_index(np.nanargmax(measure.sign * scores), scores.shape)
     frame = {"fill": False, "edgecolor": "#CC3311", "linewidth": 1.8}
     axes.add_patch(rectangle(float(column), float(row), frame))
-    axes.set_xticks(range(len(columns)), [spoken(v) for v in columns])
-    axes.set_yticks(range(len(rows)), [spoken(v) for v in rows])
+    axes.set_xticks(range(len(columns)), [format_value(v) for v in columns])
+    axes.set_yticks(range(len(rows)), [format_value(v) for v in rows])
     axes.set_xlabel(across)
     axes.set_ylabel(up)
     axes.spines[:].set_visible(False)
@@ -257,7 +257,7 @@ def unit_heights(values: list[Any], axes: Axes, place: int) -> np.ndarray:
     else:
         log = logarithmic(numbers)
         ends = [numbers.min(), numbers.max()]
-        marks = [spoken(float(end)) for end in ends]
+        marks = [format_value(float(end)) for end in ends]
         numbers = np.log(numbers) if log else numbers
     low, high = numbers.min(), numbers.max()
     heights = (numbers - low) / (high - low) if high > low else np.full(len(numbers), 0.5)

@@ -50,12 +50,12 @@ def setting(name: str, value: Any) -> str:
     return f"{name}={json.dumps(value)}"
 
 
-def said(values: Mapping[str, Any]) -> str:
+def format_settings(values: Mapping[str, Any]) -> str:
     """'strategy.lam=3, strategy.beta=5'."""
-    return ", ".join(f"{name}={spoken(value)}" for name, value in values.items())
+    return ", ".join(f"{name}={format_value(value)}" for name, value in values.items())
 
 
-def spoken(value: Any) -> str:
+def format_value(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
@@ -83,20 +83,20 @@ def axis_of(name: str, text: Any, where: str) -> Axis:
     if section not in SECTIONS or not option or option == "name":
         raise UserError(f"{place}: a searched option is one of {', '.join(f'{s}.OPTION' for s in SECTIONS)}")
     if isinstance(text, list):
-        return listed(name, text, place)
+        return listed_axis(name, text, place)
     words = str(text).strip()
     if match := re.fullmatch(rf"({NUMBER})\.\.({NUMBER})((?::log|:int)*)", words):
         return ranged(name, float(match[1]), float(match[2]), match[3], place)
     if words.count(":") == 2 and not words.startswith("["):
-        return listed(name, stepped(words, place), place)
+        return listed_axis(name, stepped(words, place), place)
     try:
         values = yaml.safe_load(words if words.startswith("[") else f"[{words}]")
     except NOT_YAML:
         raise UserError(f"{place}: {shown(text)} cannot be read; expected {FORMS}") from None
-    return listed(name, values, place)
+    return listed_axis(name, values, place)
 
 
-def listed(name: str, values: list[Any], place: str) -> Axis:
+def listed_axis(name: str, values: list[Any], place: str) -> Axis:
     values = [meant(value) for value in values]
     if not values or any(isinstance(value, dict) or value is None for value in values):
         raise UserError(f"{place}: expected {FORMS}, got {shown(values)}")

@@ -18,7 +18,7 @@ from clbench.report.scales import labelled
 from clbench.results import SeedRun
 from clbench.results.sweep_record import ENDED, Record, Trial
 from clbench.run import progress
-from clbench.sweep.space import said, setting, spoken
+from clbench.sweep.space import format_settings, format_value, setting
 
 SHOWN = 10  # best trials in the live table
 EARLY = 3  # trials that must have ended before the time left is guessed
@@ -41,9 +41,9 @@ class Clock:
         return f", about {progress.in_words(seconds)} left"
 
 
-def told(record: Record, trial: Trial) -> str:
+def describe_trial(record: Record, trial: Trial) -> str:
     """'trial 7 of 55, strategy.lam=3: ACC 98.21 (best 98.60, trial 3)'."""
-    name = f"trial {trial.number + 1} of {record.plan['trials']}, {said(trial.values)}"
+    name = f"trial {trial.number + 1} of {record.plan['trials']}, {format_settings(trial.values)}"
     best = record.best
     if trial.score is not None and best is not None:
         mean, score = record.measure.mean_name, record.scored(trial.score)
@@ -62,7 +62,7 @@ class Lines(progress.Lines):
         left = self.clock.left(record)
         self.in_trials = record.count("running") > 0 or record.count(*ENDED) < record.plan["trials"]
         if trial.status in ENDED:
-            self.say(told(record, trial) + left)
+            self.say(describe_trial(record, trial) + left)
 
     def stage(self, key: str, runs: Sequence[SeedRun], news: str) -> None:
         if not self.in_trials:
@@ -110,7 +110,7 @@ def table(record: Record) -> Table:
     found = Table("trial", *record.plan["space"], head(record), "tasks", "status", box=None, pad_edge=False)
     for trial in [*best, *running]:
         score = record.scored(trial.scores[-1]) if trial.scores else ""
-        values = [spoken(trial.values.get(name, "")) for name in record.plan["space"]]
+        values = [format_value(trial.values.get(name, "")) for name in record.plan["space"]]
         found.add_row(str(trial.number + 1), *values, score, str(len(trial.scores)), trial.status)
     return found
 
@@ -153,7 +153,7 @@ def trials_in_words(record: Record) -> list[list[str]]:
     return [
         [
             str(t.number + 1),
-            *(spoken(t.values[n]) for n in record.plan["space"]),
+            *(format_value(t.values[n]) for n in record.plan["space"]),
             "" if t.score is None else record.scored(t.score),
             t.status,
             t.reason or "",

@@ -20,7 +20,7 @@ from clbench.models import base
 from clbench.registry import networks, streams
 from clbench.run.train import build_trainer
 from clbench.streams.assemble import Common, Part, assemble
-from clbench.streams.augment import PADDING, crop, flip, named
+from clbench.streams.augment import PADDING, augmentation_of, crop, flip
 from clbench.streams.budget import Budget
 from clbench.streams.task import Stream
 
@@ -320,4 +320,4 @@ def test_a_part_may_bring_its_own_function() -> None:
 
 def test_an_unknown_augmentation_is_named() -> None:
     with pytest.raises(UserError, match="nothing called 'flop'; did you mean 'flip'"):
-        named(("flop",))
+        augmentation_of(("flop",))

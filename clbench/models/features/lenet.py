@@ -124,7 +124,7 @@ def trained(
         accuracy = None if path is None else read(path, network, key)
         if accuracy is None:
             title = f"training a LeNet on {len(labels):,} images of {classes} classes, for FID-lenet"
-            with same_bits(), Decoding(title, recipe.iterations) if show else said(title) as bar:
+            with same_bits(), Decoding(title, recipe.iterations) if show else announce(title) as bar:
                 network = train(images, labels, classes, recipe, bar.advance if bar else None)
                 features = LeNetFeatures(network, shape, classes, 0.0, "", torch.device("cpu"))
                 accuracy = float((features.say(test_images) == test_labels.cpu()).float().mean())
@@ -143,7 +143,7 @@ def recipe_for(shape: tuple[int, ...]) -> Recipe:
 
 
 @contextlib.contextmanager
-def said(text: str) -> Iterator[None]:
+def announce(text: str) -> Iterator[None]:
     say(text)
     yield
 

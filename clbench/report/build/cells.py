@@ -148,10 +148,10 @@ class Cell:
 
 def text(cell: Cell, column: Column) -> str:
     """`75.00 ± 1.20`, the mean alone for one seed, an en dash for no value."""
-    return spread(cell.mean, cell.std, column.digits)
+    return format_mean(cell.mean, cell.std, column.digits)
 
 
-def spread(mean: float | None, std: float | None, digits: int) -> str:
+def format_mean(mean: float | None, std: float | None, digits: int) -> str:
     if mean is None:
         return "–"
     constant_count = digits == 0 and not std

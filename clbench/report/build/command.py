@@ -13,7 +13,7 @@ SECTIONS = ("strategy", "stream", "network", "train")
 NAMED = ("dataset", "limit")  # of a pruning study, beside its sections pruning and train
 
 
-def words(result: AnyResult) -> list[str] | None:
+def command_that_made(result: AnyResult) -> list[str] | None:
     """The words of a command line that leads to the same digest under any clbench.toml: it gives every option that
     is stored. None where they could not be pasted safely, as with control characters in a name.
     """

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from clbench.report.build.cells import Cell, Column, equals, fixed, spread
+from clbench.report.build.cells import Cell, Column, equals, fixed, format_mean
 from clbench.report.build.references import Printed, ReferenceTable
 from clbench.report.build.result_table import ResultRow, ResultTable
 from clbench.report.document import Table, table_of_words
@@ -25,7 +25,7 @@ FEW_EPOCHS = 2  # of which a training is called short: the paper leaves their nu
 
 
 @dataclass(frozen=True)
-class Line:
+class ComparedMethod:
     """A method that both have."""
 
     row: ResultRow
@@ -46,13 +46,15 @@ class Comparison:
     column: Column
 
     @property
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[ComparedMethod]:
         """In the order of our rows; those without a number on either side are left out."""
         printed = {
             method: self.reference.printed(cells, self.column) for method, cells in self.reference.rows.items()
         }
         found = [(row, row.cells[self.column.name], printed.get(row.method)) for row in self.table.rows]
-        return [Line(row, ours, theirs) for row, ours, theirs in found if ours.mean is not None and theirs]
+        return [
+            ComparedMethod(row, ours, theirs) for row, ours, theirs in found if ours.mean is not None and theirs
+        ]
 
     @property
     def repeated(self) -> list[str]:
@@ -60,7 +62,7 @@ class Comparison:
         return [method for method, n in Counter(line.row.method for line in self.lines).items() if n > 1]
 
     @property
-    def ranked(self) -> list[Line]:
+    def ranked(self) -> list[ComparedMethod]:
         """Joint is a ceiling, not a method among the others."""
         return [line for line in self.lines if not line.row.joint and line.row.method not in self.repeated]
 
@@ -101,8 +103,8 @@ def grid(comparison: Comparison) -> Table:
     body = [
         [
             line.row.label,
-            f"{spread(line.ours.mean, line.ours.std, column.digits)} ({len(line.ours.values)})",
-            f"{spread(*line.theirs, column.digits)} ({reference.runs})",
+            f"{format_mean(line.ours.mean, line.ours.std, column.digits)} ({len(line.ours.values)})",
+            f"{format_mean(*line.theirs, column.digits)} ({reference.runs})",
             fixed(line.difference, column.digits, "+") if same else "–",
         ]
         for line in lines
@@ -121,7 +123,7 @@ def grid(comparison: Comparison) -> Table:
     return table_of_words(heading, ["method", "ours", "theirs", "difference"], body, notes)
 
 
-def shortened(lines: list[Line]) -> list[str]:
+def shortened(lines: list[ComparedMethod]) -> list[str]:
     """A note where our numbers are of fewer images, or of so few epochs, that they do not compare with printed
     ones."""
     cuts: dict[str, list[str]] = {}

@@ -23,7 +23,7 @@ def run(label: str, path: Path, result: AnyResult) -> Run:
 
 
 def provenance(path: Path, result: AnyResult) -> Provenance:
-    words = command.words(result)
+    words = command.command_that_made(result)
     done = sum(run.status == "done" for run in result.runs)
     general = {"file": str(path), "digest": result.digest, "status": result.status, "reason": result.reason}
     general |= {"remarks": "; ".join(remarks(result))} if remarks(result) else {}

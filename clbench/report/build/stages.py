@@ -27,7 +27,7 @@ def matrices(row: ResultRow) -> Array:
     return factor * np.stack([matrix_of(run) for run in finished(row.result)])
 
 
-def spread(values: Array) -> Array | None:
+def deviation_over_seeds(values: Array) -> Array | None:
     """The sample standard deviation over seeds, the leading axis; None for one seed."""
     return values.std(axis=0, ddof=1) if len(values) > 1 else None
 

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from clbench.metrics import Array
 from clbench.report.build.file_names import slug
 from clbench.report.build.result_table import ResultRow, ResultTable
-from clbench.report.build.stages import curves, spread
+from clbench.report.build.stages import curves, deviation_over_seeds
 from clbench.report.colours import COLOURS
 from clbench.report.document import Picture
 from clbench.report.draw import draws
@@ -62,7 +62,7 @@ def _over_stages(table: ResultTable) -> Figure:
 def _line(row: ResultRow) -> tuple[Array, Array]:
     """Mean and standard deviation over seeds after 1 .. T tasks; zeros for one seed."""
     values = curves(row)
-    std = spread(values)
+    std = deviation_over_seeds(values)
     return values.mean(axis=0), np.zeros(values.shape[1]) if std is None else std
 
 

@@ -59,7 +59,7 @@ class Settings:
 
     def values(self) -> dict[str, Any]:
         """Every value by its name: 'dataset', 'pruning.rates', 'train.lr' .."""
-        return {named(f.name): plain(getattr(self, f.name)) for f in fields(self) if f.name != "origins"}
+        return {name_in_result(f.name): plain(getattr(self, f.name)) for f in fields(self) if f.name != "origins"}
 
     def as_dict(self) -> dict[str, Any]:
         values = without_absent(asdict(self), options_of(Settings))
@@ -99,7 +99,7 @@ OPTIONS = {
 }
 
 
-def named(option: str) -> str:
+def name_in_result(option: str) -> str:
     """'train.lr' of 'lr', as the configuration of a result has it."""
     return option if option in WHOLE else f"{'train' if option in TRAIN else 'pruning'}.{option}"
 
@@ -108,7 +108,7 @@ def resolve(preset: str | None = None, seeds: tuple[int, ...] | None = None, **f
     """The whole configuration, where a flag that is None was not given; UserError for what is unknown or wrong."""
     values: dict[str, Any] = {}
     asked = {name: value for name, value in flags.items() if value is not None}
-    came = {named(name): origins.CODE for name in OPTIONS}
+    came = {name_in_result(name): origins.CODE for name in OPTIONS}
     came |= {
         name: "--" + name if value else origins.CODE for name, value in (("preset", preset), ("seeds", seeds))
     }
@@ -118,7 +118,7 @@ def resolve(preset: str | None = None, seeds: tuple[int, ...] | None = None, **f
                 raise UserError(f"{layer.at(name)}no option {name} of {STUDY}; {did_you_mean(name, OPTIONS)}")
             flag = "" if layer.origin else "--" + name.replace("_", "-")
             values[name] = convert(value, OPTIONS[name].annotation, flag or layer.at(name) + name)
-            came[named(name)] = origins.of(flag or layer.place(name), values[name], OPTIONS[name].default)
+            came[name_in_result(name)] = origins.of(flag or layer.place(name), values[name], OPTIONS[name].default)
     settings = Settings(**values, seeds=seeds or (0,), preset=preset, origins=came)
     if not settings.own_file and settings.dataset not in datasets:
         near = did_you_mean(settings.dataset, datasets)

@@ -56,7 +56,7 @@ def measures(one: Comparison, finished: list[Study]) -> Table:
         f"{one.heading}: test accuracy (%)",
         header,
         body,
-        [*spread(finished), *one.notes, *source(paper is not None)],
+        [*note_on_deviation(finished), *one.notes, *source(paper is not None)],
     )
 
 
@@ -76,7 +76,7 @@ def layers(study: Study, notes: list[str]) -> Table:
         body.append([named.get(quantity.name, quantity.name), *entries])
     output = f"{study.result.output_parameters:,}"
     general = [
-        *spread([study]),
+        *note_on_deviation([study]),
         f"The output layer's {output} weights are neither pruned nor counted, as in the paper's table.",
         *notes,
         *source(compared),
@@ -106,7 +106,7 @@ def printed(study: Study, quantity: Column, stage: int) -> str:
     return "–" if figure is None else f"{figure:.{quantity.digits}f}"
 
 
-def spread(studies: list[Study]) -> list[str]:
+def note_on_deviation(studies: list[Study]) -> list[str]:
     return ["Mean ± sample standard deviation over seeds."] if any(len(s.seeds) > 1 for s in studies) else []
 
 
