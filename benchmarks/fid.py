@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from tabulate import tabulate
 
-from clbench.analysis.image_sets import Reading, read
+from clbench.analysis.images.sets import Reading, read
 from clbench.models.features import lenet
 from clbench.scores.fid.distance import frechet, statistics_of
 

@@ -126,8 +126,9 @@ networks = Registry("network", "clbench.networks")
 models = Registry("model", "clbench.models")
 datasets = Registry("data set", "clbench.datasets")
 formats = Registry("report format", "clbench.report.write")
+analyses = Registry("analysis", "clbench.analysis")
 INDEXED = (strategies, streams, networks, models, datasets)
-REGISTRIES = (*INDEXED, formats)  # formats import nothing slow, so that a list of them would save nothing
+REGISTRIES = (*INDEXED, formats, analyses)  # formats and analyses import nothing slow: an index would save nothing
 PLUGINS: dict[str, tuple[Path, str]] = {}  # module of a plugin -> its file, and the file's sha256
 
 

@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
-from command_line import clbench, train
+from command_line import clbench, plugins_forgotten, train
 from results_by_hand import JOINT3, R3, result, run, shifted
 from scipy import linalg, stats
 
@@ -440,3 +440,28 @@ def test_an_option_that_does_not_vary_alone_gives_no_curve(tmp_path):
     runs = [result("anpyc", strategy={"lam": 1, "beta": 5}), result("anpyc", strategy={"lam": 2, "beta": 9})]
     with pytest.raises(Lacking, match=r"strategy\.lam"):
         over_values(put(tmp_path, *runs))
+
+
+OWN = """
+from clbench.analysis.base import Analysis
+from clbench.registry import analyses
+from clbench.report.document import table_of_words
+
+
+@analyses.register("seconds")
+def seconds(loaded):
+    body = [[result.config["method"], str(len(result.runs))] for _, result in loaded]
+    return Analysis("seconds", [table_of_words("Seeds of each", ["method", "seeds"], body)], [], [])
+"""
+
+
+def test_an_analysis_of_one_s_own_is_a_file(tmp_path):
+    save(result(), tmp_path / "runs" / "ewc.json")
+    (tmp_path / "my_analysis.py").write_text(OWN)
+    with plugins_forgotten():
+        plugin = ["--plugin", tmp_path / "my_analysis.py"]
+        ran = clbench("analyze", tmp_path / "runs", "--what", "seconds", *plugin)
+        assert (ran.code, ran.err) == (0, ""), ran
+        assert "| ewc" in ran.out
+        assert "Seeds of each" in clbench("analyze", tmp_path / "runs", *plugin).out
+    assert "no analysis called 'seconds'" in clbench("analyze", tmp_path / "runs", "--what", "seconds").line

@@ -32,7 +32,6 @@ from clbench.config.options import did_you_mean
         (["reproduce", "table1", "--epochs", "1"], "did you mean --set train.epochs=1?"),
         (["sweep", "--lr", "0.1"], "did you mean --set train.lr=0.1, or to search it --grid train.lr="),
         (["prune-lenet", "--stream", "mnist"], "did you mean --dataset mnist?"),
-        (["report", "--json"], "did you mean --format json?"),
         (["data", "fetch", "cifar"], "no data set called 'cifar'; did you mean 'cifar10' or 'cifar100'?"),
         (["data", "verify", "CIFAR"], "did you mean 'cifar10' or 'cifar100'?"),
         (

@@ -8,8 +8,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from clbench.analysis.ablation import over_tasks, over_width, pruning_strategies
 from clbench.analysis.base import Analysis, Lacking, Loaded, read
@@ -20,13 +22,11 @@ from clbench.analysis.parameters import parameter_space
 from clbench.analysis.samples import of_generators
 from clbench.analysis.stages import over_stages
 from clbench.analysis.values import over_values
-from clbench.config.options import did_you_mean
-from clbench.errors import UserError
+from clbench.registry import analyses
 from clbench.report import write, written
 from clbench.report.document import Document
 
 __all__ = [
-    "ANALYSES",
     "Analysis",
     "Lacking",
     "Loaded",
@@ -34,6 +34,7 @@ __all__ = [
     "describe",
     "examine",
     "importance_distribution",
+    "names",
     "of_generators",
     "over_stages",
     "over_tasks",
@@ -45,7 +46,13 @@ __all__ = [
     "read",
 ]
 
-ANALYSES = ("importance", "parameters", "growth", "tasks", "stages", "width", "pruning", "values", "samples")
+# in which they are shown; others, of plugins too, come after these
+ORDER = ("importance", "parameters", "growth", "tasks", "stages", "width", "pruning", "values", "samples")
+
+
+def names() -> list[str]:
+    """Every analysis that there is."""
+    return sorted(analyses, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
 
 
 def analyze(
@@ -74,30 +81,25 @@ def examine(
     weights: str = "mean",
     accept_modified: bool = False,
 ) -> Document:
-    """what: names of ANALYSES, each of which must be possible; None for every one that the runs allow, with a
+    """what: names of analyses, each of which must be possible; None for every one that the runs allow, with a
     note on each other one. UserError: no such name, no result, a damaged file, Lacking.
     """
     for name in what or ():
-        if name not in ANALYSES:
-            raise UserError(f"no analysis called {name!r}; {did_you_mean(name, ANALYSES)}")
+        analyses.require(name)
     loaded = read(paths, accept_modified)
-    makers: dict[str, Callable[[], Analysis]] = {
-        "importance": lambda: importance_distribution(loaded, stage),
-        "parameters": lambda: parameter_space(loaded, stage, frechet, weights),
-        "growth": lambda: parameter_growth(loaded),
-        "tasks": lambda: over_tasks(loaded),
-        "stages": lambda: over_stages(loaded),
-        "width": lambda: over_width(loaded),
-        "pruning": lambda: pruning_strategies(loaded),
-        "values": lambda: over_values(loaded),
-        "samples": lambda: of_generators(loaded),
-    }
+    options = {"stage": stage, "frechet_of": frechet, "weights": weights}
     found, without = [], []
-    for name in dict.fromkeys(what or ANALYSES):
+    for name in dict.fromkeys(what or names()):
         try:
-            found.append(makers[name]())
+            found.append(analyses[name](loaded, **taken_by(analyses[name], options)))
         except Lacking as why:
             if what:
                 raise
             without.append(f"{name} is left out: {why}")
     return describe(found, loaded, without)
+
+
+def taken_by(analysis: Callable[..., Analysis], options: dict[str, Any]) -> dict[str, Any]:
+    """The options that an analysis has parameters for."""
+    parameters = inspect.signature(analysis).parameters
+    return {name: value for name, value in options.items() if name in parameters}

@@ -8,6 +8,7 @@ import numpy as np
 
 from clbench.analysis.base import Analysis, Drawing, Lacking, Loaded, comparable, fixed, grid, identity
 from clbench.metrics import METRICS, final_mean
+from clbench.registry import analyses
 from clbench.report.build.cells import Cell, finished, matrix_of, of_metric, setting_of
 from clbench.report.build.result_table import ResultRow, ResultTable
 from clbench.report.build.stages import curves as over_stages
@@ -17,6 +18,7 @@ Hidden = tuple[int, ...]
 Curves = dict[str, dict[Hidden, ResultRow]]  # label -> width -> its run
 
 
+@analyses.register("tasks")
 def over_tasks(loaded: Loaded) -> Analysis:
     """The mean after 1 .. T tasks, each over the tasks learned by then. Lacking: every run has one task."""
     found = [table for table in comparable(loaded) if len(table.first.tasks) > 1]
@@ -62,6 +64,7 @@ def _tasks_grid(table: ResultTable) -> Table:
     return grid(table, f"{mean_of(table)} after n tasks", header, body)
 
 
+@analyses.register("width")
 def over_width(loaded: Loaded) -> Analysis:
     """The final mean of runs that agree in all but network.hidden. Lacking: no two widths of anything."""
     hidden = {path: tuple(result.config.get("network", {}).get("hidden") or ()) for path, result in loaded}
@@ -140,6 +143,7 @@ def _seeds(rows: list[ResultRow]) -> str:
     return "-".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
 
 
+@analyses.register("pruning")
 def pruning_strategies(loaded: Loaded) -> Analysis:
     """The final mean by the option `pruning` of a method. Lacking: no two runs differ in it."""
     found = []

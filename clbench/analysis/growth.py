@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from clbench.analysis.base import Analysis, Drawing, Loaded, comparable, fixed, grid, identity
+from clbench.registry import analyses
 from clbench.report.build.cells import Cell, finished
 from clbench.report.build.result_table import ResultRow, ResultTable
 from clbench.report.document import Table
@@ -13,6 +14,7 @@ PARTS = {
 }
 
 
+@analyses.register("growth")
 def parameter_growth(loaded: Loaded) -> Analysis:
     """Parameters after 1 .. T tasks, of the network and of the method's state apart; from result files alone."""
     found = comparable(loaded)

@@ -9,6 +9,7 @@ import numpy as np
 from clbench.analysis.base import Analysis, Drawing, Lacking, Loaded, comparable, fixed, grid, identity
 from clbench.analysis.checkpoint_arrays import Arrays, arrays
 from clbench.metrics import Array
+from clbench.registry import analyses
 from clbench.report.build.cells import Cell
 from clbench.report.build.result_table import ResultRow, ResultTable
 from clbench.report.document import Table
@@ -59,6 +60,7 @@ def density(values: Array, bins: int = 48) -> tuple[Array, Array]:
     return edges, 100 * counts / (len(values) * (edges[1] - edges[0]))
 
 
+@analyses.register("importance")
 def importance_distribution(loaded: Loaded, stage: int | None = None) -> Analysis:
     """Density, kurtosis and skewness of every method's importance (state tensor omega) after a stage.
 

@@ -15,6 +15,7 @@ from clbench.analysis.base import Analysis, Drawing, Lacking, Loaded, comparable
 from clbench.analysis.checkpoint_arrays import Arrays, arrays
 from clbench.errors import UserError
 from clbench.metrics import Array
+from clbench.registry import analyses
 from clbench.report.build.cells import Cell, significant
 from clbench.report.build.result_table import ResultRow, ResultTable
 
@@ -57,15 +58,16 @@ def change(before: Array, after: Array, weights: Array | None = None) -> float:
     return float(moved.mean() if weights is None else (weights * moved).sum())
 
 
+@analyses.register("parameters")
 def parameter_space(
-    loaded: Loaded, stage: int | None = None, of: str = "units", weights: str = "mean"
+    loaded: Loaded, stage: int | None = None, frechet_of: str = "units", weights: str = "mean"
 ) -> Analysis:
     """Both distances of every shared layer between the stages 1 and `stage` (None: the last), a seed each.
 
-    of: a name of FRECHET; weights: one of WEIGHTS. Lacking: fewer than two tasks, or a checkpoint that is not
-    there. Methods that learn all at once are left out.
+    frechet_of: a name of FRECHET; weights: one of WEIGHTS. Lacking: fewer than two tasks, or a checkpoint that is
+    not there. Methods that learn all at once are left out.
     """
-    _known("--frechet", of, FRECHET)
+    _known("--frechet", frechet_of, FRECHET)
     _known("--weights", weights, WEIGHTS)
     found = []
     for table in comparable(loaded):
@@ -74,7 +76,7 @@ def parameter_space(
             table.notes += [
                 f"{row.label} learns all tasks at once and is left out." for row in table.rows if row.joint
             ]
-            found.append((table, [(row, *_of_row(row, stage, of, weights)) for row in rows]))
+            found.append((table, [(row, *_of_row(row, stage, frechet_of, weights)) for row in rows]))
     if not found:
         raise Lacking("parameter change needs a run over two tasks or more, learned one after another")
     lines = [
@@ -84,7 +86,7 @@ def parameter_space(
         for seed, each in seeds.items()
         for layer, numbers in each.items()
     ]
-    abouts = {"frechet": FRECHET[of], "change": WEIGHTS[weights]}
+    abouts = {"frechet": FRECHET[frechet_of], "change": WEIGHTS[weights]}
     grids = [_grid(*one, name, about) for one in found for name, about in abouts.items()]
     axes = {"frechet": "squared Fréchet distance", "change": AXES[weights]}
     pictures = [

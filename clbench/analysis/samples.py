@@ -10,6 +10,7 @@ from PIL import Image
 from clbench.analysis.base import Analysis, Drawing, Lacking, Loaded, comparable, fixed, grid, identity
 from clbench.errors import UserError
 from clbench.metrics import Array, old_of
+from clbench.registry import analyses
 from clbench.report.build.cells import Cell, finished
 from clbench.report.build.result_table import ResultRow, ResultTable
 from clbench.report.document import Table
@@ -20,6 +21,7 @@ FACTORS = {"fid": 1.0, "read": 100.0, "spread": 100.0}
 SHOWN = 4  # samples of a class in a picture of several methods
 
 
+@analyses.register("samples")
 def of_generators(loaded: Loaded) -> Analysis:
     """FID and more of every class after the last task, and a picture of samples. Lacking: no run paints any."""
     found = [table for table in comparable(loaded) if any(runs_of(row) for row in table.rows)]

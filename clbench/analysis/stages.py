@@ -7,6 +7,7 @@ import numpy as np
 from clbench.analysis.ablation import by_stage
 from clbench.analysis.base import Analysis, Drawing, Lacking, Loaded, comparable, fixed, grid, identity, value_of
 from clbench.metrics import METRICS, Metric, per_stage
+from clbench.registry import analyses
 from clbench.report.build.cells import Cell, finished, matrix_of, of_metric, setting_of
 from clbench.report.build.result_table import ResultRow, ResultTable
 from clbench.report.document import Table
@@ -15,6 +16,7 @@ SHOWN = ("mean", "BWT", "FWT", "SMT")
 Course = list[list[Cell]]  # [row][stage]
 
 
+@analyses.register("stages")
 def over_stages(loaded: Loaded) -> Analysis:
     """The metrics after 1 .. T tasks, as if the stream had ended there. Lacking: every run has one task."""
     found = [table for table in comparable(loaded) if len(table.first.tasks) > 1]

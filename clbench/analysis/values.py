@@ -7,6 +7,7 @@ from typing import Any
 
 from clbench.analysis.base import Analysis, Drawing, Lacking, Loaded, comparable, fixed, grid, identity, value_of
 from clbench.metrics import METRICS, Metric
+from clbench.registry import analyses
 from clbench.report.build.cells import Cell, cell, of_metric
 from clbench.report.build.result_table import ResultRow, ResultTable
 from clbench.report.document import Table
@@ -17,6 +18,7 @@ Curve = dict[float, ResultRow]  # value of the option -> its run
 Curves = dict[str, Curve]  # label -> curve
 
 
+@analyses.register("values")
 def over_values(loaded: Loaded) -> Analysis:
     """The metrics by every number in strategy.* that runs differ in alone. Lacking: there is none."""
     found = [

@@ -78,8 +78,8 @@ def fid(
         raise UserError("--trained-on is for --features lenet; Inception comes trained")
     how = printing(format_, output, as_json, quiet=False)
     chosen = machine_of(device, threads, data_root, allow_modified_data, plugin).prepare()
-    from clbench.analysis.compare_images import Asked, compared
-    from clbench.analysis.image_sets import Reading
+    from clbench.analysis.images.compare import Asked, compared
+    from clbench.analysis.images.sets import Reading
     from clbench.datasets import decoding_progress
     from clbench.report.document import document_of_rows
 

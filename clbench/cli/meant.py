@@ -27,11 +27,8 @@ OF_COMMAND = {
     (STUDY, "seed"): "--seed-list {}",
     (STUDY, "stream"): "--dataset {}",
     (STUDY, "method"): "--importance {}",
-    ("report", "json"): "--format json",
     ("report", "csv"): "--format csv",
     ("report", "html"): "--format html",
-    ("analyze", "json"): "--format json",
-    ("reproduce", "json"): "--format json",
 }
 
 

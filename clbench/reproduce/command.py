@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from clbench import analysis
+from clbench.registry import analyses
 from clbench.report import Findings, add_statistics, document, sections
 from clbench.report import findings as found_in
 from clbench.report.build import paper_comparison
@@ -28,17 +29,6 @@ from clbench.run.schedule import Executor, Silent, Watcher, run_experiments
 from clbench.run.train import Train
 
 METRICS = ["mean", "BWT", "FWT"]  # what the tables of the paper print, but for those of generators
-ANALYSES: dict[str, Callable[[analysis.Loaded], analysis.Analysis]] = {
-    "growth": analysis.parameter_growth,
-    "tasks": analysis.over_tasks,
-    "stages": analysis.over_stages,
-    "width": analysis.over_width,
-    "pruning": analysis.pruning_strategies,
-    "values": analysis.over_values,
-    "samples": analysis.of_generators,
-    "importance": analysis.importance_distribution,
-    "parameters": analysis.parameter_space,
-}
 
 
 Options = dict[str, Line]  # digest of a training -> every option of it
@@ -138,7 +128,7 @@ def shown(one: Reproduction, done: analysis.Loaded, options: Options, how: How) 
     found = Shown(one.name, one.title, made=done, options=options)
     if one.show in ("report", "study"):
         add_report(found, one, done, how)
-    wanted = [name for name in (one.show, one.also) if name in ANALYSES]
+    wanted = [name for name in (one.show, one.also) if name is not None and name in analyses]
     found.results = done if wanted else []
     for name in wanted:
         add_analysis(found, name)
@@ -203,7 +193,7 @@ def round_lines(study: Study) -> Iterator[Line]:
 def add_analysis(found: Shown, name: str) -> None:
     """A figure's numbers; what the runs lack for it is said in its place."""
     try:
-        done = ANALYSES[name](found.results)
+        done = analyses[name](found.results)
     except analysis.Lacking as why:
         found.lacking = str(why)
         return

@@ -11,7 +11,7 @@ from command_line import ROOT, clbench
 from embedded_digits import digits
 from PIL import Image
 
-from clbench.analysis.image_sets import Reading, read
+from clbench.analysis.images.sets import Reading, read
 from clbench.datasets.image_tree import pictures_of
 from clbench.datasets.tree import Tree
 from clbench.models.features import inception, lenet

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from clbench.analysis.image_sets import ImageSet, Reading, read, training_of
+from clbench.analysis.images.sets import ImageSet, Reading, read, training_of
 from clbench.datasets.cache import cache_folder
 from clbench.datasets.decoding_progress import Decoding
 from clbench.errors import UserError

@@ -1,0 +1,1 @@
+"""`clbench fid`: how far two sets of images are apart, wherever they lie."""
