@@ -94,6 +94,12 @@ def test_trained_here_and_reported():
     assert "tuned" not in told
 
 
+def test_the_heading_is_the_same_after_a_training_and_of_its_file():
+    ran = train(Path("runs"), "--method", "ewc")
+    said = next(line for line in ran.out.splitlines() if line.startswith("### "))
+    assert said == next(line for line in report([Path("runs")], "md").splitlines() if line.startswith("### "))
+
+
 def test_a_pruning_study_too():
     sizes = ["--limit", "40", "--epochs", "1", "--retrain-epochs", "0", "--rates", "0.5"]
     assert clbench("prune-lenet", "--dataset", "digits", *sizes, "--importance", "random", "--quiet").code == 0

@@ -42,7 +42,7 @@ def _distinction(table: ResultTable, namesakes: list[ResultTable]) -> str:
 
 
 def _named(options: dict[str, Any]) -> str:
-    rest = described({name: value for name, value in options.items() if name != "name"})
+    rest = described({name: value for name, value in sorted(options.items()) if name != "name"})
     return f"{options.get('name', 'unnamed')} ({rest})" if rest else str(options.get("name", "unnamed"))
 
 
