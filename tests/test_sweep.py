@@ -487,7 +487,7 @@ def test_pictures_of_a_continual_search_show_what_every_task_tried_and_chose():
     [winner] = [results.load(path) for path in results.find([Path("runs")])]
     figure = plots.choices(winner)
     rate, strength = figure.axes[:2]
-    assert (rate.get_ylabel(), strength.get_ylabel()) == ("train.lr", "strategy.lam")
+    assert (rate.get_ylabel(), strength.get_ylabel()) == ("train.lr", "strategy.lam (log scale)")
     assert [list(line.get_ydata()) for line in rate.lines] == [[c["rate"] for c in r.chosen] for r in winner.runs]
     assert len(strength.lines) == 2
 

@@ -99,10 +99,10 @@ def add_references(found: Findings, references: Sequence[str]) -> None:
 
 
 def add_statistics(found: Findings, metrics: list[str] | None = None) -> None:
-    """Of the metrics that tables have of these names; None: of the mean."""
+    """Of the metrics that tables have of these names; of the mean where none or the default ones are named."""
     from clbench.report.build import ranking, significance
 
-    names = ["mean"] if metrics is None else metrics
+    names = list(dict.fromkeys("mean" if name == "default" else name for name in metrics or ["mean"]))
     if not any(table.ranked(names) for table in found.tables):
         raise UserError(f"--stats: none of {', '.join(names)} is a metric; add one to --metrics")
     significance.add(found.tables, names)
