@@ -76,8 +76,10 @@ def test_a_list_of_trainings_and_a_pruning_study_have_the_numbers_they_have_here
 
     cluster, _ = two_nodes
     monkeypatch.chdir(tmp_path)
-    pruned = settings.resolve(None, (0,), importance="magnitude", dataset="digits", limit=100, epochs=1)
-    trainings = [Train(resolve(method, "permuted-digits", seeds=(0, 1), sets=SETS)) for method in ("si", "mas")]
+    options = {"dataset": "digits", "limit": 60, "epochs": 1, "retrain_epochs": 1, "rates": "0.5"}
+    pruned = settings.resolve(None, (0,), importance="magnitude", **options)
+    sets = (*SETS[:-1], "train.epochs=1")
+    trainings = [Train(resolve(method, "permuted-digits", seeds=(0, 1), sets=sets)) for method in ("si", "mas")]
     asked = [*trainings, PruneLenet(pruned)]
     here = run_experiments(asked, Path("here"), Machine(device="cpu"))
     with ours.connected(cluster.address, cpus=1, gpus=0) as found:
