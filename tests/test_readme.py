@@ -253,7 +253,7 @@ REPRODUCED = (  # commands of benchmarks/README.md that the tests around this ru
     "clbench reproduce table1 table2 --out benchmarks/results",
     "clbench reproduce table1 --preset paper --seeds 3 --out benchmarks/results/printed",
 )
-QUICK = ("fig3", "fig4", "fig6", "fig8b", "fig8c", "fig11")  # figures shown at a size that fits a laptop
+QUICK = ("table3", "fig3", "fig4", "fig5", "fig6", "fig8b", "fig8c", "fig11")  # shown at a size that fits a laptop
 OWN = ("class-cifar10", "cgan-changes", "vae-changes", "critic")  # questions of ours
 FIGURES = RESULTS / "figures"
 FIGURE_PAGES: dict[
