@@ -120,7 +120,7 @@ def test_every_published_row_has_settings_that_clbench_takes(name, row, tmp_path
     assert found is not None
     assert (found.method, found.score) == (row["method"], "test")
     assert all(getattr(found, key) == table[key] for key in ("stream", "network", "scenario"))
-    assert len(found.seeds) == table["seeds"] >= 5
+    assert len(found.seeds) == table["seeds"] >= 2  # printed beside the mean
     assert found.train.keep_optimizer
 
 
