@@ -18,6 +18,7 @@ from clbench.errors import UserError
 from clbench.results import Run
 from clbench.results import sweep_record as records
 from clbench.results.sweep_record import Record, Trial
+from clbench.run import local
 from clbench.run import train as learning
 from clbench.run.experiment import SeedGroup
 from clbench.run.machine import Machine
@@ -585,3 +586,22 @@ def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on():
     assert after.count("done") == 6
     kept = {t.number: t for t in before.trials if t.status == "done"}
     assert {n: after.trials[n] for n in kept} == kept
+
+
+@pytest.mark.parametrize(
+    ("more", "several"), [({}, True), ({"search": "tpe"}, False), ({"stop_early": True}, False)]
+)
+def test_trials_that_depend_on_each_other_run_one_at_a_time_unless_asked_for(monkeypatch, more, several):
+    seen = []
+
+    def processes(jobs, machine, on_news, at_a_time):
+        seen.append(at_a_time)
+        return local.run_here(jobs, machine, on_news)
+
+    monkeypatch.setattr(local, "cores", lambda machine: 2)
+    monkeypatch.setattr(local, "rooms", lambda device: 2)
+    monkeypatch.setattr(local, "run_in_processes", processes)
+    sweep(plan_of("strategy.lam=0,1", trials=2, **more), Path("auto"), CPU, local.Local(None))
+    assert seen == [2] * several
+    sweep(plan_of("strategy.lam=0,1", trials=2, **more), Path("asked"), CPU, local.Local(2))
+    assert seen[several:] == [2]

@@ -98,13 +98,13 @@ class Local:
         most = self.workers or (1 if device.type == "cuda" else min(cores(machine), rooms(device)))
         return max(1, min(most, groups))
 
-    def explain(self, groups: int, machine: Machine, device: torch.device) -> str | None:
-        if self.workers or device.type == "cuda" or cores(machine) == 1:
+    def explain(self, groups: int, at_a_time: int, machine: Machine, device: torch.device) -> str | None:
+        have = cores(machine)
+        if self.workers or device.type == "cuda" or have == 1:
             return None
-        number = self.processes(groups, machine, device)
-        memory = f", memory for {rooms(device)}" if rooms(device) < cores(machine) else ""
-        at_a_time = f"{number} at a time" if number < groups else "at once"
-        return f"{groups} groups of seeds, {at_a_time} ({cores(machine)} cores{memory}; --workers sets the number)"
+        memory = f", memory for {at_a_time}" if at_a_time < min(have, groups) else ""
+        how = f"{at_a_time} at a time" if at_a_time < groups else "at once"
+        return f"{groups} groups of seeds, {how} ({have} cores{memory}; --workers sets the number)"
 
     def run(
         self, jobs: Iterable[J], machine: Machine, on_news: Callable[[J, News], bool], at_a_time: int

@@ -113,8 +113,8 @@ class Cluster:
     def processes(self, groups: int, machine: Machine, device: torch.device) -> int:
         return min(groups, self.slots())
 
-    def explain(self, groups: int, machine: Machine, device: torch.device) -> str | None:
-        return f"{groups} groups of seeds, {self.processes(groups, machine, device)} at a time on the cluster"
+    def explain(self, groups: int, at_a_time: int, machine: Machine, device: torch.device) -> str | None:
+        return f"{groups} groups of seeds, {at_a_time} at a time on the cluster"
 
     def run(
         self, jobs: Iterable[J], machine: Machine, on_news: Callable[[J, News], bool], at_a_time: int

@@ -70,7 +70,7 @@ class Executor(Protocol):
     def processes(self, groups: int, machine: Machine, device: torch.device) -> int:
         """How many of so many groups it learns at a time."""
 
-    def explain(self, groups: int, machine: Machine, device: torch.device) -> str | None:
+    def explain(self, groups: int, at_a_time: int, machine: Machine, device: torch.device) -> str | None:
         """In a line, why so many at a time, where nobody asked for the number."""
 
     def run(
@@ -222,7 +222,8 @@ def run_experiments(
     with Store(out, machine, parts, force=force) as store:
         agenda = Listed(experiments, store, watch)
         store.processes = executor.processes(agenda.groups, machine, device)
-        if agenda.groups > 1 and (words := executor.explain(agenda.groups, machine, device)):
+        words = executor.explain(agenda.groups, store.processes, machine, device)
+        if agenda.groups > 1 and words:
             watch.say(words)
         agenda.begin()
         watch.expect(agenda.groups)

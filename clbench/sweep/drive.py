@@ -249,10 +249,18 @@ def run_trials(
     keep: Callable[[Record], None],
     watch: Onlooker,
 ) -> None:
-    """All trials of a search that have not ended, as many at a time as the executor takes."""
-    most = executor.processes(plan.trials, machine, machine.prepare())
+    """All trials of a search that have not ended, as many at a time as the executor takes.
+
+    One at a time where they depend on each other and nobody asked for more: then the same command tries the same.
+    """
     left = plan.trials - record.count(*records.ENDED)
-    if left > 1 and (words := executor.explain(left, machine, machine.prepare())):
+    device, words = machine.prepare(), None
+    if plan.ordered and executor == Local(None):
+        most, words = 1, "one trial at a time, as each depends on those before; --workers runs several"
+    else:
+        most = executor.processes(left, machine, device)
+        words = executor.explain(left, most, machine, device)
+    if left > 1 and words:
         watch.say(words)
     watch.expect(left)
     with Store(out / TRIALS, machine, processes=most, force=force) as store:

@@ -60,6 +60,11 @@ class Plan:
     seeds: tuple[int, ...]  # of the winner
     tolerance: float  # of the protocol continual: share of the reference accuracy that may be lost
 
+    @property
+    def ordered(self) -> bool:
+        """Whether what is tried next, or stopped, depends on which trials have ended by then."""
+        return self.search == "tpe" or self.stop_early
+
     def config(self, seeds: tuple[int, ...], score: str, *sets: str) -> Config:
         asked = self.asked
         return configuration.resolve(
