@@ -13,16 +13,16 @@ from clbench.errors import UserError
 if TYPE_CHECKING:
     from clbench.report.view import View as View
     from clbench.results.result import Result as Result
-    from clbench.run.door import load as load
-    from clbench.run.door import load_all as load_all
-    from clbench.run.door import table as table
-    from clbench.run.door import train as train
+    from clbench.run.api import load as load
+    from clbench.run.api import load_all as load_all
+    from clbench.run.api import table as table
+    from clbench.run.api import train as train
 
 __version__ = "0.1.0"
 __all__ = ["Result", "UserError", "View", "__version__", "load", "load_all", "table", "train"]
 
 HOMES = {"Result": "clbench.results.result", "View": "clbench.report.view"}
-HOMES |= dict.fromkeys(("load", "load_all", "table", "train"), "clbench.run.door")
+HOMES |= dict.fromkeys(("load", "load_all", "table", "train"), "clbench.run.api")
 
 
 def __getattr__(name: str) -> Any:

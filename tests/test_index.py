@@ -11,13 +11,13 @@ import pytest
 from command_line import ROOT
 from pydantic import Field, TypeAdapter, ValidationError
 
-from clbench.cli.index import made
+from clbench.cli.index import built
 from clbench.config import index
 from clbench.config.options import Absent, Adjustable, Bounds, Count, NonNegative, convert
 
 
 def test_the_file_is_what_the_registries_say():
-    same = json.loads(index.FILE.read_text()) == json.loads(json.dumps(made()))
+    same = json.loads(index.FILE.read_text()) == json.loads(json.dumps(built()))
     assert same, "a source has changed: python -m clbench.cli.index writes the index anew"
 
 

@@ -86,5 +86,5 @@ def test_bars_are_cut_to_the_height_of_the_window(height, shown):
 
 
 def test_times_are_said_in_the_unit_that_suits_them():
-    assert [progress.in_words(s) for s in (5, 90, 600, 7200)] == ["5 s", "90 s", "10 min", "2.0 h"]
+    assert [progress.duration(s) for s in (5, 90, 600, 7200)] == ["5 s", "90 s", "10 min", "2.0 h"]
     assert re.fullmatch(r"\d\d:\d\d:\d\d", progress.time.strftime("%H:%M:%S"))

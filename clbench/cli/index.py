@@ -10,7 +10,7 @@ from clbench.registry import INDEXED, strategies
 from clbench.results.atomic import write_whole
 
 
-def made() -> Raw:
+def built() -> Raw:
     """What the file should hold; of this package alone."""
     kinds: Raw = {}
     for registry in INDEXED:
@@ -23,4 +23,4 @@ def made() -> Raw:
 
 
 if __name__ == "__main__":
-    write_whole(FILE, (json.dumps(made(), indent=1, ensure_ascii=False) + "\n").encode())
+    write_whole(FILE, (json.dumps(built(), indent=1, ensure_ascii=False) + "\n").encode())

@@ -13,6 +13,7 @@ from clbench.cli.options import (
     Output,
     Plugins,
     Quiet,
+    load_plugins,
     printing,
 )
 from clbench.errors import UserError
@@ -35,13 +36,11 @@ def list_(
     how = printing(format_, output, as_json, quiet)
     from clbench.cli.catalogue import KINDS, listing, text, value
     from clbench.config.options import did_you_mean
-    from clbench.registry import load_plugin
     from clbench.report.document import document_of_rows
 
     if what is not None and what not in KINDS:
         raise UserError(f"nothing to list called {what!r}; {did_you_mean(what, KINDS)}")
-    for path in plugin or []:
-        load_plugin(path)
+    load_plugins(plugin)
     found: dict[str, Any] = {kind: listing(kind, long) for kind in ([what] if what else KINDS)}
     rows = [
         {
@@ -69,11 +68,9 @@ def data_list(
     from tabulate import tabulate
 
     from clbench.datasets import catalogue
-    from clbench.registry import load_plugin
     from clbench.report.document import document_of_rows
 
-    for path in plugin or []:
-        load_plugin(path)
+    load_plugins(plugin)
 
     rows = [
         {
@@ -100,10 +97,8 @@ def data_fetch(
 ) -> None:
     """Download a data set, with its checksums."""
     from clbench.datasets import fetch
-    from clbench.registry import load_plugin
 
-    for path in plugin or []:
-        load_plugin(path)
+    load_plugins(plugin)
     typer.echo(f"{name}: {fetch(name, data_root) or 'has no files'}")
 
 
@@ -121,11 +116,9 @@ def data_verify(
     from tabulate import tabulate
 
     from clbench.datasets import verify
-    from clbench.registry import load_plugin
     from clbench.report.document import document_of_rows
 
-    for path in plugin or []:
-        load_plugin(path)
+    load_plugins(plugin)
     checks = verify(name, data_root)
     words = {True: "as published", False: "differs", None: "nothing published"}
     rows = [

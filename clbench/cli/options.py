@@ -97,9 +97,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text
 
 def watching(silent: bool) -> contextlib.AbstractContextManager[Any]:
     """Who hears how a run gets on: the terminal, or nobody."""
-    from clbench.run.progress import watching as hearing
+    from clbench.run import progress
 
-    return hearing(silent)
+    return progress.watching(silent)
 
 
 def machine_of(
@@ -112,9 +112,9 @@ def machine_of(
     accept_modified: bool = False,
 ):
     """A Machine; plugins are loaded at once, so that their names are known."""
-    from clbench.run.door import machine_of as made
+    from clbench.run import api
 
-    return made(device, threads, root, modified, plugin or [], keep, accept_modified)
+    return api.machine_of(device, threads, root, modified, plugin or [], keep, accept_modified)
 
 
 def load_plugins(plugin: list[Path] | None) -> None:

@@ -106,7 +106,7 @@ def prune_lenet(
     as_json: AsJson = False,
 ) -> None:
     """Train LeNet, then prune and retrain it in rounds (paper, table IV); one result file a measure."""
-    from clbench.run.door import get_ready
+    from clbench.run.api import get_ready
     from clbench.run.prune_lenet.settings import resolve
 
     get_ready(device, checkpoints, [])

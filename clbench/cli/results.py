@@ -51,14 +51,14 @@ def evaluate(
     machine = machine_of(device, 1, data_root, allow_modified_data, plugin, accept_modified=accept_modified)
     how = printing(format_, output, as_json, quiet)
     from clbench.report.document import document_of_rows
-    from clbench.run.evaluate import compared, differences, in_words, table, verdict
+    from clbench.run.evaluate import compared, differences, table, verdict, words_of_rows
 
     failed: list[UserError] = []
     rows = list(compared(files, stage, machine, accept_other_code, failed))
     named = [{**row, "score": row["score"].name} for row in rows]
     if rows or how.format == "json":
         notes = [verdict(rows)]
-        how.show([document_of_rows(named, table(rows), named, "Scored again", notes, in_words(rows))])
+        how.show([document_of_rows(named, table(rows), named, "Scored again", notes, words_of_rows(rows))])
     for error in failed:
         typer.echo(f"clbench: {error}", err=True)
     if failed:

@@ -136,7 +136,7 @@ def sweep(
     if len(words) > 1:
         raise UserError(f"sweep {' '.join(words)}: expected one file, or status RECORD, or best RECORD")
     how = printing(format_, output, as_json, quiet)
-    from clbench.run.door import get_ready
+    from clbench.run.api import get_ready
     from clbench.sweep.plan import Asked, planned
 
     get_ready(device, "last", plugin or [])

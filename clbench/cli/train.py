@@ -99,7 +99,7 @@ def train(
 ) -> None:
     """Train methods over a stream of tasks; one result file each, resumed if interrupted."""
     from clbench.config.files import parse_sets
-    from clbench.run.door import configurations, get_ready, trained
+    from clbench.run.api import configurations, get_ready, train_each
 
     get_ready(device, checkpoints, plugin or [])
     processes = workers_of(workers)
@@ -120,7 +120,7 @@ def train(
         from clbench.run.train import Train
 
         return show_planned([Train(one) for one in configs], out, machine, not resume, as_json)
-    done = trained(configs, out, machine, processes, not resume, quiet or as_json, (ray, cpus, gpus))
+    done = train_each(configs, out, machine, processes, not resume, quiet or as_json, (ray, cpus, gpus))
     if as_json or not quiet:
         show_trained(done, as_json)
     fail_where_all_diverged(done)

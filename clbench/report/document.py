@@ -249,14 +249,14 @@ def document_of_rows(
 ) -> Document:
     """Of a command that prints one table. plain: how a terminal shows it. shown: rows in words, else the rows."""
     records = Records.of(rows)
-    words = [{name: in_words(value) for name, value in row.items()} for row in rows] if shown is None else shown
+    words = [{name: entry_words(value) for name, value in row.items()} for row in rows] if shown is None else shown
     body = [[row.get(name, "") for name in records.columns] for row in words]
     table = table_of_words(title, records.columns, body, notes)
     return Document("", (Section(title, (table,)),), lambda: objects, lambda: records, plain=lambda: plain)
 
 
-def in_words(value: Any) -> str:
+def entry_words(value: Any) -> str:
     """An entry of such a table: nothing for None, a list with commas."""
     if isinstance(value, list | tuple):
-        return ", ".join(map(in_words, value))
+        return ", ".join(map(entry_words, value))
     return "" if value is None else str(value)

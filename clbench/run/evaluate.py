@@ -153,10 +153,10 @@ def differences(rows: list[Row]) -> list[Row]:
 
 def table(rows: list[Row]) -> str:
     """As their score is printed, and a last line with the verdict."""
-    return tabulate(in_words(rows), headers="keys", disable_numparse=True) + "\n\n" + verdict(rows)
+    return tabulate(words_of_rows(rows), headers="keys", disable_numparse=True) + "\n\n" + verdict(rows)
 
 
-def in_words(rows: list[Row]) -> list[dict[str, str]]:
+def words_of_rows(rows: list[Row]) -> list[dict[str, str]]:
     return [
         {
             **{name: str(value) for name, value in row.items()},

@@ -17,7 +17,7 @@ SILENCE = 60.0  # seconds without a line, at most
 BESIDE_BARS = 4  # lines of a window that are not for bars: the one of all, and what is said above them
 
 
-def in_words(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """'50 s', '12 min', '3.5 h'."""
     if seconds <= 90:
         return f"{seconds:.0f} s"
@@ -133,8 +133,8 @@ class Lines:
         mine, of_all = course.seconds_left(), self.courses.seconds_left()
         several = self.courses.groups > 1 and of_all is not None
         if mine is None:
-            return f", about {in_words(of_all)} left for all" if several and of_all is not None else ""
-        return f", about {in_words(mine)} left" + (f", {in_words(of_all)} for all" if several and of_all else "")
+            return f", about {duration(of_all)} left for all" if several and of_all is not None else ""
+        return f", about {duration(mine)} left" + (f", {duration(of_all)} for all" if several and of_all else "")
 
     def end(self, key: str, runs: Sequence[SeedRun]) -> None:
         course = self.courses.end(key)

@@ -38,7 +38,7 @@ class Clock:
         if here < EARLY or ended >= planned:
             return ""
         seconds = (time.monotonic() - self.begun) / here * (planned - ended)
-        return f", about {progress.in_words(seconds)} left"
+        return f", about {progress.duration(seconds)} left"
 
 
 def describe_trial(record: Record, trial: Trial) -> str:

@@ -40,7 +40,7 @@ def divided(heading: str) -> tuple[str, str]:
 
 
 def parts(table: ResultTable) -> Iterator[Part]:
-    yield in_words(table)
+    yield table_of_methods(table)
     yield from table.after
     if any(row.seeds for row in table.rows):
         yield over_stages(table)
@@ -48,7 +48,7 @@ def parts(table: ResultTable) -> Iterator[Part]:
     yield from (run(row.label, row.path, row.result) for row in table.rows)
 
 
-def in_words(table: ResultTable) -> Table:
+def table_of_methods(table: ResultTable) -> Table:
     """Methods by metrics; the last column counts seeds."""
     footnotes = table.footnotes()
     marks = {column.name: table.marks(column) for column in table.columns}

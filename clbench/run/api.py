@@ -114,7 +114,7 @@ def train(
         )
     with process_as_before():
         machine = machine_of(device, threads, root, allow_modified_data, files, checkpoints, accept_modified)
-        done = [result for _, result in trained(configs, Path(out), machine, processes, force, quiet)]
+        done = [result for _, result in train_each(configs, Path(out), machine, processes, force, quiet)]
     return done if several else done[0]
 
 
@@ -204,7 +204,7 @@ def configurations(
     return resolve_each(methods, file=given, stream=stream, seeds=seeds, asked=asked, **names)
 
 
-def trained(
+def train_each(
     configs: Sequence[Config],
     out: Path,
     machine: Machine,

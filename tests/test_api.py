@@ -1,4 +1,4 @@
-"""The Python door: train, load, tables; the command line's own bytes and words; no torch before it trains."""
+"""From Python: train, load, tables; the command line's own bytes and words; no torch before it trains."""
 
 import inspect
 import os
@@ -15,7 +15,7 @@ from results_by_hand import result as made
 
 import clbench
 from clbench.results import Run, save
-from clbench.run.door import Keywords
+from clbench.run.api import Keywords
 
 SMALL = {"stream.limit": 60, "stream.tasks": 2, "train.epochs": 1, "network.hidden": 8}
 DIGITS = {"stream": "split-digits", "quiet": True, "set": SMALL}
@@ -53,7 +53,7 @@ def test_as_a_researcher_writes_it(tmp_path, monkeypatch, capsys):
     assert again.table().rows[0]["metrics"]["ACC"]["mean"] == pytest.approx(100 * ewc.matrix[:, -1].mean())
 
 
-def test_a_file_of_the_door_is_that_of_the_command(tmp_path):
+def test_a_file_made_from_python_is_that_of_the_command(tmp_path):
     """To the byte but for clocks: the same digest, origins and matrix."""
     by_command(
         tmp_path / "a", "--method", "ewc", "--stream", "split-digits", "--seeds", "2", "--set", "strategy.lam=7"
