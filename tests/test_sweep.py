@@ -22,8 +22,7 @@ from clbench.run import local
 from clbench.run import train as learning
 from clbench.run.experiment import SeedGroup
 from clbench.run.machine import Machine
-from clbench.sweep import defaults, plots
-from clbench.sweep import words as sweep_words
+from clbench.sweep import defaults, display, plots
 from clbench.sweep.drive import scores_of, sweep
 from clbench.sweep.plan import Asked, planned
 from clbench.sweep.search import Search
@@ -474,7 +473,7 @@ def test_a_tie_is_said():
     two, three = record_of(90.0, 91.0, 91.0), record_of(91.0, 91.0, 90.0, 91.0)
     assert two.tie == "trial 3 reaches the same ACC as the best, trial 2: the first was taken"
     assert three.tie == "trials 2, 4 reach the same ACC as the best, trial 1: the first was taken"
-    for words in (sweep_words.best(two), sweep_words.status(two, Path("r"))):
+    for words in (display.best(two), display.status(two, Path("r"))):
         assert two.tie in words
     assert two.tie in defaults.cautions(two)[-1]
 

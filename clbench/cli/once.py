@@ -7,7 +7,7 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
-from clbench.cli.meant import meant
+from clbench.cli.hints import meant
 from clbench.errors import UserError
 
 

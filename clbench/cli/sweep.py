@@ -173,7 +173,7 @@ def sweep(
 
         how.show([document(findings([(done.winner, done.result)]))])
     elif not quiet:
-        from clbench.sweep.words import best
+        from clbench.sweep.display import best
 
         show_trained([(done.winner, done.result)], False)
         typer.echo("\n".join([best(done.record), f"record: {done.path}", *notes]))
@@ -188,12 +188,12 @@ def show_sweep(words: list[str], how: Printing) -> None:
 
     from clbench.report.document import document_of_rows
     from clbench.results.sweep_record import load
-    from clbench.sweep import words as in_words
+    from clbench.sweep import display
 
     path = Path(words[1])
     record = load(path)
     if words[0] == "status":
-        return how.show([in_words.describe(record, path)])
+        return how.show([display.describe(record, path)])
     best = record.best
     rows = [{"trial": best.number + 1, **best.values, "score": best.score}] if best else []
-    how.show([document_of_rows(rows, in_words.best(record), asdict(best) if best else None, str(path))])
+    how.show([document_of_rows(rows, display.best(record), asdict(best) if best else None, str(path))])

@@ -18,7 +18,7 @@ from clbench.datasets.cache import cache_folder
 from clbench.errors import UserError
 from clbench.models.base import Model
 from clbench.models.features import inception, lenet
-from clbench.models.features.features import Features
+from clbench.models.features.base import Features
 from clbench.models.features.lenet import LeNetFeatures
 from clbench.models.params import Params
 from clbench.results import SHEET

@@ -12,10 +12,10 @@ from clbench.results import load
 from clbench.run.machine import Machine
 from clbench.run.ray import executor
 from clbench.sweep import defaults
+from clbench.sweep.display import watcher
 from clbench.sweep.drive import Outcome, SilentOnlooker, sweep
 from clbench.sweep.mirror import Mirror, is_url
 from clbench.sweep.plan import Plan
-from clbench.sweep.words import watcher
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ from clbench.report.scales import digits_of, labelled, scale_of
 from clbench.results import Result, Run
 from clbench.results.sweep_record import Record, Trial
 from clbench.scores import Score, score_of
+from clbench.sweep.display import head
 from clbench.sweep.space import format_value
-from clbench.sweep.words import head
 
 CURVES = ("mean", "BWT")  # FWT compares with joint training, which a search does not run
 WINNER: dict[str, Any] = {"marker": "*", "color": "#CC3311", "markersize": 11, "linestyle": "none", "zorder": 5}

@@ -9,7 +9,7 @@ from command_line import ROOT
 from embedded_digits import digits
 
 from clbench.errors import UserError
-from clbench.models.features import cached, lenet
+from clbench.models.features import cached_statistics, lenet
 from clbench.scores import FID_LENET
 from clbench.scores.fid.distance import frechet, statistics_of
 
@@ -190,29 +190,29 @@ def same(a, b) -> bool:
 
 def test_statistics_are_measured_once_for_images_and_features(features, cache):
     images = TEST[0]
-    first = cached.statistics(images, features, cache)
+    first = cached_statistics.statistics(images, features, cache)
 
     assert same(first, statistics_of(features.features(images)))
-    assert same(cached.statistics(images.clone(), features, cache), first)
+    assert same(cached_statistics.statistics(images.clone(), features, cache), first)
     assert features.asked == 1
-    assert cached.statistics(images[:400], features, cache).count == 400
-    assert not same(cached.statistics(255 - images, features, cache), first)
+    assert cached_statistics.statistics(images[:400], features, cache).count == 400
+    assert not same(cached_statistics.statistics(255 - images, features, cache), first)
     assert features.asked == 3
     features.sha256 = "another"
-    cached.statistics(images, features, cache)
+    cached_statistics.statistics(images, features, cache)
     assert features.asked == 4
-    cached.statistics(images, features, None)
+    cached_statistics.statistics(images, features, None)
     assert features.asked == 5
 
 
 @pytest.mark.parametrize("damage", ["cut", "a bit", "another's"])
 def test_damaged_statistics_are_measured_again(features, cache, damage, capsys):
     images = TEST[0]
-    first = cached.statistics(images, features, cache)
+    first = cached_statistics.statistics(images, features, cache)
     [path] = cache.glob("*.npz")
     whole = path.read_bytes()
     if damage == "another's":
-        cached.statistics(images[:100], features, cache)
+        cached_statistics.statistics(images[:100], features, cache)
         [other] = set(cache.glob("*.npz")) - {path}
         path.write_bytes(other.read_bytes())
     else:
@@ -224,8 +224,8 @@ def test_damaged_statistics_are_measured_again(features, cache, damage, capsys):
         )
     asked = features.asked
 
-    assert same(cached.statistics(images, features, cache), first)
+    assert same(cached_statistics.statistics(images, features, cache), first)
     assert features.asked == asked + 1
     assert "damaged; it is measured again" in capsys.readouterr().err
-    assert same(cached.statistics(images, features, cache), first)
+    assert same(cached_statistics.statistics(images, features, cache), first)
     assert features.asked == asked + 1

@@ -14,8 +14,8 @@ from clbench.analysis.images.sets import ImageSet, Reading, read, training_of
 from clbench.datasets.cache import cache_folder
 from clbench.datasets.decoding_progress import Decoding
 from clbench.errors import UserError
-from clbench.models.features import cached, inception, lenet
-from clbench.models.features.features import Advance, Features
+from clbench.models.features import cached_statistics, inception, lenet
+from clbench.models.features.base import Advance, Features
 from clbench.scores.fid.distance import Distance, Statistics, frechet, frechet_infinity, statistics_of
 from clbench.scores.fid.kernel import KID, kid
 from clbench.scores.fid.manifolds import PrecisionRecall, precision_recall
@@ -156,7 +156,9 @@ def fitted(one: ImageSet, features: Features) -> tuple[ImageSet, str]:
 def statistics(one: ImageSet, features: Features, cache: Path) -> Statistics:
     """Kept for published sets, which will be compared with again."""
 
-    return watched(one, partial(cached.statistics, one.images, features, cache if one.published else None))
+    return watched(
+        one, partial(cached_statistics.statistics, one.images, features, cache if one.published else None)
+    )
 
 
 def watched(one: ImageSet, work: Callable[[Advance], Any]) -> Any:

@@ -16,7 +16,7 @@ from clbench.datasets.decoding_progress import say
 from clbench.datasets.download import without_trace
 from clbench.datasets.find import read_bytes
 from clbench.errors import UserError
-from clbench.models.features.features import Advance, in_chunks
+from clbench.models.features.base import Advance, in_chunks
 from clbench.networks.pretrained import tensors_in
 from clbench.scores import FID, Score
 

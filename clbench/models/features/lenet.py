@@ -20,8 +20,8 @@ from torch.nn import functional as F
 
 from clbench.datasets.decoding_progress import Decoding, say
 from clbench.errors import UserError
-from clbench.models.features.features import Advance, in_chunks
-from clbench.models.features.kept import alone, digest_of, keep, same_bits
+from clbench.models.features.base import Advance, in_chunks
+from clbench.models.features.cache_files import alone, digest_of, keep, same_bits
 from clbench.networks.lenet import LeNet
 from clbench.scores import FID_LENET, Score
 from clbench.streams.budget import Budget

@@ -13,8 +13,8 @@ from torch import Tensor
 from clbench.datasets.decoding_progress import say
 from clbench.datasets.members import whole
 from clbench.errors import UserError
-from clbench.models.features.features import Advance, Features
-from clbench.models.features.kept import alone, digest_of, keep
+from clbench.models.features.base import Advance, Features
+from clbench.models.features.cache_files import alone, digest_of, keep
 from clbench.scores.fid.distance import Statistics, statistics_of
 
 VERSION = 1  # of what is measured: another number, and all is measured anew
