@@ -12,7 +12,7 @@ from tabulate import tabulate
 
 from benchmarks.chromium import FOUND, Browser
 from clbench.errors import UserError
-from clbench.report import report
+from clbench.report.compose import report
 from clbench.results import digest, load, save
 
 USABLE = "performance.getEntriesByName('usable')[0].startTime"  # start.js marks it when all has been set up

@@ -8,7 +8,7 @@ from command_line import clbench, train
 from results_by_hand import result
 
 from clbench.config.resolve import origins
-from clbench.report import report
+from clbench.report.compose import report
 from clbench.results import save
 
 TUNED = "shipped clbench.toml:73 (tuned for task, mlp)"

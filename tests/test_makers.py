@@ -15,7 +15,7 @@ from test_runner import Interrupting
 from clbench.cli.options import fail_where_all_diverged
 from clbench.config.resolve import resolve
 from clbench.registry import load_plugin, plugins_behind
-from clbench.report import report
+from clbench.report.compose import report
 from clbench.results import load, save, settle
 from clbench.results.digests import key_of
 from clbench.run import provenance as makers

@@ -11,9 +11,9 @@ from results_by_hand import R3, result, run
 
 from clbench.errors import UserError
 from clbench.metrics import METRICS
-from clbench.report import report
 from clbench.report.build.cells import ALIASES, COSTS, SAMPLES
 from clbench.report.build.references import reference_tables
+from clbench.report.compose import report
 from clbench.results import load, save
 
 LISTED = [one["name"] for one in json.loads(clbench("list", "metrics", "--json").out)["metrics"]]

@@ -13,12 +13,13 @@ from results_by_hand import JOINT3, R3, result, shifted
 from clbench import analysis, metrics
 from clbench.errors import UserError
 from clbench.metrics import METRICS, Setting, Unavailable, per_stage
-from clbench.report import add_references, add_statistics, document, findings, pictures
-from clbench.report import written as set_in
+from clbench.report import pictures
 from clbench.report.build.cells import of_metric
 from clbench.report.build.references import reference_tables
 from clbench.report.build.tables import tables
+from clbench.report.compose import add_references, add_statistics, document, findings
 from clbench.report.scales import digits_of, in_a_cell, scale_of
+from clbench.report.write import written as set_in
 from clbench.scores import ACCURACY, Score
 
 

@@ -7,8 +7,8 @@ import pytest
 from matplotlib.figure import Figure
 from results_by_hand import JOINT3, R3, result
 
-from clbench.report import document, findings, report
 from clbench.report.build.result_table import ResultTable
+from clbench.report.compose import document, findings, report
 from clbench.report.document import Picture
 from clbench.report.draw import drawings, draws
 from clbench.report.pictures import LEAST, not_steeper, titled

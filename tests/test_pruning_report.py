@@ -14,8 +14,8 @@ from results_by_hand import MAKER
 from results_by_hand import result as trained
 
 from clbench.errors import UserError
-from clbench.report import report
 from clbench.report.build.pruning.studies import table4
+from clbench.report.compose import report
 from clbench.results import PrunedRun, PruningResult, digest, load, save
 from clbench.results.digests import key_of
 

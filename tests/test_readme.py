@@ -21,7 +21,7 @@ from benchmarks.__main__ import app as benchmarks
 from benchmarks.methods import page as page_of_methods
 from clbench.cli import app
 from clbench.registry import strategies
-from clbench.report import report
+from clbench.report.compose import report
 from clbench.report.write import md
 from clbench.reproduce.experiments import chosen
 from clbench.reproduce.verdicts import table

@@ -11,8 +11,8 @@ from jsonschema import Draft202012Validator
 from results_by_hand import JOINT3, R3, result, shifted
 
 from clbench.errors import UserError
-from clbench.report import report
 from clbench.report.build.references import reference_tables
+from clbench.report.compose import report
 from clbench.results import save
 
 TWO = [R3, shifted(R3, 0.02)]  # ACC 75 and 77

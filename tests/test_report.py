@@ -14,7 +14,7 @@ from command_line import ROOT
 from results_by_hand import JOINT3, R3, result, run, shifted
 
 from clbench.errors import UserError
-from clbench.report import read, report
+from clbench.report.compose import read, report
 from clbench.report.write import names
 from clbench.results import save
 from clbench.results.differences import described, differing, shown

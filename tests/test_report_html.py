@@ -13,7 +13,7 @@ from results_by_hand import JOINT3, R3, result, run, shifted
 from test_pruning_report import study
 
 from benchmarks import chromium
-from clbench.report import report
+from clbench.report.compose import report
 from clbench.report.write.page import charts
 from clbench.results import save
 from clbench.results.digests import key_of

@@ -12,8 +12,8 @@ from results_by_hand import JOINT3, R3, result, run, shifted
 
 from clbench import statistics
 from clbench.errors import UserError
-from clbench.report import read, report
 from clbench.report.build.ranking import rankings
+from clbench.report.compose import read, report
 from clbench.results import save
 
 STREAM = {"name": "permuted-toy", "tasks": 3, "seed": 0}

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from results_by_hand import JOINT3, R3, result, run
 
 from clbench.errors import UserError
-from clbench.report import report
+from clbench.report.compose import report
 from clbench.results import Result, Run, digest, find, load, save
 from clbench.results.digests import key_of
 from clbench.scores import ACCURACY, Score

@@ -23,8 +23,9 @@ from clbench.analysis.samples import of_generators
 from clbench.analysis.stages import over_stages
 from clbench.analysis.values import over_values
 from clbench.registry import analyses
-from clbench.report import write, written
+from clbench.report import write
 from clbench.report.document import Document
+from clbench.report.write import written
 
 __all__ = [
     "Analysis",

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from clbench.analysis.base import Analysis, Loaded
 from clbench.errors import UserError
-from clbench.report import findings, methods
+from clbench.report.build import methods
 from clbench.report.build.provenance import run
+from clbench.report.compose import findings
 from clbench.report.document import Document, Note, Records, Section
 
 NONE: Loaded = []

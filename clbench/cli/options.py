@@ -180,7 +180,7 @@ class Printing:
 
     def show(self, documents: Sequence[Document], plots: Path | None = None) -> None:
         """Write the documents to the file or print them; pictures go into the folder `plots`."""
-        from clbench.report import written
+        from clbench.report.write import written
         from clbench.results.atomic import write_whole
 
         words = "" if self.silent and plots is None else written(documents, self.format, plots, self.output)
@@ -236,8 +236,9 @@ def fail_where_all_diverged(done: Sequence[tuple[Path, Any]]) -> None:
 
 def show_trained(done: Sequence[tuple[Path, Any]], as_json: bool, exported: Sequence[Any] = ()) -> None:
     """A table of the results, of the seeds that were asked for."""
-    from clbench.report import document, findings, written
     from clbench.report.build.cells import WITH_COSTS
+    from clbench.report.compose import document, findings
+    from clbench.report.write import written
 
     found = [document(findings(done, WITH_COSTS))]
     if as_json:

@@ -100,7 +100,7 @@ def report(
     """Tables and plots from result files."""
     load_plugins(plugin)
     how = printing(format_, output, as_json, quiet, "md", plots)
-    from clbench.report import describe, metrics_for
+    from clbench.report.compose import describe, metrics_for
 
     words = (metrics_for(how.format, each_of(metrics, "--metrics")), kind, reference or (), stats, accept_modified)
     how.show([describe(files or [Path("runs")], *words)], plots)

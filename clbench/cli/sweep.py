@@ -169,7 +169,7 @@ def sweep(
 
         typer.echo(json.dumps({**as_object(done), "notes": notes}, indent=1))
     elif how.format != "txt" or output is not None:
-        from clbench.report import document, findings
+        from clbench.report.compose import document, findings
 
         how.show([document(findings([(done.winner, done.result)]))])
     elif not quiet:

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from clbench.metrics import Array
-
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from clbench.metrics import Array
 
 Side = Literal["left", "right"]
 Mark = Literal["", "best", "second"]

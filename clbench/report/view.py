@@ -10,8 +10,9 @@ from typing import Any
 
 from tabulate import tabulate
 
-from clbench.report import Findings, document, findings, written
+from clbench.report.compose import Findings, document, findings
 from clbench.report.document import Entry, Table
+from clbench.report.write import written
 from clbench.results import AnyResult
 
 

@@ -9,14 +9,14 @@ from typing import Any
 
 from clbench import analysis
 from clbench.registry import analyses
-from clbench.report import Findings, add_statistics, document, sections
-from clbench.report import findings as found_in
 from clbench.report.build import paper_comparison
 from clbench.report.build.provenance import run as run_of
 from clbench.report.build.pruning.studies import TOTALS, Study
 from clbench.report.build.references import reference_tables
 from clbench.report.build.result_table import ResultRow
 from clbench.report.build.tables import tables
+from clbench.report.compose import Findings, add_statistics, document, sections
+from clbench.report.compose import findings as found_in
 from clbench.report.document import Document, Note, Picture, Records, Section, Table
 from clbench.reproduce import verdicts
 from clbench.reproduce.claims import OF_ACCURACY, Directions

@@ -6,6 +6,7 @@ def write(documents: Sequence[Document], place: Place) -> str: ...
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from clbench.config.options import did_you_mean
 from clbench.errors import UserError
 from clbench.registry import formats
 from clbench.report.document import Document
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -74,3 +77,17 @@ def chosen(asked: str | None, output: Path | None, default: str) -> str:
 def write(documents: Sequence[Document], name: str, place: Place | None = None) -> str:
     """In the format of that name."""
     return formats[name](documents, place or Place())
+
+
+def written(
+    documents: Sequence[Document], fmt: str = "md", plots: Path | None = None, output: Path | None = None
+) -> str:
+    """In a format, for the file `output` (None: the terminal); pictures into the folder `plots`, each logged."""
+    drawn: dict[str, list[Path]] = {}
+    if plots is not None:
+        from clbench.report import pictures
+
+        drawn = pictures.write([picture for one in documents for picture in one.pictures()], plots)
+    for path in (path for paths in drawn.values() for path in paths):
+        log.info("wrote %s", path)
+    return write(documents, fmt, Place(output and output.parent, drawn))
