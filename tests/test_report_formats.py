@@ -6,13 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
-from command_line import clbench
+from command_line import TINY, clbench
 from results_by_hand import JOINT3, R3, result
 
 from clbench.report.document import Document, Entry, Head, MarksNote, Records, Section, Table, table_of_words
 from clbench.report.write import write
 from clbench.results import save
 
+STUDY = ["--epochs", "1", "--retrain-epochs", "1", "--rates", "0.5"]
 HEADINGS = '''"""The headings of tables."""
 from clbench.report.write import writes
 
@@ -136,3 +137,27 @@ def test_commands_that_print_have_the_same_options(words):
     assert clbench(*words, "--quiet").out == ""
     assert json.loads(clbench(*words, "--json", "--quiet").out)
     assert clbench(*words, "--format", "pdf").code == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["train", *TINY, "--method", "finetuning", "--stream", "split-digits"],
+        [
+            "prune-lenet",
+            *["--dataset", "digits", "--limit", "60", "--epochs", "1", "--retrain-epochs", "1", "--rates", "0.5"],
+        ],
+    ],
+)
+def test_what_trains_prints_its_table_in_every_format_too(words):
+    words = [*words, "--out", "trained"]
+    assert clbench(*words, "-o", "page.html").out == ""
+    assert Path("page.html").read_text().startswith("<!DOCTYPE html>")
+    printed = json.loads(clbench(*words, "--json").out)
+    assert clbench(*words, "--quiet", "-o", "files.json").out == ""
+    assert json.loads(Path("files.json").read_text()) == printed
+    assert printed["files"][0].startswith("trained/")
+    lines = list(csv.DictReader(io.StringIO(clbench(*words, "--format", "csv").out)))
+    assert {line["n_seeds"] for line in lines} == {"1"}
+    assert {line["digest"] for line in lines} == {Path(printed["files"][0]).stem.rpartition("-")[2]}
+    assert "no report format" in clbench(*words, "-o", "page.pdf").line

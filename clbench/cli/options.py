@@ -181,9 +181,13 @@ class Printing:
     def show(self, documents: Sequence[Document], plots: Path | None = None) -> None:
         """Write the documents to the file or print them; pictures go into the folder `plots`."""
         from clbench.report.write import written
+
+        self.put("" if self.silent and plots is None else written(documents, self.format, plots, self.output))
+
+    def put(self, words: str) -> None:
+        """To the file or the terminal, words that are in the format already."""
         from clbench.results.atomic import write_whole
 
-        words = "" if self.silent and plots is None else written(documents, self.format, plots, self.output)
         if self.output is not None:
             write_whole(self.output, words.encode())
         elif not self.silent:
@@ -234,20 +238,20 @@ def fail_where_all_diverged(done: Sequence[tuple[Path, Any]]) -> None:
         raise typer.Exit(1)
 
 
-def show_trained(done: Sequence[tuple[Path, Any]], as_json: bool, exported: Sequence[Any] = ()) -> None:
-    """A table of the results, of the seeds that were asked for."""
+def show_trained(done: Sequence[tuple[Path, Any]], how: Printing, exported: Sequence[Any] = ()) -> None:
+    """A table of the results, of the seeds that were asked for; on a terminal also where they lie."""
     from clbench.report.build.cells import WITH_COSTS
     from clbench.report.compose import document, findings
     from clbench.report.write import written
 
     found = [document(findings(done, WITH_COSTS))]
-    if as_json:
+    if how.format == "json":
         rows = json.loads(written(found, "json"))
         files = {"files": [str(path) for path, _ in done], "rows": rows}
         files |= {"exported": [vars(one) for one in exported]} if exported else {}
-        typer.echo(json.dumps(files, indent=1))
+        how.put(json.dumps(files, indent=1))
+    elif how.format == "txt":
+        lines = [written(found, "md"), *(f"results: {path}" for path, _ in done)]
+        how.put("\n".join([*lines, *(f"exported: {one.file}: {one}" for one in exported)]))
     else:
-        typer.echo(written(found, "md"))
-        typer.echo("\n".join(f"results: {path}" for path, _ in done))
-        for one in exported:
-            typer.echo(f"exported: {one.file}: {one}")
+        how.show(found)

@@ -17,8 +17,10 @@ from clbench.cli.options import (
     DataRoot,
     Device,
     DryRun,
+    Format,
     Gpus,
     Out,
+    Output,
     Preset,
     Quiet,
     Ray,
@@ -30,6 +32,7 @@ from clbench.cli.options import (
     each_of,
     fail_where_all_diverged,
     machine_of,
+    printing,
     seeds_of,
     show_planned,
     show_trained,
@@ -102,6 +105,8 @@ def prune_lenet(
     allow_modified_data: AllowModified = False,
     accept_modified: AcceptModified = False,
     dry_run: DryRun = False,
+    format_: Format = None,
+    output: Output = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -109,6 +114,7 @@ def prune_lenet(
     from clbench.run.api import get_ready
     from clbench.run.prune_lenet.settings import resolve
 
+    how = printing(format_, output, as_json, quiet)
     get_ready(device, checkpoints, [])
     processes = workers_of(workers)
     asked: dict[str, Any] = {
@@ -138,6 +144,5 @@ def prune_lenet(
         return show_planned([PruneLenet(one) for one in settings], out, machine, not resume, as_json)
     with watching(quiet or as_json) as watch, executor(ray, cpus, gpus, processes) as runs_on:
         done, exported = run(settings, out, machine, runs_on, not resume, watch, export)
-    if as_json or not quiet:
-        show_trained(done, as_json, exported)
+    show_trained(done, how, exported)
     fail_where_all_diverged(done)

@@ -164,18 +164,15 @@ def sweep(
         write_defaults,
         plots,
     )
-    if as_json:
+    if how.format == "json":
         from clbench.sweep.drive import as_json as as_object
 
-        typer.echo(json.dumps({**as_object(done), "notes": notes}, indent=1))
-    elif how.format != "txt" or output is not None:
-        from clbench.report.compose import document, findings
-
-        how.show([document(findings([(done.winner, done.result)]))])
-    elif not quiet:
+        how.put(json.dumps({**as_object(done), "notes": notes}, indent=1))
+    else:
+        show_trained([(done.winner, done.result)], how)
+    if how.format == "txt" and not how.silent:
         from clbench.sweep.display import best
 
-        show_trained([(done.winner, done.result)], False)
         typer.echo("\n".join([best(done.record), f"record: {done.path}", *notes]))
     fail_where_all_diverged([(done.winner, done.result)])
 

@@ -16,8 +16,10 @@ from clbench.cli.options import (
     DataRoot,
     Device,
     DryRun,
+    Format,
     Gpus,
     Out,
+    Output,
     Plugins,
     Preset,
     Quiet,
@@ -30,6 +32,7 @@ from clbench.cli.options import (
     each_of,
     fail_where_all_diverged,
     machine_of,
+    printing,
     seeds_of,
     sets_of,
     show_planned,
@@ -94,6 +97,8 @@ def train(
     accept_modified: AcceptModified = False,
     plugin: Plugins = None,
     dry_run: DryRun = False,
+    format_: Format = None,
+    output: Output = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -101,6 +106,7 @@ def train(
     from clbench.config.files import parse_sets
     from clbench.run.api import configurations, get_ready, train_each
 
+    how = printing(format_, output, as_json, quiet)
     get_ready(device, checkpoints, plugin or [])
     processes = workers_of(workers)
     configs = configurations(
@@ -121,6 +127,5 @@ def train(
 
         return show_planned([Train(one) for one in configs], out, machine, not resume, as_json)
     done = train_each(configs, out, machine, processes, not resume, quiet or as_json, (ray, cpus, gpus))
-    if as_json or not quiet:
-        show_trained(done, as_json)
+    show_trained(done, how)
     fail_where_all_diverged(done)
