@@ -159,7 +159,7 @@ def test_the_mean_has_the_scores_name_and_the_lowest_is_best(three):
     assert [column.head for column in table.columns] == ["FID", "BWT (FID)", "FWT (FID)", "SMT (FID²)"]
     assert [row.label for row in table.rows] == ["sgd", "ewc", "si", "joint"]
     assert table.marks(table.columns[0]) == {2: "best", 1: "second"}
-    assert table.heading.endswith("network mlp (hidden=[16], dropout=0.0), FID on test data")
+    assert table.heading.endswith("network mlp (dropout=0.0, hidden=[16]), FID on test data")
     assert "FID: lower is better; above 0, BWT and FWT are losses." in table.notes
 
 

@@ -200,6 +200,7 @@ class Bars:
             self.say(f"{course.title}: {line}")
         if runs and course.news:
             self.say(f"{course.title}: {course.news}")
+        self.progress.refresh()  # shows the last stage of what took less than the time between two drawings
         self.progress.remove_task(self.bars.pop(key))
         for n, bar in enumerate(self.bars.values()):
             self.progress.update(bar, visible=self.fits(n))
