@@ -28,6 +28,32 @@ DataRoot = Annotated[
 
 
 @app.command()
+def gate(
+    clean: Annotated[int, typer.Option(min=0, help="Runs of the whole check on unchanged code.")] = 20,
+    faults: Annotated[bool, typer.Option("--faults/--no-faults", help="Plant the faults, too.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Does `clbench check` see planted faults, and pass unchanged code? Exit code 1 where it does not."""
+    from tabulate import tabulate
+
+    from benchmarks.gate import clean_runs, faults_found
+
+    failed, every = False, []
+    for rows, good in ((faults_found() if faults else (), "seen"), (clean_runs(clean), "passes")):
+        for row in rows:
+            failed |= not row[good]
+            every.append(row)
+            if not as_json:
+                typer.echo(
+                    tabulate([list(row.values())], tablefmt="plain", maxcolwidths=[None] * (len(row) - 1) + [90])
+                )
+    if as_json:
+        typer.echo(json.dumps(every, indent=1))
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
 def speed(
     stream: Annotated[str, typer.Option(help="A permuted stream.")] = "permuted-mnist",
     tasks: Annotated[int, typer.Option(min=2, help="All but the first are timed.")] = 2,

@@ -31,6 +31,7 @@ ROWS = [
     ["sweep"],
     ["analysis"],
     ["reproduce"],
+    ["compare"],
     ["cli"],
     ["__main__"],
 ]

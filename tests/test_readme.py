@@ -31,7 +31,8 @@ README = (ROOT / "README.md").read_text()
 RESULTS = ROOT / "benchmarks" / "results"
 BENCHMARKS = ROOT / "benchmarks" / "README.md"  # its commands find what is committed
 FID = ROOT / "clbench" / "scores" / "fid" / "README.md"  # its commands run in tests/fid
-PAGES = [ROOT / "README.md", BENCHMARKS, *sorted((ROOT / "clbench").rglob("README.md"))]
+CI = ROOT / "benchmarks" / "ci" / "README.md"
+PAGES = [ROOT / "README.md", BENCHMARKS, CI, *sorted((ROOT / "clbench").rglob("README.md"))]
 SETS = ("train.epochs=1", "train.batch_size=30", "stream.limit=60", "stream.tasks=2", "network.hidden=16,8")
 SMALL = "--seeds 1 --data-root {root} " + " ".join(f"--set {value}" for value in SETS)
 QUICKER = ["--set", "train.epochs=1", "--set", "stream.limit=60"]  # of examples that are small already
@@ -73,8 +74,12 @@ def furnish(folder: Path, page: Path) -> None:
     import numpy as np
     from PIL import Image
 
-    for name, code in examples(page).items():
+    shown = {ROOT / "README.md", page} if page == CI else {page}  # its check is of the method of the first page
+    for name, code in ((name, code) for each in shown for name, code in examples(each).items()):
         (folder / name).write_text(code)
+    for block in blocks(page, "yaml"):  # a file whose first line is its name
+        if name := re.match(r"# (\w+\.yaml)\n", block):
+            (folder / name[1]).write_text(block)
     (folder / "experiment.yaml").write_text(blocks(ROOT / "clbench" / "config" / "README.md", "yaml")[0])
     rng = np.random.default_rng(0)
     images = {f"x_{s}": rng.integers(0, 256, (80, 6, 6), dtype=np.uint8) for s in ("train", "test")}

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from clbench import __version__
+from clbench.cli.compare import check, compare
 from clbench.cli.features import data_features
 from clbench.cli.fid import fid
 from clbench.cli.listing import data_fetch, data_list, data_verify, list_
@@ -60,6 +61,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "evaluate": evaluate,
     "fid": fid,
     "merge": merge,
+    "compare": compare,
+    "check": check,
     "show": show,
     "report": report,
     "analyze": analyze,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -30,12 +30,15 @@ from clbench.scores import Score, score_of
 ORDER = ["sgd", "sgd-f", "finetuning", "ewc", "si", "mas", "lwf", "hat", "anpyc"]  # the paper's, then joint
 
 
-def tables(loaded: list[tuple[Path, Result]], names: list[str] | None = None) -> list[ResultTable]:
+def tables(
+    loaded: list[tuple[Path, Result]], names: list[str] | None = None, others: Sequence[Score] = ()
+) -> list[ResultTable]:
     """One table for everything that may be compared, in the order of their headings; columns by their names.
 
-    UserError for a name that is no metric, no cost, and not that of a mean of any of the results' scores.
+    UserError for a name that is no metric, no cost, and not that of a mean of any of the results' scores or of
+    the `others`.
     """
-    scores = list(dict.fromkeys(score_of(result) for _, result in loaded))
+    scores = list(dict.fromkeys([*(score_of(result) for _, result in loaded), *others]))
     groups: dict[str, list[tuple[Path, Result]]] = {}
     for path, result in loaded:
         groups.setdefault(_comparable(result), []).append((path, result))

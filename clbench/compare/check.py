@@ -1,0 +1,133 @@
+"""What `clbench check` does: run what a file asks for, compare with the stored baselines, or store new ones."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from clbench.compare.check_file import Check
+from clbench.compare.entries import Entry, entries
+from clbench.compare.verdicts import Compared, compare
+from clbench.errors import UserError
+from clbench.results import AnyResult, find, load, of_seeds, save
+from clbench.results.locks import locked
+from clbench.run.experiment import Experiment
+from clbench.run.machine import Machine
+from clbench.run.provenance import made_here
+from clbench.run.schedule import Executor, Watcher, run_experiments
+from clbench.run.store import checkpoints_of
+
+Loaded = list[tuple[Path, Any]]
+SAME_CODE = ("clbench", "commit", "python", "torch", "device")  # of a result that need not be made again
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was run, and how it compares. written: baselines that were stored anew."""
+
+    compared: Compared
+    results: Loaded
+    written: list[Path]
+    stale: list[Path]  # baselines of what is no longer asked for
+
+
+def check(
+    asked: Check,
+    out: Path,
+    machine: Machine,
+    executor: Executor | None = None,
+    watch: Watcher | None = None,
+    update: bool = False,
+    force: bool = False,
+) -> Checked:
+    """Results in `out` that this very code has made are not made again.
+
+    UserError: where a name or value is unknown, the machine fails, or there is no baseline at all to compare with.
+    """
+    experiments = asked.experiments()
+    digests = {one.config.digest for one in experiments}
+    stored = [(path, load(path)) for path in find([asked.baselines])] if asked.baselines.exists() else []
+    if not stored and not update:
+        raise UserError(f"{asked.baselines}: no baselines there; clbench check {asked.path} --update writes them")
+    done = run(experiments, out, machine, executor, watch, force)
+    candidates = entries(done, asked.rules.metrics)
+    kinds = {entry.kind for entry in candidates}
+    of_it = [e for e in entries(stored, asked.rules.metrics) if e.result.digest in digests or e.kind in kinds]
+    stale = [entry for entry in of_it if entry.result.digest not in digests]
+    compared = compare(without_replaced(of_it, stale, candidates), candidates, asked.rules)
+    written = store(done, asked.baselines) if update else []
+    return Checked(compared, done, written, [entry.path for entry in stale])
+
+
+def without_replaced(
+    baseline: Sequence[Entry], stale: Sequence[Entry], candidates: Sequence[Entry]
+) -> list[Entry]:
+    """The baselines to compare with: of those with another configuration the ones whose kind has nothing else."""
+    met = {entry.result.digest for entry in baseline} & {entry.result.digest for entry in candidates}
+    kinds = {entry.kind for entry in baseline if entry.result.digest in met}
+    return [entry for entry in baseline if entry not in stale or entry.kind not in kinds]
+
+
+def run(
+    experiments: Sequence[Experiment],
+    out: Path,
+    machine: Machine,
+    executor: Executor | None,
+    watch: Watcher | None,
+    force: bool,
+) -> Loaded:
+    """Every experiment's file and result, of the seeds asked for; one that failed is a result with its reason."""
+    device = machine.prepare()
+    if not force:
+        for one in experiments:
+            forget_other_code(one, out / one.config.path, machine, device)
+    try:
+        return run_experiments(experiments, out, machine, executor, force, watch)
+    except UserError:
+        done = [(path, load(path)) for one in experiments if (path := out / one.config.path).exists()]
+        finished = {result.digest for _, result in done if result.status != "running"}
+        if finished != {one.config.digest for one in experiments}:
+            raise
+    seeds = {one.config.digest: one.config.seeds for one in experiments}
+    return [(path, of_seeds(result, seeds[result.digest])) for path, result in done]
+
+
+def forget_other_code(one: Experiment, path: Path, machine: Machine, device: torch.device) -> None:
+    """Remove a result, and its checkpoints, that other code than this made: it says nothing of this code."""
+    if not path.exists():
+        return
+    with suppress(UserError):  # of a damaged file
+        if made_by(load(path), made_here(machine.threads, device, one.plugins)):
+            return
+    with locked(path):
+        path.unlink(missing_ok=True)
+        shutil.rmtree(checkpoints_of(path), ignore_errors=True)
+
+
+def made_by(result: AnyResult, maker: dict[str, Any]) -> bool:
+    """Whether all of it was. Code that was changed since its commit is never known to be the same."""
+    if str(maker["commit"]).endswith("+"):
+        return False
+    made = [result.makers[key] for run in result.runs for key in run.made_by]
+    return all(
+        each.get("plugins") == maker["plugins"] and all(each.get(name) == maker[name] for name in SAME_CODE)
+        for each in made
+    )
+
+
+def store(done: Loaded, folder: Path) -> list[Path]:
+    """Write the results, without their checkpoints, as baselines. UserError where one has not finished."""
+    for path, result in done:
+        if result.status != "done":
+            raise UserError(f"{path}: {result.status} ({result.reason}); no baseline was written")
+    written = []
+    for _, result in done:
+        written.append(folder / result.path)
+        save(result, written[-1])
+    return written

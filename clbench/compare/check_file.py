@@ -1,0 +1,71 @@
+"""A check: a YAML file that says what is run, where its baselines lie and what is tolerated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from clbench.compare.verdicts import DEFAULT_METRICS, TOLERANCE, Rules
+from clbench.config.files import Layer, Lines, Table, read_yaml
+from clbench.config.options import did_you_mean
+from clbench.errors import UserError
+from clbench.reproduce.experiments import Reproduction, place
+from clbench.results.checks import schema_fault
+from clbench.run.experiment import Experiment
+
+KEYS = ("title", "baselines", "plugins", "seeds", "metrics", "tolerance", "test", "alpha", "runs", "studies")
+SEEDS = 3
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a file asks for. baselines: the folder of the stored results; plugins: files to load."""
+
+    path: Path
+    title: str
+    baselines: Path
+    rules: Rules
+    seeds: int = SEEDS
+    plugins: tuple[Path, ...] = ()
+    runs: tuple[Table, ...] = ()
+    studies: tuple[Table, ...] = ()
+    lines: Lines = field(default_factory=dict)
+
+    def experiments(self) -> list[Experiment]:
+        """Everything that is to be run; names and options are known once the plugins are loaded."""
+        parts = [Reproduction("runs", self.title, "report", self.seeds, runs=self.runs)] if self.runs else []
+        parts += [Reproduction("study", self.title, "study", self.seeds, study=one) for one in self.studies]
+        origin = str(self.path)
+        parts = [Reproduction(**{**vars(one), "origin": origin, "lines": self.lines}) for one in parts]
+        return [each for one in parts for each in one.experiments(None, None, {})]
+
+
+def read(path: Path) -> Check:
+    """UserError names the file, the line and what is wrong there."""
+    values, lines = read_yaml(path)
+    layer = Layer(str(path), values, lines)
+    for key in values:
+        if key not in KEYS:
+            raise UserError(f"{layer.at(key)}unknown key {key!r}; {did_you_mean(key, KEYS)}")
+    if fault := schema_fault(values, "check.json"):
+        raise UserError(f"{place(layer, fault)}{fault}; clbench/compare/README.md says what belongs there")
+    here = path.parent
+    return Check(
+        path,
+        values.get("title", path.stem),
+        here / values.get("baselines", "baselines"),
+        rules_of(values),
+        values.get("seeds", SEEDS),
+        tuple(here / name for name in values.get("plugins", [])),
+        tuple(values.get("runs", [])),
+        tuple(values.get("studies", [])),
+        lines,
+    )
+
+
+def rules_of(values: Table) -> Rules:
+    given = values.get("tolerance", TOLERANCE)
+    each = dict(given) if isinstance(given, dict) else {"default": given}
+    of_all = each.pop("default", TOLERANCE)
+    metrics = tuple(values.get("metrics", DEFAULT_METRICS))
+    return Rules(metrics, of_all, each, values.get("test", "paired"), values.get("alpha", 0.05))
