@@ -7,6 +7,7 @@ A fault is put in the place of a function while the check runs in this process; 
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -152,11 +153,39 @@ def planted(fault: Fault) -> list[Verdict]:
         return checked(fault.concerns).compared.verdicts
 
 
-def clean(number: int) -> list[Verdict]:
-    """The verdicts of everything on unchanged code: seeds together or one by one, one thread or two, in turn."""
-    each = (1, 2, 3)[number % 3]  # seeds at once: rounding differs
-    with mock.patch.object(Train, "seeds_at_once", return_value=each):
-        return checked(lambda one: True, workers=2, threads=1 + number // 3 % 2).compared.verdicts
+# Instructions that new processes leave unused: the rounding of other machines.
+OLDER = {
+    "": {},
+    "AVX2": {"ATEN_CPU_CAPABILITY": "avx2", "MKL_ENABLE_INSTRUCTIONS": "AVX2", "ONEDNN_MAX_CPU_ISA": "AVX2"},
+    "SSE4.2": {
+        "ATEN_CPU_CAPABILITY": "default",
+        "MKL_ENABLE_INSTRUCTIONS": "SSE4_2",
+        "ONEDNN_MAX_CPU_ISA": "SSE41",
+    },
+}
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a clean run is run: nothing of it may change more than rounding."""
+
+    seeds_at_once: int
+    threads: int
+    instructions: str
+
+    @classmethod
+    def numbered(cls, n: int) -> Way:
+        """Eighteen of them, then again."""
+        return cls((3, 1, 2)[n % 3], 1 + n // 9 % 2, tuple(OLDER)[n // 3 % 3])
+
+
+def clean(way: Way) -> list[Verdict]:
+    """The verdicts of everything on unchanged code."""
+    with (
+        mock.patch.object(Train, "seeds_at_once", return_value=way.seeds_at_once),
+        mock.patch.dict(os.environ, OLDER[way.instructions]),
+    ):
+        return checked(lambda one: True, workers=2, threads=way.threads).compared.verdicts
 
 
 def faults_found() -> Iterator[dict[str, Any]]:
@@ -172,11 +201,13 @@ def faults_found() -> Iterator[dict[str, Any]]:
 
 def clean_runs(count: int) -> Iterator[dict[str, Any]]:
     for number in range(count):
-        verdicts = clean(number)
+        way = Way.numbered(number)
+        verdicts = clean(way)
         unlike = [verdict for verdict in verdicts if verdict.state != "same"]
         changed = [v for v in verdicts if v.difference and v.difference.mean != 0]
         yield {
             "run": number + 1,
+            "way": f"{way.seeds_at_once} seeds at once, {way.threads} threads, {way.instructions or 'all'}",
             "verdicts": len(verdicts),
             "passes": not any(v.state in ("worse", "not comparable") for v in verdicts),
             "numbers that moved": len(changed),

@@ -324,7 +324,8 @@ def test_a_check_whose_configuration_changed_asks_for_new_baselines(checked, tmp
     assert "configuration: train.epochs 1 -> 2" in ran.out
     update = clbench("check", changed, "--out", tmp_path, "--update")
     assert update.code == 0
-    assert "2 baselines were written" in update.out
+    assert "2 of 2 baselines were written" in update.out
+    assert "0 of 2 baselines were written" in clbench("check", changed, "--out", tmp_path, "--update").out
     again = clbench("check", changed, "--out", tmp_path)
     assert again.code == 0
     assert "no longer asks for" in again.err

@@ -135,7 +135,8 @@ def check(
     for path in found.stale if not quiet else ():
         typer.echo(f"clbench: {path}: a baseline that {file} no longer asks for; remove it", err=True)
     if update:
-        found.compared.notes.append(f"{len(found.written)} baselines were written to {asked.baselines}")
+        counts = f"{len(found.written)} of {len(found.results)} baselines were written"
+        found.compared.notes.append(f"{counts} to {asked.baselines}; the others are as before")
     show(found.compared, asked.title, how, strict, junit, github, update)
 
 

@@ -61,7 +61,7 @@ def check(
     of_it = [e for e in entries(stored, asked.rules.metrics) if e.result.digest in digests or e.kind in kinds]
     stale = [entry for entry in of_it if entry.result.digest not in digests]
     compared = compare(without_replaced(of_it, stale, candidates), candidates, asked.rules)
-    written = store(done, asked.baselines) if update else []
+    written = store(done, asked.baselines, [result for _, result in stored]) if update else []
     return Checked(compared, done, written, [entry.path for entry in stale])
 
 
@@ -121,13 +121,22 @@ def made_by(result: AnyResult, maker: dict[str, Any]) -> bool:
     )
 
 
-def store(done: Loaded, folder: Path) -> list[Path]:
-    """Write the results, without their checkpoints, as baselines. UserError where one has not finished."""
+def store(done: Loaded, folder: Path, stored: Sequence[AnyResult]) -> list[Path]:
+    """Write the results, without their checkpoints, as baselines, but for those whose numbers are stored already.
+
+    UserError where one has not finished.
+    """
     for path, result in done:
         if result.status != "done":
             raise UserError(f"{path}: {result.status} ({result.reason}); no baseline was written")
-    written = []
-    for _, result in done:
-        written.append(folder / result.path)
-        save(result, written[-1])
-    return written
+    before = {result.digest: numbers(result) for result in stored}
+    new = [result for _, result in done if before.get(result.digest) != numbers(result)]
+    for result in new:
+        save(result, folder / result.path)
+    return [folder / result.path for result in new]
+
+
+def numbers(result: AnyResult) -> list[Any]:
+    """All that its runs reached, of each seed, and the data it is of."""
+    names = ("seed", "matrix", "samples", "accuracy", "survivors")
+    return [result.data, *([getattr(run, name, None) for name in names] for run in result.runs)]

@@ -20,7 +20,7 @@ TOLERANCE = 0.5  # of the metric as printed: points of accuracy, units of FID
 
 @dataclass(frozen=True)
 class Rules:
-    """What decides. tolerances: by the name of a metric; `tolerance` for all others."""
+    """What decides. tolerances: by the name of a metric, with its unit or without; `tolerance` for all others."""
 
     metrics: tuple[str, ...] = DEFAULT_METRICS
     tolerance: float = TOLERANCE
@@ -29,8 +29,10 @@ class Rules:
     alpha: float = 0.05
 
     def tolerance_of(self, column: Column) -> float:
-        names = {column.name.lower(), column.metric.name.lower() if column.metric else column.name.lower()}
-        return next((value for name, value in self.tolerances.items() if name.lower() in names), self.tolerance)
+        """`BWT (FID)` comes before `BWT`, which comes before that of all."""
+        given = {name.lower(): value for name, value in self.tolerances.items()}
+        names = [column.head, column.name, *([column.metric.name] if column.metric else [])]
+        return next((given[name.lower()] for name in names if name.lower() in given), self.tolerance)
 
 
 @dataclass(frozen=True)
