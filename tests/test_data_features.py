@@ -15,6 +15,8 @@ from sklearn.datasets import load_digits, load_sample_images
 from torch import Tensor
 from torch.nn import functional as F
 
+from clbench.datasets import npz
+from clbench.errors import UserError
 from clbench.networks.pretrained import build, normalised, weights_of
 from clbench.registry import load_plugin, networks
 
@@ -89,6 +91,9 @@ def test_float16_halves_the_file_and_a_second_time_gives_the_same_bytes(own: Pat
     np.testing.assert_allclose(half["x_test"].astype("float32"), whole["x_test"], 1e-3, 1e-3)
     assert again.keys() == half.keys()
     assert (tmp_path / "b.npz").read_bytes() == (tmp_path / "c.npz").read_bytes()
+    np.savez(tmp_path / "d.npz", **{**half, "x_test": half["x_test"] + np.float16(1)})
+    with pytest.raises(UserError, match=r"d\.npz: its contents do not agree with its sha256"):
+        npz.read(tmp_path / "d.npz")
 
 
 def test_the_weights_are_real_and_every_one_finds_its_place() -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from command_line import but_for, clbench
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from clbench.analysis.samples import before_and_after, stage_learned
 from clbench.report.build.tables import tables
@@ -115,6 +116,11 @@ def test_pictures_are_drawn_and_a_damaged_one_is_named(runs: Path, tmp_path: Pat
             assert ran.code == 2
             assert ran.err.count("\n") == 1
             assert str(picture) in ran.err
+        with Image.open(result(runs, "finetuning").with_suffix("") / "samples/stage-001-seed-0.png") as other:
+            said = PngInfo()
+            said.add_text("sha256", "0" * 64)
+            other.save(picture, pnginfo=said)
+        assert "do not fit its sha256" in clbench("analyze", runs, "--what", "samples").err
         picture.unlink()
         ran = clbench("analyze", runs, "--what", "samples")
         assert ran.code == 0

@@ -14,7 +14,7 @@ from clbench.registry import analyses
 from clbench.report.build.cells import Cell, finished
 from clbench.report.build.result_table import ResultRow, ResultTable
 from clbench.report.document import Table
-from clbench.results import SHEET, Result, Run, samples_path
+from clbench.results import SHEET, Result, Run, fingerprint, samples_path
 
 NUMBERS = {"fid": "FID", "read": "read (%)", "spread": "variance beside real (%)"}  # stored of each class
 FACTORS = {"fid": 1.0, "read": 100.0, "spread": 100.0}
@@ -125,8 +125,10 @@ def read(path: Any, classes: int) -> Array:
     """A picture of samples -> uint8 [classes, SHOWN, H, W] or [.., 3]; UserError where it is another."""
     try:
         with Image.open(path) as picture:
-            sheet = np.asarray(picture)
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
+            sheet, sealed = np.asarray(picture), picture.info.get("sha256")
+        if sealed not in (None, fingerprint(sheet)):  # None: made before there was one
+            raise ValueError("its pixels do not fit its sha256")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(f"{path}: not a picture of samples ({error}); train again with --force") from None
     height, width = sheet.shape[0] // classes, sheet.shape[1] // SHEET
     if sheet.shape[:2] != (height * classes, width * SHEET) or not height * width:

@@ -10,11 +10,11 @@ from pathlib import Path
 import platformdirs
 from filelock import FileLock
 
-from clbench.errors import UserError
+from clbench.errors import MachineFault
 from clbench.results.atomic import forget_temporaries
 
 
-class Unwritable(UserError):
+class Unwritable(MachineFault):
     """The cache cannot be written: no room, or no permission."""
 
     def __init__(self, path: Path, error: OSError) -> None:

@@ -10,16 +10,18 @@ from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from clbench.datasets.cache import alone, cache_folder, written_whole
 from clbench.datasets.decoding_progress import Decoding
+from clbench.datasets.find import sha256_of
 from clbench.datasets.tree import Tree
 from clbench.errors import UserError
 from clbench.results.atomic import write_whole
 
-VERSION = 1  # of what `picture` makes of a file: another number, and all is decoded anew
+VERSION = 2  # of what `picture` makes of a file: another number, and all is decoded anew
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "PPM", "TIFF")
 MAX_PIXELS = 2**26  # of an image file
 LARGEST = 1024  # pixels a side
@@ -60,14 +62,22 @@ def _key(digest: str, names: Sequence[str], shape: tuple[int, ...]) -> str:
 
 
 def _kept(path: Path, shape: tuple[int, ...]) -> tuple[np.memmap, Broken] | None:
-    """What the cache has; None where it has nothing, or something else."""
+    """What the cache has; None where it has nothing, something else, or what is damaged."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-        broken = json.loads(path.with_suffix(".json").read_text("utf-8"))
+        facts = json.loads(path.with_suffix(".json").read_text("utf-8"))
     except (OSError, ValueError, EOFError):
         return None
     whole = isinstance(array, np.memmap) and array.shape == shape and array.dtype == np.uint8
-    return (array, broken) if whole and isinstance(broken, dict) else None
+    if not whole or not isinstance(facts, dict) or facts != _facts(sha256_of(path), facts.get("broken")):
+        return None
+    return array, facts["broken"]
+
+
+def _facts(pixels: str, broken: Any) -> dict[str, Any]:
+    """What stands beside decoded images of this sha256: which are broken, and a sha256 of all that."""
+    words = json.dumps([pixels, broken], sort_keys=True)
+    return {"broken": broken, "sha256": hashlib.sha256(words.encode()).hexdigest()}
 
 
 def _decode(
@@ -94,7 +104,8 @@ def _decode(
                 progress.advance()
         array.flush()
         del array
-        write_whole(path.with_suffix(".json"), json.dumps(dict(sorted(broken.items())), indent=1).encode())
+        facts = _facts(sha256_of(temporary), dict(sorted(broken.items())))
+        write_whole(path.with_suffix(".json"), json.dumps(facts, indent=1).encode())
 
 
 def _take_room(path: Path) -> None:

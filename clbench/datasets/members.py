@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import struct
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ MAPPED_FROM = 2**26  # bytes of an array; a smaller one is not worth it
 CHUNK = 2**24  # bytes that a check looks at at once
 LOCAL_HEADER = struct.Struct("<4s22xHH")  # PK\3\4, ..., lengths of the name and of the extra field
 ENCRYPTED = 0x1
+SEAL = "sha256"
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,22 @@ def header_of(archive: zipfile.ZipFile, name: str, path: Path, limit: int | None
                 "save it with np.savez (uncompressed, C order), and it is mapped"
             )
         return Header(shape, fortran, dtype, stream.tell())
+
+
+def seal_of(arrays: Mapping[str, np.ndarray]) -> str:
+    """sha256 of arrays by their names; clbench keeps it as the array SEAL in a file that it writes."""
+    found = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        found.update(f"{name} {array.dtype} {array.shape}\n".encode())
+        for rows in chunks(array):
+            found.update(rows.tobytes())
+    return found.hexdigest()
+
+
+def hold(archive: zipfile.ZipFile, arrays: Mapping[str, np.ndarray], path: Path) -> None:
+    """UserError where the arrays do not fit the seal in their file; a file of other makers has none."""
+    if f"{SEAL}.npy" in archive.namelist() and str(whole(archive, SEAL, path)) != seal_of(arrays):
+        raise UserError(f"{path}: its contents do not agree with its sha256; write it again")
 
 
 def chunks(x: np.ndarray) -> Iterator[np.ndarray]:

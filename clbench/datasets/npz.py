@@ -15,7 +15,7 @@ import numpy as np
 from clbench.datasets.base import DataSet
 from clbench.datasets.find import sha256_of
 from clbench.datasets.images import Images
-from clbench.datasets.members import chunks, header_of, mapped, whole
+from clbench.datasets.members import chunks, header_of, hold, mapped, whole
 from clbench.datasets.source import Mapped, Source
 from clbench.errors import UserError
 from clbench.results import NOT_PUBLISHED
@@ -83,9 +83,11 @@ def counts(path: Path) -> tuple[int, int]:
 
 
 def arrays_of(path: Path) -> dict[str, np.ndarray]:
-    """The four, as they are stored; large and uncompressed images are mapped."""
+    """The four, as they are stored and sealed; large and uncompressed images are mapped."""
     with _opened(path) as archive:
-        return {name: _array(archive, name, path) for name in ARRAYS}
+        found = {name: _array(archive, name, path) for name in ARRAYS}
+        hold(archive, found, path)
+        return found
 
 
 @contextmanager

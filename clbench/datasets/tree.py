@@ -63,17 +63,24 @@ class Tree:
             return sha256_of(self.path)
         listed = [(name, status) for name, status in sorted(_below(self.path)) if is_image(name)]
         state = repr((str(self.path.resolve()), [(n, s.st_size, s.st_mtime_ns) for n, s in listed]))
-        memory = cache_folder() / f"{hashlib.sha256(state.encode('utf-8', 'replace')).hexdigest()[:32]}.digest"
+        key = hashlib.sha256(state.encode("utf-8", "replace")).hexdigest()
+        memory = cache_folder() / f"{key[:32]}.digest"
         with contextlib.suppress(OSError, UnicodeDecodeError):
-            if len(known := memory.read_text("ascii")) == hashlib.sha256().digest_size * 2:
-                return known
+            known = memory.read_text("ascii")
+            if known == _sealed(known.partition(" ")[0], key):
+                return known.partition(" ")[0]
         whole = hashlib.sha256()
         for name, _ in listed:
             whole.update(f"{sha256_of(self.path / name)} {name}\n".encode("utf-8", "surrogateescape"))
         if all(status.st_mtime < time.time() - SETTLED for _, status in listed):
             with contextlib.suppress(UserError):
-                write_whole(memory, whole.hexdigest().encode())
+                write_whole(memory, _sealed(whole.hexdigest(), key).encode())
         return whole.hexdigest()
+
+
+def _sealed(digest: str, key: str) -> str:
+    """What is remembered: the digest, and a sha256 of it and of what it is of."""
+    return f"{digest} {hashlib.sha256(f'{key} {digest}'.encode()).hexdigest()}"
 
 
 def is_image(name: str) -> bool:

@@ -14,6 +14,7 @@ from clbench.datasets.checksums import FileCheck, check, refuse_modified
 from clbench.datasets.decoding_progress import say
 from clbench.datasets.find import sha256_of
 from clbench.datasets.images import Images, of_arrays
+from clbench.datasets.members import SEAL, seal_of
 from clbench.datasets.npz import ARRAYS, arrays_of
 from clbench.errors import UserError
 
@@ -64,7 +65,7 @@ def _made(path: Path, checks: Iterable[FileCheck], unpack: Unpack) -> Arrays:
                 return found
             arrays = _arrays(checks, unpack)
             with written_whole(path) as temporary, temporary.open("wb") as file:
-                np.savez(file, **arrays)  # type: ignore[arg-type]
+                np.savez(file, **arrays, **{SEAL: np.array(seal_of(arrays))})  # type: ignore[arg-type]
         return _kept(path) or arrays
     except Unwritable as error:
         say(f"{error}. Until then they are unpacked at every start")

@@ -13,10 +13,10 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from clbench.errors import UserError
 from clbench.report.build.result_table import ResultTable
 from clbench.report.document import Picture
 from clbench.report.scales import bounds_of, percent_like
+from clbench.results.atomic import refused, write_whole
 from clbench.scores import Score
 
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h"]
@@ -44,20 +44,16 @@ STYLE: dict[Any, Any] = {
 
 @contextmanager
 def styled(folder: Path) -> Iterator[None]:
-    """One style for what is drawn in here; the folder is made, and a UserError says where writing fails."""
-    try:
+    """One style for what is drawn in here; the folder is made, and a UserError says where that fails."""
+    with refused(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with matplotlib.rc_context(STYLE):
-            yield
-    except OSError as error:
-        raise UserError(f"{folder}: cannot write the plots: {error.strerror or error}") from None
+    with matplotlib.rc_context(STYLE):
+        yield
 
 
 def as_png(picture: Picture) -> bytes:
     with matplotlib.rc_context(STYLE):
-        file = io.BytesIO()
-        picture.draw().savefig(file, format="png", dpi=300, bbox_inches="tight", pad_inches=0.02)
-    return file.getvalue()
+        return drawn(picture.draw(), "png")
 
 
 def write(pictures: Sequence[Picture], folder: Path) -> dict[str, list[Path]]:
@@ -110,5 +106,12 @@ def save(figure: Figure, path: Path) -> list[Path]:
     pictures = [path.with_name(f"{path.name}.{kind}") for kind in ("png", "svg")]
     for picture in pictures:
         dated = {"Date": None} if picture.suffix == ".svg" else {}  # equal results give equal files
-        figure.savefig(picture, dpi=300, bbox_inches="tight", pad_inches=0.02, metadata=dated)
+        write_whole(picture, drawn(figure, picture.suffix[1:], metadata=dated))
     return pictures
+
+
+def drawn(figure: Figure, kind: str, **more: Any) -> bytes:
+    """The picture as a file of this kind, png or svg."""
+    file = io.BytesIO()
+    figure.savefig(file, format=kind, dpi=300, bbox_inches="tight", pad_inches=0.02, **more)
+    return file.getvalue()

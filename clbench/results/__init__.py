@@ -1,6 +1,6 @@
 """Result files: one JSON a configuration, written whole, validated when read. Imports no torch."""
 
-from clbench.results.digests import digest, folder_of, place_of
+from clbench.results.digests import digest, fingerprint, folder_of, place_of
 from clbench.results.result import (
     KINDS,
     NOT_PUBLISHED,
@@ -36,6 +36,7 @@ __all__ = [
     "SeedRun",
     "digest",
     "find",
+    "fingerprint",
     "folder_of",
     "load",
     "none_found",

@@ -26,6 +26,13 @@ def seal(raw: dict[str, Any]) -> str:
     return _sha256({name: value for name, value in raw.items() if name != "sha256"})
 
 
+def fingerprint(array: Any) -> str:
+    """SHA-256 of a numpy array: its type, shape and numbers."""
+    found = hashlib.sha256(f"{array.dtype} {array.shape}".encode())
+    found.update(array.tobytes())
+    return found.hexdigest()
+
+
 def _sha256(value: dict[str, Any]) -> str:
     try:
         text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)

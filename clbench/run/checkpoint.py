@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,10 +50,10 @@ def name_of_seeds(seeds: tuple[int, ...]) -> str:
 
 
 def stages(folder: Path, seeds: tuple[int, ...]) -> dict[int, Path]:
-    """The stages of which this group's checkpoint is kept."""
+    """The stages of which this group's checkpoint is kept, in their order: as text, 1000 comes before 999."""
     pattern = re.compile(rf"stage-(\d+)-seeds-{name_of_seeds(seeds)}\.safetensors")
     found = [(pattern.fullmatch(p.name), p) for p in folder.glob("stage-*.safetensors")]
-    return {int(match[1]): path for match, path in sorted(found, key=lambda f: f[1]) if match}
+    return dict(sorted((int(match[1]), path) for match, path in found if match))
 
 
 def collect(trainer: Trainer) -> Params:
@@ -104,8 +105,16 @@ def read(path: Path) -> Checkpoint:
     return Checkpoint(tensors, record)
 
 
-def damaged(path: Path, why: str) -> UserError:
-    return UserError(f"{path}: unusable checkpoint: {why}; delete it, or train again with --force")
+class Damaged(UserError):
+    """what: the file and what is wrong with it, without what to do."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what}; delete it, or train again with --force")
+        self.what = what
+
+
+def damaged(path: Path, why: str) -> Damaged:
+    return Damaged(f"{path}: unusable checkpoint: {why}")
 
 
 def restore(trainer: Trainer, checkpoint: Checkpoint, path: Path) -> None:
@@ -128,15 +137,26 @@ def restore(trainer: Trainer, checkpoint: Checkpoint, path: Path) -> None:
 
 
 def part_seeds(folder: Path, seeds: tuple[int, ...], parts: Sequence[tuple[int, ...]]) -> list[Path]:
-    """Write what is kept of a group once more, as of groups of some of its seeds each; the files of the group."""
-    kept = stages(folder, seeds)
+    """Write what is kept of a group once more, as of groups of some of its seeds each; the files of the group.
+
+    One that is unusable is left out, unless all are: Damaged.
+    """
+    kept, damaged = stages(folder, seeds), []
     for stage, path in kept.items():
-        whole = read(path)
+        try:
+            whole = read(path)
+        except Damaged as why:
+            damaged.append(why)
+            continue
         for mine in parts:
             rows = torch.tensor([seeds.index(seed) for seed in mine])
             runs = [{**run, "together": list(mine)} for run in whole.record["runs"] if run["seed"] in mine]
             record = {**whole.record, "seeds": list(mine), "runs": runs}
             write(path_of(folder, stage, mine), {n: t[rows] for n, t in whole.tensors.items()}, record)
+    if damaged and len(damaged) == len(kept):
+        raise damaged[-1]
+    for each in damaged:
+        warnings.warn(f"{each.what}; left out", stacklevel=2)
     return list(kept.values())
 
 

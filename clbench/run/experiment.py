@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import traceback
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -217,12 +218,26 @@ class SeedGroup:
     # -- checkpoints ------------------------------------------------------------------------------------------
 
     def resume(self, trainer: Trainer) -> tuple[list[Any], int]:
-        """The runs so far and the stages they have done: ([], 0) where nothing was kept."""
+        """The runs so far and the stages they have done: ([], 0) where nothing was kept.
+
+        An unusable checkpoint gives way to the last one before it that is whole; UserError where none is.
+        """
         kept = self.kept()
-        if not kept:
-            return [], 0
-        stage = max(kept)
-        return self.load(trainer, stage), stage + 1
+        damaged: dict[int, checkpoint.Damaged] = {}
+        for stage in reversed(kept):
+            try:
+                runs = self.load(trainer, stage)
+            except checkpoint.Damaged as why:
+                damaged[stage] = why
+                continue
+            for later, found in damaged.items():
+                kept[later].unlink(missing_ok=True)  # else it would be taken for the last of those to come
+                at = self.experiment.name_of(stage)
+                warnings.warn(f"{found.what}; goes on from the checkpoint after {at}", stacklevel=2)
+            return runs, stage + 1
+        if damaged:
+            raise damaged[max(damaged)]
+        return [], 0
 
     def load(self, trainer: Trainer, stage: int) -> list[Any]:
         path = self.kept()[stage]

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from clbench.config.resolve import Config
+from clbench.datasets.members import SEAL, seal_of
 from clbench.datasets.npz import read
 from clbench.errors import UserError
 from clbench.networks import pretrained
@@ -52,7 +53,7 @@ def write(config: Config, machine: Machine, output: Path, dtype: str) -> Written
     """Features of all images of the stream, each class as its column of the head in the class scenario.
 
     In evaluation mode, before any head. output: x_train, y_train, x_test, y_test as in a user's own .npz file, and
-    `made_of`: JSON that says of what.
+    `made_of`: JSON that says of what, and a sha256 of the four.
     """
     make_ready(output)
     if (kind := model_kind(networks[config.network])) != CLASSIFIER:
@@ -71,7 +72,8 @@ def write(config: Config, machine: Machine, output: Path, dtype: str) -> Written
     made = {"network": config.as_dict()["network"], "stream": config.as_dict()["stream"]}
     made["sha256"] = stream.checksums | weights_read(config, machine)
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays, made_of=np.array(json.dumps(made, sort_keys=True)))
+    said = {"made_of": np.array(json.dumps(made, sort_keys=True)), SEAL: np.array(seal_of(arrays))}
+    np.savez(buffer, allow_pickle=False, **arrays, **said)
     write_whole(output, buffer.getvalue())
     read(output)  # whether what will read it can
     train, test = len(arrays["y_train"]), len(arrays["y_test"])

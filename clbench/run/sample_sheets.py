@@ -6,16 +6,18 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
+from clbench.results import fingerprint
 from clbench.results.atomic import write_whole
 
 
 def write(path: Path, rows: Sequence[Tensor]) -> None:
     """rows: uint8 [N, C, H, W] a class. Whole or not at all; UserError if the disk refuses."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, png(rows))
 
 
@@ -23,6 +25,7 @@ def png(rows: Sequence[Tensor]) -> bytes:
     """The images of each class side by side, the classes below each other."""
     sheet = torch.cat([torch.cat(list(row), -1) for row in rows], -2).cpu()
     picture = Image.fromarray((sheet[0] if len(sheet) == 1 else sheet.movedim(0, -1)).contiguous().numpy())
-    file = io.BytesIO()
-    picture.save(file, "png", optimize=True)
+    file, said = io.BytesIO(), PngInfo()
+    said.add_text("sha256", fingerprint(np.asarray(picture)))
+    picture.save(file, "png", optimize=True, pnginfo=said)
     return file.getvalue()

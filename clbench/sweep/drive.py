@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from clbench.errors import UserError
 from clbench.metrics import mean_per_stage
 from clbench.results import AnyResult, Result, Run, SeedRun
 from clbench.results import sweep_record as records
-from clbench.results.atomic import make_ready
+from clbench.results.atomic import write_whole
 from clbench.results.locks import locked
 from clbench.results.sweep_record import Record, Trial
 from clbench.run.local import Local
@@ -155,8 +154,7 @@ class Trials:
 def take_over(before: Path, path: Path) -> None:
     """Copy a finished trial to where trials lie, from among the results, where older versions put them."""
     if before.exists() and not path.exists():
-        make_ready(path)
-        shutil.copyfile(before, path)
+        write_whole(path, before.read_bytes())
 
 
 def scores_of(runs: Sequence[SeedRun], measure: Score = ACCURACY) -> list[float]:

@@ -11,7 +11,8 @@ from typing import Any
 import fsspec
 import platformdirs
 
-from clbench.errors import UserError
+from clbench.errors import MachineFault, UserError
+from clbench.results.atomic import write_whole
 
 
 def is_url(out: str) -> bool:
@@ -37,8 +38,7 @@ class Mirror:
             for remote in self.fs.find(self.root):
                 if remote.endswith(".json"):
                     local = self.folder / remote.removeprefix(self.root).lstrip("/")
-                    local.parent.mkdir(parents=True, exist_ok=True)
-                    local.write_bytes(self.fs.cat_file(remote))
+                    write_whole(local, self.fs.cat_file(remote))
 
     def push(self, *_: Any) -> None:
         """Copy every JSON file that is new or has changed since it was copied."""
@@ -57,5 +57,7 @@ def refused(url: str) -> Iterator[None]:
     """Whatever a file system of any kind raises is one line."""
     try:
         yield
+    except UserError:
+        raise
     except Exception as error:
-        raise UserError(f"--out {url}: {type(error).__name__}: {' '.join(str(error).split())[:300]}") from None
+        raise MachineFault(f"--out {url}: {type(error).__name__}: {' '.join(str(error).split())[:300]}") from None

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from clbench.datasets import catalogue, decode, load, verify
+from clbench.datasets import tree as trees
 from clbench.datasets.decode import picture
 from clbench.errors import UserError
 
@@ -287,20 +288,37 @@ def test_it_is_decoded_once_for_each_size_and_content(tmp_path, monkeypatch, cac
     assert len(done) == 68
 
 
-@pytest.mark.parametrize("harm", ["truncated", "another shape", "no note of what is broken", "pickle"])
+@pytest.mark.parametrize("harm", ["truncated", "another shape", "no note", "pickle", "a pixel", "another note"])
 def test_what_the_cache_has_and_is_not_whole_is_decoded_again(tmp_path, monkeypatch, cache, harm):
     path = pack(tmp_path / "own", tree(), "folder")
     whole = pixels(load(f"{path}/", size=4).x_train)
     (kept,) = (cache / "decoded").glob("*.npy")
     if harm == "truncated":
         kept.write_bytes(kept.read_bytes()[:-1])
-    elif harm == "no note of what is broken":
+    elif harm == "no note":
         kept.with_suffix(".json").unlink()
+    elif harm == "a pixel":
+        content = kept.read_bytes()
+        kept.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    elif harm == "another note":
+        note = kept.with_suffix(".json")
+        note.write_text(note.read_text().replace("{}", '{"cat/00.png": "broken"}'))
     else:
         np.save(kept, np.zeros(3) if harm == "another shape" else np.array([None]), allow_pickle=True)
     done = decodings(monkeypatch)
     np.testing.assert_array_equal(pixels(load(f"{path}/", size=4).x_train), whole)
     assert len(done) == 17
+
+
+def test_a_digest_that_is_remembered_is_not_taken_from_a_damaged_file(tmp_path, cache, monkeypatch):
+    monkeypatch.setattr(trees, "SETTLED", -1.0)
+    path = pack(tmp_path / "own", tree(), "folder")
+    first = load(f"{path}/", size=4).checksums
+    (memory,) = (cache / "decoded").glob("*.digest")
+    whole = memory.read_text()
+    memory.write_text(("0" if whole[0] != "0" else "1") + whole[1:])
+    assert load(f"{path}/", size=4).checksums == first
+    assert memory.read_text() == whole
 
 
 def test_a_decoding_that_fails_leaves_nothing_behind(tmp_path, cache):

@@ -87,7 +87,9 @@ def test_what_was_unpacked_is_held_to_the_published_checksums_all_the_same(root)
         load("svhn", root)
 
 
-@pytest.mark.parametrize("harm", ["truncated", "a pixel", "floats", "a label less", "another file", "a pickle"])
+@pytest.mark.parametrize(
+    "harm", ["truncated", "a pixel", "floats", "a label less", "another pixel", "another file", "a pickle"]
+)
 def test_a_damaged_cache_is_made_anew(root, harm, unpackings, cache, monkeypatch):
     monkeypatch.setattr(members, "MAPPED_FROM", 1)
     root.mkdir()
@@ -104,6 +106,7 @@ def test_a_damaged_cache_is_made_anew(root, harm, unpackings, cache, monkeypatch
     else:
         arrays |= {
             "floats": {"x_test": arrays["x_test"] / 2},
+            "another pixel": {"x_test": arrays["x_test"] ^ 1},
             "a label less": {"y_train": arrays["y_train"][1:]},
         }.get(harm, {"y_test": np.array([None, None])})
         np.savez(kept, **arrays)

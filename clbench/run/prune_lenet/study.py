@@ -163,7 +163,11 @@ class PruneLenet(Experiment):
         self, group: SeedGroup, trainer: Trainer, path: Path, belongs: dict, runs: list[PrunedRun]
     ) -> bool:
         """Whether the file holds this network; if so it is in the trainer, and what it cost in the runs."""
-        found = checkpoint.read(path)
+        try:
+            found = checkpoint.read(path)
+        except checkpoint.Damaged as why:
+            warnings.warn(f"{why.what}; trained again", stacklevel=2)
+            return False
         if {name: found.record.get(name) for name in belongs} != belongs:
             return False
         checkpoint.restore(trainer, found, path)
