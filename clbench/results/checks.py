@@ -11,6 +11,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from clbench.results.digests import key_of
+from clbench.results.result import status_of
 
 # kind -> its schemas by version, files of clbench/schema
 KINDS = {
@@ -73,6 +74,10 @@ def inconsistencies(raw: dict[str, Any]) -> Iterator[str]:
             yield f"runs[{index}].made_by: {_short(repr(min(unknown)))} is none of the makers"
         if missing := sorted(set(run["together"]) - set(seeds)):
             yield f"runs[{index}].together: seed {missing[0]} is not in the file"
+        if run["together"].count(run["seed"]) != 1 or len(set(run["together"])) < len(run["together"]):
+            yield f"runs[{index}].together: a group has each of its seeds once, and {run['seed']} is of it"
+    if raw["status"] != (status := status_of(run["status"] for run in raw["runs"])):
+        yield f"status: {raw['status']!r} does not follow from the runs, which make it {status!r}"
     if raw["kind"] == "train":
         bounds = [raw["score"][name] for name in ("low", "high")]
         joint = raw["protocol"] == "joint"

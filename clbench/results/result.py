@@ -223,11 +223,17 @@ R = TypeVar("R", bound=AnyResult)
 
 def settle(result: AnyResult) -> None:
     """Its status and reason out of those of its runs; while one is running, so is the whole."""
-    states = {run.status for run in result.runs}
-    result.status, result.reason = "running", None
-    if "running" not in states:
-        result.status = "failed" if "failed" in states else "diverged" if states == {"diverged"} else "done"
+    result.status, result.reason = status_of(run.status for run in result.runs), None
+    if result.status != "running":
         result.reason = next((run.reason for run in result.runs if run.reason), None)
+
+
+def status_of(runs: Iterable[str]) -> str:
+    """That of the whole, by those of its runs."""
+    states = set(runs)
+    if "running" in states or "failed" in states:
+        return "running" if "running" in states else "failed"
+    return "diverged" if states == {"diverged"} else "done"
 
 
 def of_seeds(result: R, seeds: Iterable[int]) -> R:
