@@ -178,17 +178,19 @@ def sweep(
 
 
 def show_sweep(words: list[str], how: Printing) -> None:
-    """`sweep status` and `sweep best`: from the record alone, at any time."""
+    """`sweep status` and `sweep best`: from the record, which agrees with what there is of its trials' files."""
     if len(words) != 2:
         raise UserError(f"sweep {words[0]}: name one record, runs/STREAM/sweep-METHOD-DIGEST.json")
     from dataclasses import asdict
 
     from clbench.report.document import document_of_rows
     from clbench.results.sweep_record import load
+    from clbench.results.trial_files import compare
     from clbench.sweep import display
 
     path = Path(words[1])
     record = load(path)
+    compare(record, path, path.parent.parent)
     if words[0] == "status":
         return how.show([display.describe(record, path)])
     best = record.best

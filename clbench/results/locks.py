@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from clbench.errors import UserError
+from clbench.errors import MachineFault
 
 
 @contextlib.contextmanager
@@ -19,9 +19,9 @@ def locked(path: Path) -> Iterator[None]:
         lock = FileLock(path.with_name(f".{path.stem}.lock"), timeout=0)
         lock.acquire()
     except Timeout:
-        raise UserError(f"{path}: another clbench process is running this configuration; wait for it") from None
+        raise MachineFault(f"{path}: another clbench process is running this configuration; wait for it") from None
     except OSError as error:
-        raise UserError(f"{path.parent}: cannot write there: {error.strerror or error}; choose --out") from None
+        raise MachineFault(f"{path.parent}: cannot write there: {error.strerror or error}; choose --out") from None
     try:
         yield
     finally:

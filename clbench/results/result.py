@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -263,7 +263,7 @@ def load(path: Path, accept_modified: bool = False) -> Any:
     from clbench.results import checks as result_checks  # jsonschema is slow to import, and saving does without it
 
     raw = jsonfile.read(path)
-    fault = _version_fault(raw) or result_checks.fault(raw)
+    fault = version_fault(raw, SCHEMA_VERSION, UPGRADES) or result_checks.fault(raw)
     sealed = raw["sha256"] if not fault and "sha256" in raw else None
     intact = sealed is None or sealed == seal(raw)
     if not fault:
@@ -337,17 +337,17 @@ def _is_result(path: Path) -> bool:
     return isinstance(raw, dict) and raw.get("kind") in list(result_checks.KINDS)
 
 
-def _version_fault(raw: Any) -> str | None:
-    """Whether this program has never heard of the schema."""
+def version_fault(raw: Any, newest: int, upgrades: Container[int]) -> str | None:
+    """Whether this program has never heard of the schema, which is the newest or one that can be upgraded."""
     version = raw.get("schema_version") if isinstance(raw, dict) else None
     if not isinstance(version, int) or isinstance(version, bool):
         return None  # the checks say what is wrong
-    if version > SCHEMA_VERSION:
+    if version > newest:
         return (
-            f"schema_version: {version} was written by a newer clbench (this one reads up to {SCHEMA_VERSION}); "
+            f"schema_version: {version} was written by a newer clbench (this one reads up to {newest}); "
             "upgrade clbench"
         )
-    if version < SCHEMA_VERSION and version not in UPGRADES:
+    if version < newest and version not in upgrades:
         return f"schema_version: {version} is not one that clbench ever wrote"
     return None
 

@@ -8,8 +8,13 @@ from typing import Any
 
 from clbench.errors import UserError
 from clbench.results import jsonfile
+from clbench.results.digests import seal
+from clbench.results.result import version_fault
 from clbench.scores import ACCURACY, Score
 
+SCHEMA_VERSION = 2
+SCHEMAS = {1: "sweep-1.json", 2: "sweep.json"}  # by version, files of clbench/results/schema
+AFRESH = "move it away to search afresh: trials that are finished are not trained again"
 ENDED = ("done", "diverged", "failed", "stopped", "repeated")
 
 
@@ -49,7 +54,7 @@ class Record:
     winner: dict[str, Any] = field(default_factory=dict)
     origins: dict[str, str] | None = None  # of the values of the plan's configuration
     kind: str = "sweep"
-    schema_version: int = 1
+    schema_version: int = SCHEMA_VERSION
     score: dict[str, Any] | None = None
 
     @property
@@ -86,21 +91,25 @@ class Record:
 
 
 def save(record: Record, path: Path) -> None:
-    jsonfile.write(asdict(record), path)
+    raw = asdict(record)
+    jsonfile.write({**raw, "sha256": seal(raw)}, path)
 
 
 def load(path: Path) -> Record:
-    """UserError names the file, and the field that is wrong."""
+    """The record in a file of any version; UserError names the file, and the field that is wrong."""
     raw = jsonfile.read(path)
     if not isinstance(raw, dict) or raw.get("kind") != "sweep":
         raise UserError(
             f"{path}: not the record of a sweep; clbench sweep writes them as sweep-METHOD-DIGEST.json"
         )
-    from clbench.results.checks import schema_fault  # jsonschema is slow to import, and saving does without it
+    from clbench.results import sweep_checks as checks  # jsonschema is slow to import, and saving does without it
 
-    if fault := schema_fault(raw, "sweep.json"):
-        raise UserError(f"{path}: {fault}; move the file away to search afresh")
-    return Record(**{**raw, "trials": [Trial(**trial) for trial in raw["trials"]]})
+    if fault := version_fault(raw, SCHEMA_VERSION, SCHEMAS):
+        raise UserError(f"{path}: {fault}")
+    if fault := checks.fault(raw, SCHEMAS[1 if raw.get("schema_version") == 1 else SCHEMA_VERSION]):
+        raise UserError(f"{path}: {fault}; {AFRESH}")
+    fields = {name: value for name, value in raw.items() if name not in ("sha256", "schema_version")}
+    return Record(**{**fields, "trials": [Trial(**trial) for trial in raw["trials"]]})
 
 
 def found(path: Path) -> Record | None:

@@ -10,7 +10,7 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from math import ceil
@@ -22,7 +22,7 @@ from typing import Any, Protocol, TypeVar
 import torch
 from joblib import cpu_count
 
-from clbench.errors import UserError, out_of_memory
+from clbench.errors import MachineFault, UserError, of_machine, out_of_memory
 from clbench.registry import PluginWarning
 from clbench.run.experiment import News, SeedGroup, Stopped
 from clbench.run.free_memory import SHARE, free_bytes, resident_bytes
@@ -58,9 +58,10 @@ class Failure:
 
     reason: str
     trace: str
+    of_machine: bool = False
 
     def error(self) -> UserError:
-        error = UserError(self.reason)
+        error = (MachineFault if self.of_machine else UserError)(self.reason)
         error.__cause__ = WorkerTraceback(self.trace)
         return error
 
@@ -108,7 +109,7 @@ class Local:
 
     def run(
         self, jobs: Iterable[J], machine: Machine, on_news: Callable[[J, News], bool], at_a_time: int
-    ) -> Iterator[tuple[J, Outcome]]:
+    ) -> Generator[tuple[J, Outcome], None, None]:
         if at_a_time == 1:
             return run_here(jobs, machine, on_news)
         return run_in_processes(jobs, machine, on_news, at_a_time)
@@ -129,7 +130,7 @@ def rooms(device: torch.device) -> int:
 
 def run_here(
     jobs: Iterable[J], machine: Machine, on_news: Callable[[J, News], bool]
-) -> Iterator[tuple[J, Outcome]]:
+) -> Generator[tuple[J, Outcome], None, None]:
     """One after the other, in this process."""
     for job in jobs:
 
@@ -146,7 +147,7 @@ def run_here(
 
 def run_in_processes(
     jobs: Iterable[J], machine: Machine, on_news: Callable[[J, News], bool], at_a_time: int
-) -> Iterator[tuple[J, Outcome]]:
+) -> Generator[tuple[J, Outcome], None, None]:
     """In so many processes, each of which takes one job after the other."""
     queue = iter(jobs)
     busy: dict[Connection, tuple[Worker, J]] = {}
@@ -182,7 +183,7 @@ def run_in_processes(
 
 def outcome_of(message: list[Any] | Failure | Stopped | None, group: SeedGroup) -> Outcome:
     if message is None:
-        return UserError(f"its process was killed (out of memory?){group.experiment.smaller(len(group.seeds))}")
+        return MachineFault(f"its process was killed (out of memory?){group.experiment.smaller(len(group.seeds))}")
     return message.error() if isinstance(message, Failure) else message
 
 
@@ -239,7 +240,7 @@ def learn(group: SeedGroup, machine: Machine, tell: Callable[[News], None]) -> l
     except Stopped as stopped:
         return stopped
     except Exception as error:
-        return Failure(reason(error), traceback.format_exc())
+        return Failure(reason(error), traceback.format_exc(), of_machine(error))
 
 
 @contextmanager

@@ -6,14 +6,14 @@ import logging
 import os
 import socket
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import torch
 
-from clbench.errors import UserError
+from clbench.errors import MachineFault, UserError
 from clbench.registry import PluginWarning
 from clbench.run.experiment import News, SeedGroup, Stopped
 from clbench.run.local import STOP, Failure, Grouped, Local, Outcome, Teller, learn, outcome_of, reason
@@ -118,7 +118,7 @@ class Cluster:
 
     def run(
         self, jobs: Iterable[J], machine: Machine, on_news: Callable[[J, News], bool], at_a_time: int
-    ) -> Iterator[tuple[J, Outcome]]:
+    ) -> Generator[tuple[J, Outcome], None, None]:
         """Every job with its outcome, as they end; one whose node is lost begins again on another.
 
         As many at a time as the nodes take, which may come and go. UserError where no node is large enough.
@@ -168,10 +168,10 @@ class Cluster:
         try:
             return outcome_of(self.ray.get(ref), going.job.group)
         except self.ray.exceptions.RayTaskError as error:
-            return UserError(reason(error))
+            return MachineFault(reason(error))  # what a group raises is a Failure
         except self.ray.exceptions.RayError as error:
             if going.times >= TIMES:
-                return UserError(f"lost {going.times} times with its node or process: {reason(error)}")
+                return MachineFault(f"lost {going.times} times with its node or process: {reason(error)}")
             going.times += 1
             self.begin(going, machine, mail)
             return None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,7 +12,7 @@ from typing import Any, Protocol
 import torch
 
 from clbench.config.resolve import Config
-from clbench.errors import UserError
+from clbench.errors import MachineFault, UserError, of_machine
 from clbench.results import AnyResult, Result, SeedRun, of_seeds
 from clbench.run.experiment import Experiment, News, SeedGroup, Stopped
 from clbench.run.local import Local, Outcome, WorkerTraceback, reason
@@ -75,7 +76,7 @@ class Executor(Protocol):
 
     def run(
         self, jobs: Iterable[Job], machine: Machine, on_news: Callable[[Job, News], bool], at_a_time: int
-    ) -> Iterator[tuple[Job, Outcome]]:
+    ) -> Generator[tuple[Job, Outcome], None, None]:
         """Every job with its outcome, as they end. A job is asked for when there is room for it.
 
         `on_news` is called in between, and says True of a job that shall stop: its outcome is Stopped. at_a_time:
@@ -121,14 +122,15 @@ def schedule(agenda: Agenda, executor: Executor, store: Store, watch: Watcher) -
         watch.stage(job.key, news.runs, job.file.result.news(news.runs))
         return agenda.hopeless(job.file, job.file.asked.runs)
 
-    for job, outcome in executor.run(jobs(), store.machine, on_news, store.processes):
-        path = job.file.path
-        if (problem := conclude(job, outcome, watch)) is not None:
-            problems[path].append(problem)
-        left[path] -= 1
-        if not left[path]:
-            job.file.close()
-            agenda.ended(job.file, problems[path])
+    with closing(executor.run(jobs(), store.machine, on_news, store.processes)) as outcomes:
+        for job, outcome in outcomes:
+            path = job.file.path
+            if (problem := conclude(job, outcome, watch)) is not None:
+                problems[path].append(problem)
+            left[path] -= 1
+            if not left[path]:
+                job.file.close()
+                agenda.ended(job.file, problems[path])
 
 
 def conclude(job: Job, outcome: Outcome, watch: Watcher) -> UserError | None:
@@ -143,7 +145,7 @@ def conclude(job: Job, outcome: Outcome, watch: Watcher) -> UserError | None:
     why = reason(outcome)
     job.file.fail(job.group, why)
     watch.end(job.key, [])
-    problem = UserError(f"{job.title} failed: {why}")
+    problem = (MachineFault if of_machine(outcome) else UserError)(f"{job.title} failed: {why}")
     problem.__cause__ = outcome.__cause__ if isinstance(outcome.__cause__, WorkerTraceback) else outcome
     return problem
 

@@ -26,8 +26,8 @@ from clbench.run.train import stream_cache
 FINISHED = ("done", "diverged")
 
 
-class OtherCode(UserError):
-    """A result was made by other code of a plugin than there is now."""
+class InTheWay(UserError):
+    """The file that is there cannot be gone on with: damaged, another's, of other code or other data."""
 
 
 class Store:
@@ -180,11 +180,11 @@ def read_stored(experiment: Experiment, path: Path, machine: Machine) -> AnyResu
     try:
         result = load(path, machine.accept_modified)
     except UserError as error:
-        raise UserError(f"{error}; --force runs this configuration afresh") from None
+        raise InTheWay(f"{error}; --force runs this configuration afresh") from None
     if result.digest != experiment.config.digest:
-        raise UserError(f"{path}: holds another configuration ({result.digest}); move it away, or --force")
+        raise InTheWay(f"{path}: holds another configuration ({result.digest}); move it away, or --force")
     if words := other_code(result, experiment.plugins):
-        raise OtherCode(f"{path}: {words}; --force runs it afresh")
+        raise InTheWay(f"{path}: {words}; --force runs it afresh")
     return result
 
 
@@ -192,7 +192,7 @@ def require_same_data(result: AnyResult, checksums: dict[str, str], path: Path) 
     """UserError where the result was made of other data than is there now."""
     if result.data != checksums:
         names = ", ".join(sorted({*result.data, *checksums}))
-        raise UserError(f"{path}: was begun on other data ({names} have changed); --force runs it afresh")
+        raise InTheWay(f"{path}: was begun on other data ({names} have changed); --force runs it afresh")
 
 
 def reopen(result: AnyResult, seeds: Sequence[int]) -> AnyResult:

@@ -7,24 +7,23 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
 from clbench import results
 from clbench.config.resolve import Config
-from clbench.errors import UserError
-from clbench.metrics import mean_per_stage
+from clbench.errors import MachineFault, UserError, of_machine
 from clbench.results import AnyResult, Result, Run, SeedRun
 from clbench.results import sweep_record as records
 from clbench.results.atomic import write_whole
 from clbench.results.locks import locked
 from clbench.results.sweep_record import Record, Trial
+from clbench.results.trial_files import compare
+from clbench.results.trial_scores import scores_of, spread_of
 from clbench.run.local import Local
 from clbench.run.machine import Machine
 from clbench.run.provenance import other_code
 from clbench.run.schedule import Executor, Silent, Watcher, run_experiments, schedule
-from clbench.run.store import OtherCode, ResultFile, Store, now
+from clbench.run.store import InTheWay, ResultFile, Store, now
 from clbench.run.train import Train, stream_cache
-from clbench.scores import ACCURACY, Score, score_of
+from clbench.scores import Score, score_of
 from clbench.sweep.continual import Continual
 from clbench.sweep.plan import PROTOCOLS, Plan
 from clbench.sweep.search import Search
@@ -66,7 +65,6 @@ class Trials:
         self.open: dict[str, Trial] = {}
         self.unfinished: list[Trial] = []
         for trial in record.trials:
-            trial.status = "running" if trial.status == "failed" else trial.status  # a second chance
             if trial.status == "running":
                 trial.scores, trial.reason = [], None
                 self.unfinished.append(trial)
@@ -89,9 +87,9 @@ class Trials:
                 if not file.finished:
                     file.begin()
                     return file
-            except OtherCode:
-                raise
             except UserError as error:
+                if isinstance(error, InTheWay) or of_machine(error):
+                    raise  # the trial stays open, and is not told from those that have not begun
                 self.conclude(config.digest, None, [error])
             else:
                 file.close()
@@ -128,6 +126,10 @@ class Trials:
         return trial.status == "stopped"
 
     def ended(self, file: ResultFile, problems: list[UserError]) -> None:
+        """MachineFault, with the trial left open, where it ended by that."""
+        for problem in problems:
+            if of_machine(problem):
+                raise MachineFault(f"{problem}; the sweep stopped, and the same command goes on") from problem
         self.conclude(file.experiment.config.digest, file.asked, problems)
 
     def conclude(self, digest: str, result: AnyResult | None, problems: list[UserError]) -> None:
@@ -141,7 +143,7 @@ class Trials:
         if result is not None:
             measure = self.record.measure
             trial.scores = scores_of(result.runs, measure)
-            trial.spread = [last[-1] for run in result.runs if (last := scores_of([run], measure))]
+            trial.spread = spread_of(result.runs, measure)
             trial.seconds = round(sum(result.runs[0].seconds), 3)
         self.search.tell(trial)
         self.keep_and_show(trial)
@@ -155,37 +157,6 @@ def take_over(before: Path, path: Path) -> None:
     """Copy a finished trial to where trials lie, from among the results, where older versions put them."""
     if before.exists() and not path.exists():
         write_whole(path, before.read_bytes())
-
-
-def scores_of(runs: Sequence[SeedRun], measure: Score = ACCURACY) -> list[float]:
-    """The mean on validation images as printed after 1, 2, .. tasks, as far as every seed has come; [] where one
-    has diverged."""
-    matrices = [np.array(run.matrix, dtype=np.float64) for run in runs if isinstance(run, Run) and run.matrix]
-    if len(matrices) < len(runs) or any(run.status == "diverged" for run in runs):
-        return []
-    if joint(runs):
-        matrices = [np.concatenate([R, np.tile(R[-1:], (R.shape[1] + 1 - len(R), 1))]) for R in matrices]
-    stages = min(len(R) for R in matrices) - 1
-    found = np.mean([mean_per_stage(R, measure)[:stages] for R in map(filled, matrices)], axis=0) if stages else []
-    return [rounded(float(score)) for score in found]
-
-
-def rounded(score: float) -> float:
-    """To four digits after the point; what is small to four digits of its own."""
-    return round(score, 4) if abs(score) >= 1 or score == 0 else float(f"{score:.4g}")
-
-
-def joint(runs: Sequence[SeedRun]) -> bool:
-    """All tasks at once in stage 1: a finished run that has fewer rows than tasks."""
-    return all(
-        isinstance(run, Run) and run.status == "done" and len(run.matrix) < len(run.matrix[0]) for run in runs
-    )
-
-
-def filled(R: np.ndarray) -> np.ndarray:
-    """R with rows of NaN for the stages to come."""
-    missing = R.shape[1] + 1 - len(R)
-    return np.concatenate([R, np.full((missing, R.shape[1]), np.nan)]) if missing else R
 
 
 def tasks_of(runs: Sequence[SeedRun]) -> int:
@@ -209,6 +180,9 @@ def sweep(
     path = out / plan.path
     with locked(path), stream_cache.kept():
         record = None if force else records.found(path)
+        if record is not None:
+            require_same_trials(plan, record, path, out, machine.accept_modified)
+            reopen(record)
         record = record or Record(plan.digest, plan.as_dict(), started=now(), origins=plan.base.origins)
 
         def keep(record: Record) -> None:
@@ -227,7 +201,7 @@ def sweep(
                 raise UserError(f"no trial has finished: {reasons(record)}; {path} has every trial's reason")
             final = Train(plan.winner(best.values), searched(plan, record, best, path))
         [(winner, result)] = run_experiments([final], out, machine, executor, force, watch)
-        if result.search is None:  # it was trained before it was found
+        if not tells_of(result.search, final.search):
             with locked(winner):
                 whole = results.load(winner, machine.accept_modified)
                 results.save(replace(whole, search=final.search), winner)
@@ -235,6 +209,19 @@ def sweep(
         record.status, record.finished = "done", record.finished or now()
         keep(record)
     return Outcome(record, path, winner, result)
+
+
+def reopen(record: Record) -> None:
+    """Trials that failed have a second chance; until all have ended there is no winner."""
+    for trial in record.trials:
+        trial.status = "running" if trial.status == "failed" else trial.status
+    if record.count("running"):
+        record.status, record.finished, record.winner = "running", None, {}
+
+
+def tells_of(stored: dict[str, Any] | None, search: dict[str, Any] | None) -> bool:
+    """Whether the winner's file says what is true of this search; or of another, that found it before."""
+    return stored == search or (stored is not None and stored.get("record") != (search or {}).get("record"))
 
 
 def run_trials(
@@ -263,6 +250,17 @@ def run_trials(
     watch.expect(left)
     with Store(out / TRIALS, machine, processes=most, force=force) as store:
         schedule(Trials(plan, record, store, keep, watch), executor, store, watch)
+
+
+def require_same_trials(plan: Plan, record: Record, path: Path, out: Path, accept_modified: bool) -> None:
+    """UserError where the record is of another plan, or a trial not that of the plan or of its own file."""
+    if record.digest != plan.digest:
+        raise UserError(f"{path}: holds another sweep ({record.digest}); {records.AFRESH}")
+    for trial in record.trials:
+        lies = plan.trial(trial.values).path
+        if Path(trial.file) not in (TRIALS / lies, lies):
+            raise UserError(f"{path}: trials[{trial.number}].file: {trial.file} is not its own; {records.AFRESH}")
+    compare(record, path, out, accept_modified)
 
 
 def require_same_code(plan: Plan, record: Record, out: Path) -> None:
