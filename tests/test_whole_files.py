@@ -159,3 +159,33 @@ def test_a_damaged_network_that_studies_share_is_trained_again(tmp_path):
     assert "unusable checkpoint" in done.err
     assert "trained again" in done.err
     assert len(shared.read_bytes()) == len(before)
+
+
+# -- before the work ------------------------------------------------------------------------------------------
+
+SWEEP = ["sweep", "--method", "ewc", *TINY, "--grid", "strategy.lam=1,2"]
+STUDY = ["prune-lenet", "--dataset", "digits", "--importance", "random,magnitude", "--seeds", "2", "--limit", "50"]
+
+
+@pytest.mark.parametrize(
+    ("words", "toml", "line"),
+    [
+        ([*SWEEP, "--plots", "file"], None, "file: cannot write the plots: it is a file"),
+        ([*SWEEP, "--plots", "file/below"], None, "cannot write"),
+        ([*SWEEP, "--write-defaults"], "[train\n", "clbench.toml"),
+        ([*SWEEP, "--write-defaults"], '[tuned.permuted-digits]\ntask = "x"\n', "must be a table"),
+        ([*SWEEP, "--write-defaults"], Path.mkdir, "clbench.toml: cannot"),
+        ([*STUDY, "--export", "file/below.safetensors"], None, "cannot write"),
+        ([*STUDY, "--export", "folder/x.safetensors"], None, "x-magnitude-seed-1.safetensors: cannot write"),
+    ],
+)
+def test_what_the_end_cannot_write_is_found_at_the_start(words, toml, line, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("")
+    Path("folder/x-magnitude-seed-1.safetensors").mkdir(parents=True)
+    if isinstance(toml, str):
+        Path("clbench.toml").write_text(toml)
+    elif toml:
+        toml(Path("clbench.toml"))
+    assert line in clbench(*words).line
+    assert not Path("runs").exists()

@@ -135,7 +135,7 @@ def sweep(
         return show_sweep(words, printing(format_, output, as_json, quiet))
     if len(words) > 1:
         raise UserError(f"sweep {' '.join(words)}: expected one file, or status RECORD, or best RECORD")
-    how = printing(format_, output, as_json, quiet)
+    how = printing(format_, output, as_json, quiet, plots=plots)
     from clbench.run.api import get_ready
     from clbench.sweep.plan import Asked, planned
 

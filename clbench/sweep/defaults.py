@@ -11,7 +11,7 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import Table
 
 from clbench.errors import UserError
-from clbench.results.atomic import write_whole
+from clbench.results.atomic import make_ready, write_whole
 from clbench.results.jsonfile import text
 from clbench.results.sweep_record import Record
 from clbench.sweep.plan import Plan
@@ -20,14 +20,16 @@ from clbench.sweep.space import format_settings
 FILE = Path("clbench.toml")
 
 
-def require_possible(plan: Plan) -> None:
-    """UserError, before anything is run, where the search cannot end in defaults."""
+def require_possible(plan: Plan, file: Path = FILE) -> None:
+    """UserError, before anything is run, where the search cannot end in defaults, or these not in the file."""
     if plan.protocol == "continual":
         raise UserError(
             "--write-defaults: a continual search chooses anew for every task; there is no one value to write"
         )
     if not any(axis.name.startswith("strategy.") for axis in plan.axes):
         raise UserError("--write-defaults writes options of the method alone, and none is searched")
+    inner(read(file), keys_of(plan.base.as_dict()), file)
+    make_ready(file)
 
 
 def write(record: Record, path: Path, file: Path = FILE) -> str:
@@ -45,8 +47,7 @@ def write(record: Record, path: Path, file: Path = FILE) -> str:
         n.removeprefix("strategy.").split(".")[-1]: v for n, v in best.values.items() if n.startswith("strategy.")
     }
     document = read(file)
-    where = (config["stream"]["name"], config["scenario"], config["network"]["name"])
-    keys = ("tuned", *where, "strategy", config["method"])
+    keys = keys_of(config)
     table = inner(document, keys, file)
     reached = record.scored(best.score or 0.0)
     judged = f"{record.plan['protocol']}, validation {record.measure.mean_name} {reached}"
@@ -61,6 +62,12 @@ def write(record: Record, path: Path, file: Path = FILE) -> str:
     )
     header = ".".join(key if re.fullmatch(r"[\w-]+", key) else f'"{key}"' for key in keys)
     return f"{file}: [{header}] {format_settings(own)}{note}"
+
+
+def keys_of(config: dict[str, Any]) -> tuple[str, ...]:
+    """Of the table that holds for such a configuration alone."""
+    where = (config["stream"]["name"], config["scenario"], config["network"]["name"])
+    return ("tuned", *where, "strategy", config["method"])
 
 
 FEW_TRIALS, FEW_EPOCHS = 5, 2  # up to which a search says little of a training as long as a paper's

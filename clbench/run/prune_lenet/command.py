@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from clbench.errors import UserError
+from clbench.results.atomic import make_ready
 from clbench.run.machine import Machine
 from clbench.run.prune_lenet.settings import Settings
-from clbench.run.prune_lenet.sparse import Exported, export_study
+from clbench.run.prune_lenet.sparse import Exported, export_study, targets
 from clbench.run.prune_lenet.study import PruneLenet, trained_folder
 from clbench.run.schedule import Executor, Watcher, run_experiments
 
@@ -32,6 +33,8 @@ def run(
         raise UserError(f"--export {export}: the file's name must end in .safetensors")
     if export is not None and machine.keep == "none":
         raise UserError("--export writes the network of the last checkpoint; leave --checkpoints at last or all")
+    for file in targets(settings, export).values() if export is not None else ():
+        make_ready(file)
     if force:
         for each in settings:
             shutil.rmtree(trained_folder(out / each.path.parent, each), ignore_errors=True)

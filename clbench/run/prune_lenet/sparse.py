@@ -8,7 +8,7 @@ bit a weight (`NAME/alive`), whichever is smaller. The output layer is as it is;
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -126,15 +126,23 @@ def export_study(
 ) -> list[Exported]:
     """Write the network of every study and seed after its last round.
 
-    Of several, the measure and the seed are put into the names. UserError where none is kept.
+    UserError where none is kept.
     """
-    several, written = len(studies) > 1, []
+    names, written = targets([settings for settings, _ in studies], target), []
     for settings, (path, result) in studies:
         for run in result.runs:
-            words = [settings.importance] * several + [f"seed-{run.seed}"] * (len(result.runs) > 1)
-            name = target.with_name("-".join([target.stem, *words]) + target.suffix)
-            written.append(export_one(settings, path, result, run, name))
+            written.append(export_one(settings, path, result, run, names[settings.digest, run.seed]))
     return written
+
+
+def targets(studies: Sequence[Settings], target: Path) -> dict[tuple[str, int], Path]:
+    """Digest of a study and seed -> its file: of several, measure and seed are put into the names."""
+    found = {}
+    for each in studies:
+        for seed in each.seeds:
+            words = [each.importance] * (len(studies) > 1) + [f"seed-{seed}"] * (len(each.seeds) > 1)
+            found[each.digest, seed] = target.with_name("-".join([target.stem, *words]) + target.suffix)
+    return found
 
 
 def export_one(settings: Settings, path: Path, result: PruningResult, run: PrunedRun, target: Path) -> Exported:
