@@ -276,6 +276,29 @@ def kills(
 
 
 @app.command()
+def interrupts(
+    tries: Annotated[int, typer.Option(min=1, help="How many runs are interrupted.")] = 75,
+    stream: Annotated[str, typer.Option()] = "permuted-digits",
+    method: Annotated[str, typer.Option()] = "ewc",
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds of the run.")] = 2,
+    workers: Annotated[int, typer.Option(min=1, help="Processes of the run.")] = 1,
+    seed: Annotated[int, typer.Option(help="Of the moments.")] = 0,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="As of clbench train.", show_default=False)
+    ] = None,
+) -> None:
+    """Press Ctrl-C, once or twice, at random moments of a run; exit code 1 if one is lost or leaves a failure."""
+    from benchmarks.interrupts import pressed, table
+
+    arguments = ["train", "--method", method, "--stream", stream, "--seeds", str(seeds), "--workers", str(workers)]
+    arguments += [word for text in set_ or () for word in ("--set", text)]
+    tried = pressed(arguments, tries, seed, typer.echo)
+    typer.echo(table(tried))
+    if any(each.faults for each in tried):
+        raise typer.Exit(1)
+
+
+@app.command()
 def peers(
     stream: Annotated[str, typer.Option(help="A split stream; split-digits needs no data.")] = "split-mnist",
     batch_size: Annotated[int, typer.Option(min=1, help="Images a batch, in training and importance.")] = 64,

@@ -1,5 +1,14 @@
-"""python -m clbench."""
+"""python -m clbench, and the program `clbench`: Ctrl-C is seen to before anything is imported."""
 
-from clbench.cli import main
+from clbench import interrupt
 
-main()
+
+def main() -> None:
+    interrupt.begin()
+    from clbench.cli import main as run
+
+    run()
+
+
+if __name__ == "__main__":
+    main()

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clbench import __version__
+from clbench import __version__, interrupt
 from clbench.cli.compare import check, compare
 from clbench.cli.features import data_features
 from clbench.cli.fid import fid
@@ -115,8 +115,13 @@ def main() -> None:
     try:
         asked = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
         chosen = program([asked]) if asked in (*COMMANDS, "data") else app
-        sys.exit(chosen(standalone_mode=False, prog_name="clbench"))
+        code = chosen(standalone_mode=False, prog_name="clbench")
+        if interrupt.came:  # and went lost
+            raise KeyboardInterrupt
+        interrupt.end()
+        sys.exit(code)
     except (Exception, KeyboardInterrupt) as error:
+        interrupt.end()
         cause = error.__cause__ if isinstance(error, Stopped) and error.__cause__ else error
         if isinstance(cause, BrokenPipeError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the flush at exit complains
@@ -131,10 +136,10 @@ def main() -> None:
 
 def explained(error: BaseException) -> tuple[str, int]:
     """One line about an error, and the exit code."""
+    if interrupt.behind(error):
+        return interrupt.LINE, 130
     if isinstance(error, UserError):
         return str(error), 2
-    if isinstance(error, KeyboardInterrupt):
-        return "interrupted; what was finished is kept, the same command goes on from there", 130
     if out_of_memory(error):
         return (
             "out of memory; use a smaller network or train.batch_size, fewer seeds at once "

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import torch
 
+from clbench import interrupt
 from clbench.config.resolve import Config
 from clbench.errors import MachineFault, UserError, of_machine
 from clbench.results import AnyResult, Result, SeedRun, of_seeds
@@ -134,7 +135,12 @@ def schedule(agenda: Agenda, executor: Executor, store: Store, watch: Watcher) -
 
 
 def conclude(job: Job, outcome: Outcome, watch: Watcher) -> UserError | None:
-    """Write how a group ended; one that was stopped is left as it is, to go on when it is asked for again."""
+    """Write how a group ended; one that was stopped is left as it is, to go on when it is asked for again.
+
+    KeyboardInterrupt where its error is what became of one: nothing is recorded then.
+    """
+    if isinstance(outcome, Exception) and interrupt.behind(outcome):
+        raise KeyboardInterrupt from outcome
     if isinstance(outcome, Stopped):
         watch.end(job.key, [])
         return None
