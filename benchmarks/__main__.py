@@ -339,9 +339,10 @@ def methods(
 ) -> None:
     """The page of all methods from the code: definition, paper, what each keeps, where it works, options."""
     from benchmarks.methods import PAGE, page
+    from clbench.results.atomic import write_whole
 
     if write:
-        PAGE.write_text(page())
+        write_whole(PAGE, page().encode())
     else:
         typer.echo(page(), nl=False)
 

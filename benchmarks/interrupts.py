@@ -103,7 +103,7 @@ def one(arguments: list[str], out: Path, moment: float, second: float | None) ->
 
 
 def started(words: list[str]) -> subprocess.Popen[str]:
-    """With Ctrl-C as a shell's foreground has it: what runs in the background ignores it, and so do its children."""
+    """With Ctrl-C as in a shell's foreground: what runs in the background ignores it, and so do its children."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

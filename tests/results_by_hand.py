@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from clbench.results import Result, Run, digest
+from clbench.results import Result, Run, digest, settle
 from clbench.results.digests import key_of, seal
 
 MAKER = {"clbench": "0.1.0", "commit": "ab" * 20, "torch": "2.9.0", "device": "cpu", "threads": 1, "plugins": {}}
@@ -68,7 +68,7 @@ def result(
         "train": {"epochs": 1, "lr": 0.1},
         **config,
     }
-    return Result(
+    found = Result(
         digest=digest(whole),
         config=whole,
         protocol="joint" if method == "joint" else "sequential",
@@ -76,7 +76,8 @@ def result(
         data=data if data is not None else {"toy.bin": "ab" * 32},
         makers={key_of(MAKER): MAKER},
         runs=runs,
-        status="done",
         started="2026-01-01T00:00:00Z",
         finished="2026-01-01T00:01:00Z",
     )
+    settle(found)
+    return found

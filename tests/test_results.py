@@ -16,7 +16,7 @@ from results_by_hand import JOINT3, R3, result, run
 
 from clbench.errors import UserError
 from clbench.report.compose import report
-from clbench.results import Result, Run, digest, find, load, save
+from clbench.results import Result, Run, digest, find, load, save, settle
 from clbench.results.digests import key_of
 from clbench.scores import ACCURACY, Score
 
@@ -42,9 +42,10 @@ def any_result(draw):
     maker = {**draw(options), "threads": 2, "plugins": {}}
     makers = {**whole.makers, key_of(maker): maker}
     modified = draw(st.booleans())
-    return dataclasses.replace(
-        whole, runs=runs, tasks=[draw(st.text()) for _ in range(tasks)], makers=makers, modified=modified
-    )
+    tasks = [draw(st.text()) for _ in range(tasks)]
+    found = dataclasses.replace(whole, runs=runs, tasks=tasks, makers=makers, modified=modified)
+    settle(found)
+    return found
 
 
 @given(whole=any_result())
@@ -117,6 +118,10 @@ DAMAGE = [
     (put("runs.0.status", "asleep"), r"runs\[0\]\.status: 'asleep' is not one of"),
     (put("runs.0.seed", 1), r"runs: a seed occurs twice: \[1, 1\]"),
     (put("runs.0.seed", 7), r"runs\[0\]\.together: seed 0 is not in the file"),
+    (put("runs.0.together", [1]), r"runs\[0\]\.together: a group has each of its seeds once, and 0 is of it"),
+    (put("runs.0.together", [0, 1, 0]), r"runs\[0\]\.together: a group has each of its seeds once"),
+    (put("status", "running"), r"status: 'running' does not follow from the runs, which make it 'done'"),
+    (put("runs.1.status", "failed"), r"status: 'done' does not follow from the runs, which make it 'failed'"),
     (put("config.seeds", [0, 1]), r"config\.seeds: \[0, 1\] are not those of the runs, \[0, 1\]"),
     (put("score.low", 0.45), r"runs\[0\]\.matrix\[1\]\[1\]: 0\.4 is less than the minimum of 0\.45"),
     (put("score.better", "older"), r"score\.better: 'older' is not one of"),

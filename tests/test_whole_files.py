@@ -122,6 +122,16 @@ def test_an_older_checkpoint_is_used_where_the_last_is_damaged(tmp_path):
     assert list(checkpoint.stages(path.with_suffix(""), (0,))) == [4]
 
 
+def test_a_checkpoint_of_a_newer_clbench_is_not_taken_for_a_damaged_one(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "FORMAT", "clbench-checkpoint-4")
+        config, path = interrupted(tmp_path, "all")
+    kept = checkpoint.stages(path.with_suffix(""), (0,))
+    with pytest.raises(UserError, match=f"{kept[3].name}: unusable.*upgrade clbench"):
+        run(config, tmp_path)
+    assert all(file.exists() for file in kept.values())
+
+
 def test_where_no_checkpoint_is_whole_the_last_is_named(tmp_path):
     config, path = interrupted(tmp_path, "all")
     kept = checkpoint.stages(path.with_suffix(""), (0,))

@@ -91,18 +91,25 @@ def read(path: Path) -> Checkpoint:
         with safe_open(path, framework="pt") as file:
             meta = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        known = meta["format"] == FORMAT
+        if meta["format"] != FORMAT:
+            raise of_another_clbench(path, meta["format"])
         intact = meta["sha256"] == fingerprint(tensors, meta["record"])
         record = json.loads(meta["record"])
     except OSError as error:
         raise UserError(f"{path}: cannot read the checkpoint: {error.strerror or error}") from None
     except (SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise damaged(path, f"{type(error).__name__}") from None
-    if not known:
-        raise damaged(path, f"its format is {meta['format']!r}, this clbench reads {FORMAT!r}")
     if not intact:
         raise damaged(path, "its contents do not fit its checksum")
     return Checkpoint(tensors, record)
+
+
+def of_another_clbench(path: Path, found: str) -> UserError:
+    """It may be whole, so that no older one stands in for it."""
+    name, _, number = found.rpartition("-")
+    newer = name == FORMAT.rpartition("-")[0] and number.isdecimal() and int(number) > int(FORMAT[-1])
+    do = "upgrade clbench" if newer else "delete it, or train again with --force"
+    return UserError(f"{path}: unusable checkpoint: its format is {found!r}, this clbench reads {FORMAT!r}; {do}")
 
 
 class Damaged(UserError):
