@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 from clbench.errors import UserError
 
+TYPE_CHECKING = False  # typing's own takes as long to import as Python to start, and Ctrl-C is not seen to by then
 if TYPE_CHECKING:
+    from typing import Any
+
     from clbench.report.view import View as View
     from clbench.results.result import Result as Result
     from clbench.run.api import load as load

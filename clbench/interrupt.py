@@ -10,7 +10,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import Any
+
+TYPE_CHECKING = False  # see clbench/__init__.py
+if TYPE_CHECKING:
+    from typing import Any
 
 LINE = "interrupted; what was finished is kept, the same command goes on from there"
 AGAIN = 0.2  # seconds after which one that went lost is raised again
