@@ -42,8 +42,8 @@ class Try:
 
     @property
     def kind(self) -> str:
-        if self.code == -signal.SIGINT:
-            return "ended by the signal, before clbench's first line"
+        if early(self.code, self.printed):
+            return f"ended in Python's own start, before clbench's first line, with {self.code}"
         return {130: "130 with its line", 0: "had ended before"}.get(self.code or 0, f"exit code {self.code}")
 
     def __str__(self) -> str:
@@ -112,8 +112,7 @@ def started(words: list[str]) -> subprocess.Popen[str]:
 
 
 def faults(code: int | None, printed: str, out: Path) -> Iterator[str]:
-    early = code == -signal.SIGINT and "clbench" not in printed.replace("-m clbench", "")
-    if code not in (130, 0) and not early:
+    if code not in (130, 0) and not early(code, printed):
         yield f"exit code {code}: {printed.strip()[-300:]}"
     if code == 130 and printed != f"clbench: {LINE}\n":
         yield f"more than its line: {printed.strip()[-300:]}"
@@ -121,6 +120,11 @@ def faults(code: int | None, printed: str, out: Path) -> Iterator[str]:
         yield f"a finished run printed {printed.strip()[-300:]}"
     for path in results.find([out]) if out.exists() else []:
         yield from (f"{path.name}: seed {r.seed} failed: {r.reason}" for r in results.load(path).runs if r.reason)
+
+
+def early(code: int | None, printed: str) -> bool:
+    """Whether Python was still starting, or importing what sees to Ctrl-C: nothing of clbench has run."""
+    return code in (-signal.SIGINT, 1) and not any(words in printed for words in ("clbench: ", "clbench/cli/"))
 
 
 def finished(out: Path) -> bool:

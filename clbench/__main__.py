@@ -7,7 +7,10 @@ def main() -> None:
     interrupt.begin()
     from clbench.cli import main as run
 
-    run()
+    try:
+        run()
+    finally:
+        interrupt.leave()
 
 
 if __name__ == "__main__":
