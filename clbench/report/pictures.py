@@ -45,7 +45,7 @@ STYLE: dict[Any, Any] = {
 @contextmanager
 def styled(folder: Path) -> Iterator[None]:
     """One style for what is drawn in here; the folder is made, and a UserError says where that fails."""
-    with refused(folder):
+    with refused(folder, " the plots"):
         folder.mkdir(parents=True, exist_ok=True)
     with matplotlib.rc_context(STYLE):
         yield

@@ -49,12 +49,12 @@ def make_ready(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def refused(path: Path) -> Iterator[None]:
-    """What the system refuses in here is one line about the file."""
+def refused(path: Path, what: str = "") -> Iterator[None]:
+    """What the system refuses in here is one line about the file, or `what` is to be written there."""
     try:
         yield
     except OSError as error:
-        raise MachineFault(f"{path}: cannot write: {error.strerror or error}") from None
+        raise MachineFault(f"{path}: cannot write{what}: {error.strerror or error}") from None
 
 
 def forget_temporaries(folder: Path, name: str = "*") -> None:
