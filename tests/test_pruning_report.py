@@ -18,6 +18,7 @@ from clbench.report.build.pruning.studies import table4
 from clbench.report.compose import report
 from clbench.results import PrunedRun, PruningResult, digest, load, save
 from clbench.results.digests import key_of
+from clbench.results.statuses import status_of
 
 LAYERS = {layer: counts[0] for layer, counts in table4()["layers"].items()}
 
@@ -54,7 +55,7 @@ def study(importance: str = "entropy", runs: list[PrunedRun] | None = None, **co
         data={"mnist": "ab" * 32},
         makers={key_of(MAKER): MAKER},
         runs=runs,
-        status="done",
+        status=status_of(run.status for run in runs),
         started="2026-01-01T00:00:00Z",
         finished="2026-01-01T00:01:00Z",
     )

@@ -11,7 +11,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from clbench.results.digests import key_of
-from clbench.results.result import status_of
+from clbench.results.statuses import status_of
 
 # kind -> its schemas by version, files of clbench/schema
 KINDS = {

@@ -12,6 +12,7 @@ import clbench
 from clbench.errors import UserError
 from clbench.results import jsonfile
 from clbench.results.digests import digest, place_of, seal
+from clbench.results.statuses import status_of
 from clbench.results.upgrades import UPGRADES
 from clbench.scores import ACCURACY, Score
 
@@ -226,14 +227,6 @@ def settle(result: AnyResult) -> None:
     result.status, result.reason = status_of(run.status for run in result.runs), None
     if result.status != "running":
         result.reason = next((run.reason for run in result.runs if run.reason), None)
-
-
-def status_of(runs: Iterable[str]) -> str:
-    """That of the whole, by those of its runs."""
-    states = set(runs)
-    if "running" in states or "failed" in states:
-        return "running" if "running" in states else "failed"
-    return "diverged" if states == {"diverged"} else "done"
 
 
 def of_seeds(result: R, seeds: Iterable[int]) -> R:

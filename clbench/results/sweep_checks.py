@@ -39,8 +39,11 @@ def inconsistencies(raw: dict[str, Any]) -> Iterator[str]:
             yield f"trials[{index}].status: 'repeated', and no trial before has its file"
     if (raw["status"] == "done") != bool(winner) or (raw["finished"] is None) == bool(winner):
         yield f"status: {raw['status']!r}, {'with' if winner else 'without'} a winner"
-    if "trial" in winner and winner["values"] != _values(trials, winner["trial"]):
-        yield f"winner.values: are not those of trial {winner['trial']}"
+    if "trial" in winner:
+        chosen = next((trial for trial in trials if trial["number"] == winner["trial"]), None)
+        told = [value for name, value in winner.items() if name.startswith("validation_")]
+        if chosen is None or winner.get("values") != chosen["values"] or told != chosen["scores"][-1:]:
+            yield f"winner: is not trial {winner['trial']} with its values and score"
 
 
 def inside(value: Any, axis: dict[str, Any]) -> bool:
@@ -53,7 +56,3 @@ def inside(value: Any, axis: dict[str, Any]) -> bool:
 
 def _names(table: dict[str, Any]) -> str:
     return ", ".join(sorted(table)) or "nothing"
-
-
-def _values(trials: list[dict[str, Any]], number: Any) -> Any:
-    return next((trial["values"] for trial in trials if trial["number"] == number), None)
