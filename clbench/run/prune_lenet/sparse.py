@@ -32,7 +32,7 @@ from clbench.run.prune_lenet.study import PruneLenet, build_stream, build_traine
 from clbench.run.train import require_same
 
 FORMAT = "clbench-sparse-1"
-MOST_WEIGHTS = 2**28  # of a parameter
+MOST_WEIGHTS = 2**26  # of a parameter
 Arrays = dict[str, np.ndarray]
 
 
@@ -81,8 +81,10 @@ def unpacked(name: str, arrays: Mapping[str, np.ndarray], shape: list[int]) -> n
         places = np.cumsum(arrays[f"{name}/gaps"].astype(np.int64) + 1) - 1
     elif f"{name}/alive" in arrays:
         places = np.flatnonzero(np.unpackbits(arrays[f"{name}/alive"].ravel(), count=found.size))
+    elif len(values) != size:
+        raise ValueError(f"{name} does not fit its shape")
     else:
-        places = np.arange(found.size)
+        places = np.arange(size)
     if len(places) != len(values) or (len(places) and not 0 <= places.min() <= places.max() < found.size):
         raise ValueError(f"{name} does not fit its shape")
     found[places] = values
