@@ -121,10 +121,17 @@ def shown(path: Path) -> Any:
 
 
 def reported(path: Path) -> Any:
-    """`clbench report --reference paper --stats`."""
+    """`clbench report`, in the forms that a result of any kind has."""
     from clbench.report.compose import report
 
-    return [report([path], form, stats=form == "md") for form in ("md", "csv", "csv-long", "json", "latex")]
+    return [report([path], form) for form in ("md", "csv", "json", "latex")]
+
+
+def page(path: Path) -> Any:
+    """`clbench report --format html`."""
+    from clbench.report.compose import report
+
+    return report([path], "html")
 
 
 def record(path: Path) -> Any:
@@ -302,6 +309,7 @@ READERS = {
         Reader("result", "json", ".json", valid.results, result),
         Reader("show", "json", ".json", valid.results, shown),
         Reader("report", "json", ".json", valid.results, reported),
+        Reader("page", "json", ".json", valid.results, page),
         Reader("sweep-record", "json", ".json", valid.records, record),
         Reader("reference", "json", ".json", valid.references, reference),
         Reader("config-yaml", "words", ".yaml", texts(valid.YAML), configuration),

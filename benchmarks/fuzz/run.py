@@ -13,12 +13,13 @@ import tempfile
 import time
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from tabulate import tabulate
 
+from benchmarks.fuzz.edits import Draw
 from benchmarks.fuzz.readers import READERS, Reader
 from clbench.errors import UserError
 
@@ -138,13 +139,17 @@ def by_hypothesis(trial: Trial, executions: int, seed: int) -> None:
     def one(drawn: bytes) -> None:
         for first in range(0, SIZE * min(TOGETHER, executions - trial.count.executions), SIZE):
             numbers = iter(struct.unpack(f"{SIZE // 4}I", drawn[first : first + SIZE]))
-            trial(trial.reader.changed(lambda n, numbers=numbers: next(numbers, 0) % n))
+            trial(trial.reader.changed(drawing(numbers)))
 
     while trial.count.executions < executions:  # it ends before where it has seen all that it can tell apart
         before = trial.count.executions
         one()
         if trial.count.executions == before:
             break
+
+
+def drawing(numbers: Iterator[int]) -> Draw:
+    return lambda n: next(numbers, 0) % n
 
 
 def in_process(name: str, executions: int, kept: Path, seed: int) -> Count:
@@ -173,7 +178,7 @@ def in_process(name: str, executions: int, kept: Path, seed: int) -> Count:
 
 
 def table(found: list[Count]) -> str:
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "reader": one.reader,
             "engine": one.engine,
@@ -185,12 +190,12 @@ def table(found: list[Count]) -> str:
         }
         for one in found
     ]
-    total = {"reader": "all", "executions": f"{sum(one.executions for one in found):,}"}
+    total: dict[str, object] = {"reader": "all", "executions": f"{sum(one.executions for one in found):,}"}
     total |= {
         "refused": f"{sum(one.refused for one in found):,}",
         "read": f"{sum(one.accepted for one in found):,}",
     }
-    total["faults"] = str(sum(len(one.faults) for one in found))
+    total["faults"] = sum(len(one.faults) for one in found)
     lines = [*rows, total] if len(rows) > 1 else rows
     sides = ("left", "left", *["right"] * 5)
     return tabulate(lines, headers="keys", tablefmt="pipe", disable_numparse=True, colalign=sides)

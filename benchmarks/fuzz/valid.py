@@ -15,8 +15,9 @@ from clbench.results import sweep_record as sweeps
 from clbench.results.digests import key_of
 from clbench.results.sweep_record import Record, Trial
 
-MAKER: dict[str, Any] = {"clbench": "0.1.0", "torch": "2.9.0", "device": "cpu", "threads": 1, "plugins": {}}
-CONFIG: dict[str, Any] = {
+Values = dict[str, Any]
+MAKER: Values = {"clbench": "0.1.0", "torch": "2.9.0", "device": "cpu", "threads": 1, "plugins": {}}
+CONFIG: Values = {
     "method": "ewc",
     "scenario": "task",
     "score": "test",
@@ -26,56 +27,75 @@ CONFIG: dict[str, Any] = {
     "network": {"name": "mlp", "hidden": [16]},
     "train": {"epochs": 1, "lr": 0.1},
 }
-STUDY: dict[str, Any] = {
+STUDY: Values = {
     "study": "prune-lenet",
     "dataset": "digits",
-    "pruning": {"importance": "entropy", "rates": [0.5], "scope": "global"},
+    "pruning": {"importance": "entropy", "rates": [0.5], "scope": "global", "retrain_epochs": 1},
     "train": {"epochs": 1, "lr": 0.1},
 }
-TIMES = {"seconds": [0.0, 1.5, 2.5], "samples_per_second": [0.0, 900.0, 800.0], "made_by": [key_of(MAKER)] * 3}
+TIMES: Values = {
+    "seconds": [0.0, 1.5, 2.5],
+    "samples_per_second": [0.0, 900.0, 800.0],
+    "made_by": [key_of(MAKER)] * 3,
+}
 MATRIX: list[list[float | None]] = [[0.5, 0.5], [0.9, 0.4], [0.7, 0.8]]
 
 
 def train_result() -> Result:
-    counts = {"network_parameters": [100, 110, 120], "state_parameters": [0, 50, 50], "state_bytes": [0, 200, 200]}
-    fid = {"features": "lenet", "count": 10, "pooled": 3.5, "fid": {"task 1": 2.5}, "read": {"task 1": 0.5}}
-    more: dict[str, Any] = {"peak_memory_bytes": 4096, "samples": [{}, fid, fid]}
+    counts: Values = {
+        "network_parameters": [100, 110, 120],
+        "state_parameters": [0, 50, 50],
+        "state_bytes": [0, 200, 200],
+    }
+    fid: Values = {
+        "features": "lenet",
+        "count": 10,
+        "pooled": 3.5,
+        "fid": {"task 1": 2.5},
+        "read": {"task 1": 0.5},
+    }
+    more: Values = {"peak_memory_bytes": 4096, "samples": [{}, fid, fid]}
     runs = [Run(s, "done", matrix=MATRIX, together=[0, 1], **TIMES, **counts, **more) for s in (0, 1)]
-    about = {"protocol": "sequential", "tasks": ["task 1", "task 2"], "data": {"toy.bin": "ab" * 32}}
-    origins = {"train.lr": "code"}
-    dates = {"started": "2026-01-01T00:00:00Z", "finished": "2026-01-01T00:01:00Z", "status": "done"}
-    whole = {"digest": digest(CONFIG), "config": CONFIG, "makers": {key_of(MAKER): MAKER}, "origins": origins}
+    about: Values = {"protocol": "sequential", "tasks": ["task 1", "task 2"], "data": {"toy.bin": "ab" * 32}}
+    origins: Values = {"train.lr": "code"}
+    dates: Values = {"started": "2026-01-01T00:00:00Z", "finished": "2026-01-01T00:01:00Z", "status": "done"}
+    whole: Values = {
+        "digest": digest(CONFIG),
+        "config": CONFIG,
+        "makers": {key_of(MAKER): MAKER},
+        "origins": origins,
+    }
     return Result(**whole, **about, **dates, runs=runs, search={"record": "sweep-ewc.json"})
 
 
 def pruning_result() -> PruningResult:
-    lists = {name: values[:2] for name, values in TIMES.items()}
-    found: dict[str, Any] = {
+    lists: Values = {name: values[:2] for name, values in TIMES.items()}
+    found: Values = {
         "accuracy": [0.9, 0.8],
         "survivors": [[10, 20], [5, 10]],
         "importance_seconds": [0.0, 1.0],
     }
     one = PrunedRun(0, "done", together=[0], **lists, **found)
-    whole = {"digest": digest(STUDY), "config": STUDY, "makers": {key_of(MAKER): MAKER}, "data": {}}
+    whole: Values = {"digest": digest(STUDY), "config": STUDY, "makers": {key_of(MAKER): MAKER}, "data": {}}
     return PruningResult(
         **whole, layers={"layer1 W": 10, "layer2 W": 20}, output_parameters=7, runs=[one], status="done"
     )
 
 
 def record() -> Record:
-    space = {
+    space: Values = {
         "strategy.lam": {"values": [1, 10]},
         "train.lr": {"low": 0.1, "high": 1.0, "log": True, "integer": False},
     }
-    about = {
+    about: Values = {
         "search": "grid",
-        "trials": 2,
+        "trials": 3,
         "protocol": "stream",
         "validation": 0.1,
         "tasks": None,
         "stop_early": False,
     }
-    plan = {"config": CONFIG, "space": space, **about, "search_seeds": [0], "tolerance": None}
+    plan: Values = {"config": CONFIG, "space": space, **about, "search_seeds": [0], "tolerance": None}
     values = [{"strategy.lam": 1, "train.lr": 0.1}, {"strategy.lam": 10, "train.lr": 0.5}]
     done = [
         Trial(n, v, f"_trials/{n}.json", "done", None, [50.0, 60.0], [60.0], 1.5) for n, v in enumerate(values)
@@ -191,7 +211,7 @@ SETS = [
     "network.hidden=512,256",
     "train.betas=[0.9, 0.99]",
     "train.epochs=3",
-    "stream.tasks=null",
+    "stream.limit=null",
 ]
 SETS += ["strategy.ewc.lam=3", "train.keep_optimizer=true", "train.schedule=cosine", "train.seeds_at_once=auto"]
 GRIDS = [
@@ -232,7 +252,15 @@ def networks() -> list[bytes]:
         "c": np.ones(2, np.float32),
     }
     alive = {"a": params["a"] % 2 == 0, "b": np.arange(64) % 50 == 0}
-    about = {"config": STUDY, "seed": 0, "stage": 1, "accuracy": 0.5, "data": {}, "threads": 1, "clbench": "0.1.0"}
+    about: Values = {
+        "config": STUDY,
+        "seed": 0,
+        "stage": 1,
+        "accuracy": 0.5,
+        "data": {},
+        "threads": 1,
+        "clbench": "0.1.0",
+    }
     return [written(lambda path: sparse.write(path, params, alive, about), ".safetensors")]
 
 
@@ -248,8 +276,8 @@ def data_sets() -> list[bytes]:
     import numpy as np
 
     x, y = np.arange(2 * 4 * 4, dtype=np.uint8).reshape(2, 4, 4), np.array([0, 1])
-    images = {"x_train": x, "y_train": y, "x_test": x, "y_test": y}
-    features = images | {name: x.reshape(2, 16).astype(np.float32) for name in ("x_train", "x_test")}
+    images: Values = {"x_train": x, "y_train": y, "x_test": x, "y_test": y}
+    features: Values = images | {name: x.reshape(2, 16).astype(np.float32) for name in ("x_train", "x_test")}
     return [arrays(**images), arrays(True, **images), arrays(**features), arrays(x=x, y=y)]
 
 
@@ -260,7 +288,7 @@ def statistics() -> list[bytes]:
     from clbench.scores.fid.distance import Statistics
 
     found = Statistics(np.ones(3), np.eye(3), 10)
-    each = {
+    each: Values = {
         "mean": found.mean,
         "covariance": found.covariance,
         "count": np.array(10),
@@ -295,8 +323,12 @@ def pickles() -> list[bytes]:
 
     import numpy as np
 
-    found = {b"data": np.arange(12, dtype=np.uint8).reshape(2, 6), b"labels": [0, 1], b"filenames": ["a", "b"]}
-    return [pickle.dumps(found, protocol) for protocol in (0, 2, 4)]
+    found = {
+        b"data": np.arange(12, dtype=np.uint8).reshape(2, 6),
+        b"labels": [0, 1],
+        b"filenames": ["a", "b"],
+    }
+    return [pickle.dumps(found, protocol) for protocol in (3, 4)]
 
 
 def weights() -> list[bytes]:
