@@ -12,6 +12,7 @@ from results_by_hand import R3, result, sealed_anew
 from benchmarks.fuzz import damage, valid
 from benchmarks.fuzz.readers import READERS
 from benchmarks.fuzz.run import measured
+from clbench import train
 from clbench.errors import UserError
 from clbench.printable import message, printable, printable_lines
 from clbench.report.compose import report
@@ -99,6 +100,14 @@ def test_a_hostile_word_on_the_command_line_is_one_short_line(words):
     assert len(line) < 2000
     assert line.isprintable()
     assert "a fault of clbench" not in line
+
+
+@pytest.mark.parametrize(
+    "options", [{"strategy.lam": "\ud800"}, {"strategy": {"lam": DEEP}}, {"train.epochs": 10**400}]
+)
+def test_an_option_out_of_bounds_is_one_line_from_python_too(options):
+    with pytest.raises(UserError, match=r"^set: strategy|^set: train"):
+        train("ewc", "permuted-digits", set=options)
 
 
 def test_a_file_without_end_is_read_to_its_bound_alone():

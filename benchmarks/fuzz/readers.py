@@ -280,6 +280,12 @@ def pickled(path: Path) -> Any:
     return loads(path.read_bytes(), path)
 
 
+def svhn(path: Path) -> Any:
+    from clbench.datasets.svhn import _arrays
+
+    return _arrays(path.read_bytes(), path)
+
+
 def weights(path: Path) -> Any:
     from clbench.networks.pretrained import tensors_in
 
@@ -326,6 +332,7 @@ READERS = {
         Reader("lenet", "bytes", ".safetensors", valid.lenets, lenet),
         Reader("idx", "bytes", ".idx", valid.idx_files, idx),
         Reader("pickle", "bytes", ".pkl", valid.pickles, pickled),
+        Reader("svhn", "bytes", ".mat", valid.matlab_files, svhn),
         Reader("weights", "bytes", ".pth", valid.weights, weights),
         Reader("image", "bytes", ".png", valid.images, image),
         Reader("archive", "bytes", ".zip", valid.archives, archive),

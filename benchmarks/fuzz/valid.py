@@ -331,6 +331,19 @@ def pickles() -> list[bytes]:
     return [pickle.dumps(found, protocol) for protocol in (3, 4)]
 
 
+def matlab_files() -> list[bytes]:
+    import numpy as np
+    import scipy.io
+
+    found = []
+    for packed in (False, True):
+        buffer = io.BytesIO()
+        each = {"X": np.zeros((32, 32, 3, 2), np.uint8), "y": np.array([[1], [10]], np.uint8)}
+        scipy.io.savemat(buffer, each, do_compression=packed)
+        found.append(buffer.getvalue())
+    return found
+
+
 def weights() -> list[bytes]:
     import torch
 

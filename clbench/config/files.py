@@ -172,6 +172,8 @@ def parse_sets(sets: tuple[str, ...]) -> Table:
 
 def options_given(given: Mapping[str, Any]) -> Table:
     """The same of values: {'strategy.lam': 100, 'train': {'epochs': 3}} -> a table a section."""
+    if (fault := bounds.fault(dict(given))) is not None:
+        raise UserError(f"set: {fault}")
     found: Table = {}
     seen: set[str] = set()
     for path, value in each_given(given):
