@@ -30,7 +30,7 @@ from clbench.results import digest, place_of
 SCORES = ("test", "validation")
 NAMED = {"method": "anpyc", "stream": "permuted-digits", "network": "mlp", "scenario": "task", "score": "test"}
 MOST_SEEDS = 1000
-LARGEST_SEED = 2**63 - 1
+LARGEST_SEED = 10**18 - 1
 LONGEST_NAME = 1000  # characters, as the schemas of results have it
 
 
@@ -322,7 +322,9 @@ def checked_seeds(found: tuple[Any, ...], where: str) -> tuple[int, ...]:
     if len(found) > MOST_SEEDS:
         raise UserError(f"{where}: {len(found)} seeds; there can be 1 to {MOST_SEEDS}")
     if any(not isinstance(s, int) or isinstance(s, bool) or not 0 <= s <= LARGEST_SEED for s in found):
-        raise UserError(f"{where}: seeds are whole numbers from 0 to {LARGEST_SEED}, got {shown(list(found))}")
+        raise UserError(
+            f"{where}: seeds are whole numbers from 0 up, of at most 18 digits, got {shown(list(found))}"
+        )
     if len(set(found)) < len(found):
         raise UserError(f"{where}: a seed occurs twice in {shown(list(found))}")
     return found
