@@ -21,6 +21,7 @@ from clbench.config.parsing import (
     parsed_yaml,
 )
 from clbench.errors import UserError
+from clbench.printable import printable
 from clbench.results import bounds
 
 SECTIONS = ("strategy", "stream", "network", "train")
@@ -52,7 +53,7 @@ class Layer:
 
     def place(self, *path: Any) -> str:
         """'FILE:LINE (note)', the origin of a value."""
-        line, name = self.line(path), self.name or self.origin
+        line, name = self.line(path), printable(self.name or self.origin)  # results keep it, as text
         return f"{name}{f':{line}' if line else ''}{f' ({self.note})' if self.note else ''}"
 
     def inner(self, key: str) -> Layer:
