@@ -58,7 +58,7 @@ def file_with(**changes) -> str:
             {"tasks__0": "x" * 100_000},
             "tasks[0]: 'xxxxxxxxxxxxxxxxxxxx'.. of 100,000 characters; 50,000 are the most",
         ),
-        ({"config__method": "x" * 2000}, "is too long"),
+        ({"config__method": "x" * 20_000}, "is too long"),
     ],
 )
 @pytest.mark.parametrize("command", ["show", "report"])
