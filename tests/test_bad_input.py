@@ -90,6 +90,8 @@ def test_what_is_out_of_bounds_in_a_result_is_named_in_one_line(command, changes
         ("show", "x" * 100_000),
         ("show", "\udcff\n\x1b[31m"),
         ("sweep", "--grid", "strategy.lam=0:1e999999999:1"),
+        ("sweep", "--grid", "strategy.lam=1,2001-01-01"),
+        ("sweep", "--grid", "strategy.lam=1,!!binary eA=="),
         ("sweep", "--grid", f"strategy.lam={'1,' * 20_000}1"),
         ("sweep", "status", "x" * 100_000),
         ("reproduce", "x" * 100_000),

@@ -99,11 +99,20 @@ def listed_axis(name: str, values: list[Any], place: str) -> Axis:
     if len(values) > MOST_VALUES:
         raise UserError(f"{place}: {len(values)} values; there can be {MOST_VALUES}")
     values = [meant(value) for value in values]
-    if not values or any(isinstance(value, dict) or value is None for value in values):
+    if not values or any(isinstance(value, dict) or value is None for value in values) or not in_json(values):
         raise UserError(f"{place}: expected {FORMS}, got {shown(values)}")
     if any(value in values[:n] for n, value in enumerate(values)):
         raise UserError(f"{place}: a value occurs twice in {shown(values)}")
     return Axis(name, tuple(values))
+
+
+def in_json(values: list[Any]) -> bool:
+    """Not of bytes, dates and sets, which YAML has too."""
+    try:
+        json.dumps(values)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def meant(value: Any) -> Any:
