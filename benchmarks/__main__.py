@@ -299,6 +299,53 @@ def interrupts(
 
 
 @app.command()
+def fuzz(
+    reader: Annotated[
+        list[str] | None,
+        typer.Option(help="One of those that the table names.  [default: all]", show_default=False),
+    ] = None,
+    executions: Annotated[int, typer.Option(min=1, help="Files that each reader is given.")] = 1000,
+    engine: Annotated[
+        str, typer.Option(help="hypothesis, or atheris, which is led by the lines it reaches.")
+    ] = "hypothesis",
+    seed: Annotated[int, typer.Option(min=0, help="Of the changes.")] = 0,
+    kept: Annotated[Path, typer.Option(help="Folder for files that a reader fails on.")] = Path("fuzz-faults"),
+    as_json: AsJson = False,
+) -> None:
+    """Changed and hostile files for all that reads one; exit code 1 if anything but a user's error comes."""
+    from benchmarks.fuzz.readers import READERS
+    from benchmarks.fuzz.run import ENGINES, measured, table
+    from benchmarks.fuzz.run import as_json as as_objects
+    from clbench.config.options import did_you_mean
+
+    names = reader or list(READERS)
+    for name, known in [*((name, READERS) for name in names), (engine, ENGINES)]:
+        if name not in known:
+            raise UserError(f"nothing called {name!r}; {did_you_mean(name, known)}")
+    found = [
+        measured(name, executions, engine, kept, lambda text: typer.echo(text, err=True), seed) for name in names
+    ]
+    typer.echo(json.dumps(as_objects(found), indent=1) if as_json else table(found))
+    if any(one.faults for one in found):
+        raise typer.Exit(1)
+
+
+@app.command()
+def damage(
+    every: Annotated[int, typer.Option(min=1, help="Damage every so manieth byte; 1: each.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """A result, a record, a checkpoint, a network, damaged at every byte; exit code 1 if one is read wrongly."""
+    from benchmarks.fuzz.damage import caught, files, table
+
+    found = [caught(name, every) for name in files()]
+    typer.echo(json.dumps([vars(one) for one in found], indent=1) if as_json else table(found))
+    if faults := [fault for one in found for fault in one.faults]:
+        typer.echo("\n".join(faults[:20]), err=True)
+        raise typer.Exit(1)
+
+
+@app.command()
 def peers(
     stream: Annotated[str, typer.Option(help="A split stream; split-digits needs no data.")] = "split-mnist",
     batch_size: Annotated[int, typer.Option(min=1, help="Images a batch, in training and importance.")] = 64,

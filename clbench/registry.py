@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from clbench.config import index
 from clbench.config.index import Described
-from clbench.config.options import Option, did_you_mean, options_of
+from clbench.config.options import Option, did_you_mean, options_of, shown
 from clbench.errors import UserError
 
 Entry = TypeVar("Entry")
@@ -94,7 +94,7 @@ class Registry:
         if name in self.broken:
             raise UserError(f"{self.kind} {name!r} is installed but cannot be imported: {self.broken[name]}")
         if name not in known:
-            raise UserError(f"no {self.kind} called {name!r}; {did_you_mean(name, known)}")
+            raise UserError(f"no {self.kind} called {shown(name)}; {did_you_mean(name, known)}")
 
     def described(self, name: str) -> Described:
         """What there is to know of an entry before it is imported."""

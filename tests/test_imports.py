@@ -16,7 +16,7 @@ from clbench.results import save
 # Rooms, the lowest first. A module may import from its own room and from those above it in this list; one that
 # stands in another row than its room has a row of its own.
 ROWS = [
-    ["errors", "interrupt", "__init__"],
+    ["errors", "printable", "interrupt", "__init__"],
     ["config.options", "config.index", "config.origins", "config.scenario", "scores", "statistics"],
     ["registry", "metrics"],
     ["results"],
@@ -35,7 +35,17 @@ ROWS = [
     ["cli"],
     ["__main__"],
 ]
-REPORT_NEEDS = {"errors", "registry", "scores", "metrics", "statistics", "results", "report", "config"}
+REPORT_NEEDS = {
+    "errors",
+    "printable",
+    "registry",
+    "scores",
+    "metrics",
+    "statistics",
+    "results",
+    "report",
+    "config",
+}
 
 
 def name_of(path: Path) -> str:

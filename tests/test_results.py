@@ -168,7 +168,7 @@ NOT_RESULTS = [
     ('{"kind": NaN}', "NaN is not a JSON number"),
     ('{"kind": -Infinity}', "-Infinity is not a JSON number"),
     ('{"kind": 1e999}', "1e999 is not a JSON number"),
-    ("[" * 100_000, "recursion"),
+    ("[" * 100_000, "nested deeper than 32"),
 ]
 
 

@@ -166,7 +166,7 @@ def pruning_strategies(loaded: Loaded) -> Analysis:
 
 
 def strategy_of(row: ResultRow) -> str:
-    return str(row.result.config["strategy"]["pruning"])
+    return str(row.result.config.get("strategy", {}).get("pruning"))
 
 
 def _pruning_grid(table: ResultTable) -> Table:

@@ -137,10 +137,10 @@ def logarithmic(axes: Axes) -> None:
 
 def by_measure(rows: Sequence[ResultRow]) -> list[str]:
     """A colour for each row; rows that differ in `pruning` alone have the same."""
-    options = [{**row.result.config["strategy"], "pruning": None, "method": row.method} for row in rows]
+    options = [{**row.result.config.get("strategy", {}), "pruning": None, "method": row.method} for row in rows]
     kinds = list(dict.fromkeys(map(digest, options)))
     return [COLOURS[kinds.index(digest(each)) % len(COLOURS)] for each in options]
 
 
 def prunes(row: ResultRow) -> bool:
-    return row.result.config["strategy"].get("pruning", "none") != "none"
+    return row.result.config.get("strategy", {}).get("pruning", "none") != "none"

@@ -25,6 +25,7 @@ from clbench.cli.show import show
 from clbench.cli.sweep import sweep
 from clbench.cli.train import train
 from clbench.errors import UserError, out_of_memory
+from clbench.printable import message as one_line
 
 
 class Stopped(Exception):
@@ -165,9 +166,9 @@ def misused(error: Any) -> str:
 
 def warn(message: Warning | str, category: type[Warning], *_: Any) -> None:
     """A warning is one line, without the line of source that raised it."""
-    print("clbench: warning: " + " ".join(str(message).split()), file=sys.stderr)
+    print(f"clbench: warning: {one_line(str(message))}", file=sys.stderr)
 
 
 def fail(message: str, code: int) -> None:
-    print("clbench: " + " ".join(message.split()), file=sys.stderr)
+    print(f"clbench: {one_line(message)}", file=sys.stderr)
     sys.exit(code)

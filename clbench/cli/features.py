@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from clbench.cli.options import AllowModified, DataRoot, Device, Plugins, Threads, machine_of, sets_of
+from clbench.cli.options import AllowModified, DataRoot, Device, Plugins, Threads, machine_of, say, sets_of
 from clbench.errors import UserError
 
 
@@ -59,4 +59,4 @@ def data_features(
         sets=(*features.bare(network), *sets_of(set_)),
         asked=asked,
     )
-    typer.echo(str(features.write(chosen, machine, output, dtype)))
+    say(str(features.write(chosen, machine, output, dtype)))

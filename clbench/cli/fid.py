@@ -21,6 +21,7 @@ from clbench.cli.options import (
     printing,
 )
 from clbench.errors import UserError
+from clbench.printable import message
 
 
 def fid(
@@ -97,4 +98,4 @@ def fid(
     how.show([document_of_rows([row], str(found), object_, "Distance of images", found.notes)])
     if not quiet and how.format == "txt":
         for note in found.notes:
-            print(f"clbench: note: {note}", file=sys.stderr)
+            print(f"clbench: note: {message(note)}", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -15,8 +16,10 @@ from clbench.cli.options import (
     Quiet,
     load_plugins,
     printing,
+    say,
 )
 from clbench.errors import UserError
+from clbench.printable import printable
 
 
 def list_(
@@ -55,6 +58,11 @@ def list_(
     how.show([document_of_rows(rows, text(found), found, "What can be named")])
 
 
+def as_shown(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows for a terminal: their text keeps to its cells."""
+    return [{n: printable(value) if isinstance(value, str) else value for n, value in row.items()} for row in rows]
+
+
 def data_list(
     data_root: DataRoot = None,
     plugin: Plugins = None,
@@ -88,7 +96,7 @@ def data_list(
     ]
     notes = [f"{row['name']}: {row['note']}" for row in rows if row["note"]]
     bare = [{name: value for name, value in row.items() if name != "note"} for row in rows]
-    plain = "\n".join([tabulate(bare, headers="keys"), *notes])
+    plain = "\n".join([tabulate(as_shown(bare), headers="keys"), *notes])
     how.show([document_of_rows(bare, plain, rows, "Data sets", notes)])
 
 
@@ -99,7 +107,7 @@ def data_fetch(
     from clbench.datasets import fetch
 
     load_plugins(plugin)
-    typer.echo(f"{name}: {fetch(name, data_root) or 'has no files'}")
+    say(f"{name}: {fetch(name, data_root) or 'has no files'}")
 
 
 def data_verify(
@@ -130,6 +138,6 @@ def data_verify(
         }
         for c in checks
     ]
-    how.show([document_of_rows(rows, tabulate(rows, headers="keys"), rows, f"Files of {name}")])
+    how.show([document_of_rows(rows, tabulate(as_shown(rows), headers="keys"), rows, f"Files of {name}")])
     if any(c.ok is False for c in checks):
         raise typer.Exit(1)

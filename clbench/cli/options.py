@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clbench.errors import UserError
+from clbench.printable import message, printable, printable_lines
 
 if TYPE_CHECKING:
     from clbench.report.document import Document
@@ -58,7 +59,7 @@ Ray = Annotated[
     str | None,
     typer.Option("--ray", help="Run on a Ray cluster: its address, auto, or local.", show_default=False),
 ]
-Threads = Annotated[int, typer.Option("--threads", min=1, help="Threads of each process.")]
+Threads = Annotated[int, typer.Option("--threads", min=1, max=4096, help="Threads of each process.")]
 Workers = Annotated[
     str,
     typer.Option(
@@ -170,6 +171,11 @@ def seeds_of(seeds: int | None, seed_list: list[str] | None) -> tuple[int, ...] 
     return checked_seeds(found, "--seed-list")
 
 
+def say(words: str, err: bool = False) -> None:
+    """On the terminal, which obeys nothing in the words."""
+    typer.echo(printable_lines(words), err=err)
+
+
 @dataclass(frozen=True)
 class Printing:
     """How a command prints: in which format, where to, and whether at all."""
@@ -191,7 +197,7 @@ class Printing:
         if self.output is not None:
             write_whole(self.output, words.encode())
         elif not self.silent:
-            typer.echo(words)
+            say(words)
 
 
 def printing(
@@ -226,14 +232,14 @@ def show_planned(experiments: Sequence[Any], out: Path, machine: Any, force: boo
     from clbench.run.dry_run import planned, text
 
     found = planned(experiments, out, machine, force)
-    typer.echo(json.dumps([one.as_object() for one in found], indent=1) if as_json else text(found))
+    say(json.dumps([one.as_object() for one in found], indent=1) if as_json else text(found))
 
 
 def fail_where_all_diverged(done: Sequence[tuple[Path, Any]]) -> None:
     """Exit code 1, and a line on each: for scripts, a run without a number is not one that went well."""
     lost = [(path, result) for path, result in done if result.status == "diverged"]
     for path, result in lost:
-        typer.echo(f"clbench: {path}: every seed diverged: {result.reason}", err=True)
+        say(f"clbench: {message(f'{path}: every seed diverged: {result.reason}')}", err=True)
     if lost:
         raise typer.Exit(1)
 
@@ -251,7 +257,7 @@ def show_trained(done: Sequence[tuple[Path, Any]], how: Printing, exported: Sequ
         files |= {"exported": [vars(one) for one in exported]} if exported else {}
         how.put(json.dumps(files, indent=1))
     elif how.format == "txt":
-        lines = [written(found, "md"), *(f"results: {path}" for path, _ in done)]
+        lines = [written(found, "md"), *(f"results: {printable(path)}" for path, _ in done)]
         how.put("\n".join([*lines, *(f"exported: {one.file}: {one}" for one in exported)]))
     else:
         how.show(found)

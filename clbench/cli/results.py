@@ -22,8 +22,10 @@ from clbench.cli.options import (
     load_plugins,
     machine_of,
     printing,
+    say,
 )
 from clbench.errors import UserError
+from clbench.printable import message
 
 
 def evaluate(
@@ -60,7 +62,7 @@ def evaluate(
         notes = [verdict(rows)]
         how.show([document_of_rows(named, table(rows), named, "Scored again", notes, words_of_rows(rows))])
     for error in failed:
-        typer.echo(f"clbench: {error}", err=True)
+        say(f"clbench: {message(str(error))}", err=True)
     if failed:
         raise typer.Exit(2)
     if differences(rows):

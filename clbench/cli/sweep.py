@@ -29,6 +29,7 @@ from clbench.cli.options import (
     fail_where_all_diverged,
     machine_of,
     printing,
+    say,
     sets_of,
     show_trained,
     workers_of,
@@ -173,7 +174,7 @@ def sweep(
     if how.format == "txt" and not how.silent:
         from clbench.sweep.display import best
 
-        typer.echo("\n".join([best(done.record), f"record: {done.path}", *notes]))
+        say("\n".join([best(done.record), f"record: {done.path}", *notes]))
     fail_where_all_diverged([(done.winner, done.result)])
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +11,18 @@ from typing import Any
 import yaml
 
 from clbench.config.options import did_you_mean, shown
+from clbench.config.parsing import (
+    NOT_TOML,
+    NOT_YAML,
+    composed_yaml,
+    constructed_yaml,
+    explained,
+    parsed_toml,
+    parsed_yaml,
+)
 from clbench.errors import UserError
+from clbench.printable import printable
+from clbench.results import bounds
 
 SECTIONS = ("strategy", "stream", "network", "train")
 PLAIN = ("method", "scenario", "score", "preset", "seeds")
@@ -43,7 +53,7 @@ class Layer:
 
     def place(self, *path: Any) -> str:
         """'FILE:LINE (note)', the origin of a value."""
-        line, name = self.line(path), self.name or self.origin
+        line, name = self.line(path), printable(self.name or self.origin)  # results keep it, as text
         return f"{name}{f':{line}' if line else ''}{f' ({self.note})' if self.note else ''}"
 
     def inner(self, key: str) -> Layer:
@@ -57,14 +67,14 @@ class Layer:
 
 def read_toml(path: Path) -> Table:
     try:
-        return tomllib.loads(read_text(path))
-    except (ValueError, RecursionError) as error:  # a number of 5000 digits is the one, nesting the other
-        raise UserError(f"{path}: not valid TOML: {error}") from None
+        return parsed_toml(read_text(path))
+    except NOT_TOML as error:
+        raise UserError(explained(error, path, "TOML")) from None
 
 
 def read_text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return bounds.read_text(path, bounds.CONFIGURATION_CHARACTERS)
     except UnicodeDecodeError:
         raise UserError(f"{path}: not a text file") from None
     except OSError as error:
@@ -86,21 +96,18 @@ def read_file(path: Path, also: tuple[str, ...] = ()) -> Layer:
     return layer
 
 
-# PyYAML raises its own errors for text, and whatever Python has for values: !!int '', !!bool x, 1:1:...:1.0
-NOT_YAML = (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, ArithmeticError, RecursionError)
-
-
 def read_yaml(path: Path) -> tuple[Table, Lines]:
     text = read_text(path)
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        values = yaml.safe_load(text)
+        node = composed_yaml(text)
+        lines = dict(yaml_lines(node))
+        require_once(node, path)
+        values = constructed_yaml(node)
     except NOT_YAML as error:
-        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+        raise UserError(explained(error, path, "YAML")) from None
     if not isinstance(values, dict) or not all(isinstance(k, str) for k in values):
         raise UserError(f"{path}: expected keys and values, such as 'method: ewc'")
-    require_once(node, path)
-    return values, dict(yaml_lines(node))
+    return values, lines
 
 
 def require_once(node: Any, path: Path, depth: int = 0) -> None:
@@ -155,22 +162,24 @@ def parse_sets(sets: tuple[str, ...]) -> Table:
         path, equals, value = text.partition("=")
         keys = keys_of(path, text, whole=bool(equals))
         if not value.strip():
-            raise UserError(f"--set {text!r}: a value is missing; null says none")
+            raise UserError(f"--set {shown(text)}: a value is missing; null says none")
         try:
-            read = yaml.safe_load(value)
+            read = parsed_yaml(value)
         except NOT_YAML as error:
-            raise UserError(f"--set {text!r}: {' '.join(str(error).split())}") from None
+            raise UserError(f"--set {shown(text)}: {' '.join(str(error).split())}") from None
         put(found, keys, read, text)
     return found
 
 
 def options_given(given: Mapping[str, Any]) -> Table:
     """The same of values: {'strategy.lam': 100, 'train': {'epochs': 3}} -> a table a section."""
+    if (fault := bounds.fault(dict(given))) is not None:
+        raise UserError(f"set: {fault}")
     found: Table = {}
     seen: set[str] = set()
     for path, value in each_given(given):
         if path in seen:
-            raise UserError(f"--set {path!r}: {path} was set before")
+            raise UserError(f"--set {shown(path)}: {path} was set before")
         seen.add(path)
         put(found, keys_of(path, path), value, path)
     return found
@@ -195,9 +204,9 @@ def keys_of(path: str, text: str, whole: bool = True) -> list[str]:
     keys = [key.strip() for key in path.split(".")]
     if not all(keys) or not whole or len(keys) not in (2, 3) or keys[0] not in SECTIONS:
         near = ", ".join(f"{s}.NAME=VALUE" for s in SECTIONS)
-        raise UserError(f"--set {text!r}: expected one of {near}")
+        raise UserError(f"--set {shown(text)}: expected one of {near}")
     if keys[1:] == ["name"] and keys[0] in ("stream", "network"):
-        raise UserError(f"--set {text!r}: names are given by --{keys[0]}")
+        raise UserError(f"--set {shown(text)}: names are given by --{keys[0]}")
     return keys
 
 
@@ -207,5 +216,5 @@ def put(found: Table, keys: list[str], value: Any, text: str) -> None:
     for key in keys[1:-1]:
         table = table.setdefault(key, {})
         if not isinstance(table, dict):
-            raise UserError(f"--set {text!r}: {key} was set to {shown(table)} before")
+            raise UserError(f"--set {shown(text)}: {key} was set to {shown(table)} before")
     table[keys[-1]] = value

@@ -30,6 +30,8 @@ from clbench.results import digest, place_of
 SCORES = ("test", "validation")
 NAMED = {"method": "anpyc", "stream": "permuted-digits", "network": "mlp", "scenario": "task", "score": "test"}
 MOST_SEEDS = 1000
+LARGEST_SEED = 10**18 - 1
+LONGEST_NAME = 10_000  # characters, as the schemas of results have it: a stream may be named by several paths
 
 
 @dataclass(frozen=True)
@@ -264,7 +266,12 @@ def require_one(where: str, key: str, value: str) -> None:
     """UserError for 'ewc,si'; a stream made of several data sets is no such list: 'sequence:mnist,digits'."""
     if "," in value and ":" not in value:
         first = value.partition(",")[0]
-        raise UserError(f"{where}{value!r} are several, and this takes one {key} a command: --{key} {first}, ..")
+        raise UserError(
+            f"{where}{shown(value)} are several, and this takes one {key} a command: --{key} {first[:80]}, .."
+        )
+    if len(value) > LONGEST_NAME:
+        what = f"is a name of {len(value):,} characters; {LONGEST_NAME:,} are the most"
+        raise UserError(f"{where}{key} {shown(value)} {what}")
 
 
 def one_of(what: str, value: str, known: tuple[str, ...]) -> None:
@@ -307,15 +314,17 @@ def seeds_of(layer: Layer) -> tuple[int, ...]:
 def first_seeds(count: int, where: str) -> tuple[int, ...]:
     """0 to count - 1."""
     if not 1 <= count <= MOST_SEEDS:
-        raise UserError(f"{where}: {count} seeds; there can be 1 to {MOST_SEEDS}")
+        raise UserError(f"{where}: {shown(count)} seeds; there can be 1 to {MOST_SEEDS}")
     return tuple(range(count))
 
 
 def checked_seeds(found: tuple[Any, ...], where: str) -> tuple[int, ...]:
     if len(found) > MOST_SEEDS:
         raise UserError(f"{where}: {len(found)} seeds; there can be 1 to {MOST_SEEDS}")
-    if any(not isinstance(s, int) or isinstance(s, bool) or s < 0 for s in found):
-        raise UserError(f"{where}: seeds are whole numbers from 0 up, got {shown(list(found))}")
+    if any(not isinstance(s, int) or isinstance(s, bool) or not 0 <= s <= LARGEST_SEED for s in found):
+        raise UserError(
+            f"{where}: seeds are whole numbers from 0 up, of at most 18 digits, got {shown(list(found))}"
+        )
     if len(set(found)) < len(found):
         raise UserError(f"{where}: a seed occurs twice in {shown(list(found))}")
     return found

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -66,7 +67,7 @@ def _kept(path: Path, shape: tuple[int, ...]) -> tuple[np.memmap, Broken] | None
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
         facts = json.loads(path.with_suffix(".json").read_text("utf-8"))
-    except (OSError, ValueError, EOFError):
+    except (OSError, ValueError, EOFError, RecursionError, BadZipFile):
         return None
     whole = isinstance(array, np.memmap) and array.shape == shape and array.dtype == np.uint8
     if not whole or not isinstance(facts, dict) or facts != _facts(sha256_of(path), facts.get("broken")):

@@ -6,6 +6,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from clbench.printable import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -17,7 +19,7 @@ AT_LEAST = 200  # images; fewer are decoded before anyone wonders
 def say(text: str) -> None:
     """A line on stderr, unless quiet."""
     if not QUIET:
-        _console().print(text)
+        _console().print(printable(text))
 
 
 def _console() -> Console:
@@ -32,6 +34,7 @@ class Decoding:
     def __init__(self, title: str, total: int) -> None:
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+        title = printable(title)
         self.title, self.total, self.done, self.spoke = title, total, 0, time.monotonic()
         self.console = _console()
         self.silent = QUIET or total < AT_LEAST

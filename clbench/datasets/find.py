@@ -21,7 +21,15 @@ def roots(data_root: Path | None = None) -> list[Path]:
     """The folders searched, in order: `data_root`, or else CLBENCH_DATA; then the cache folder."""
     chosen = data_root or os.environ.get(VARIABLE)
     cache = Path(platformdirs.user_cache_dir("clbench"))
-    return [Path(chosen).expanduser(), cache] if chosen else [cache]
+    return [expanded(chosen), cache] if chosen else [cache]
+
+
+def expanded(path: str | Path) -> Path:
+    """With ~ and ~NAME as folders; UserError for a NAME that nobody has."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise UserError(f"{path}: there is no home folder of {Path(path).parts[0][1:] or 'yours'}") from None
 
 
 def writable_root(data_root: Path | None = None) -> Path:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from clbench.datasets.archives import SUFFIXES
+from clbench.datasets.find import expanded
 from clbench.errors import UserError
 
 
@@ -16,7 +17,7 @@ def is_path(name: str) -> bool:
 
 def own_path(name: str) -> Path:
     """What is there under that path; UserError where nothing is."""
-    path = Path(name).expanduser()
+    path = expanded(name)
     try:
         there = path.is_file() or (path.is_dir() and not name.endswith((".npz", *SUFFIXES)))
     except ValueError:  # a zero byte

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO, ClassVar
@@ -12,6 +14,7 @@ import numpy as np
 from clbench.datasets.base import DataSet
 from clbench.datasets.find import read_bytes
 from clbench.datasets.images import Images
+from clbench.datasets.matlab import arrays
 from clbench.datasets.torchvision_files import one_by_one
 from clbench.datasets.unpacked import unpacked
 from clbench.errors import UserError
@@ -19,6 +22,7 @@ from clbench.registry import datasets
 
 TRAIN, TEST = "train_32x32.mat", "test_32x32.mat"
 MOST = 10**6  # images of a file; the largest published one has 531,131
+BROKEN = (ValueError, LookupError, OSError, struct.error, zlib.error)
 SHAPE = (32, 32, 3)  # of an image; the file has the images along its last axis
 
 
@@ -58,11 +62,9 @@ def _count(path: Path) -> int:
 
 def _shape(file: BinaryIO, path: Path) -> tuple[int, ...]:
     """Of X, as its header declares it; its data is not unpacked."""
-    import scipy.io
-
     try:
-        shapes = {name: shape for name, shape, _ in scipy.io.whosmat(file)}
-    except Exception as error:  # scipy raises a dozen types for a broken file
+        shapes = {one.name: one.shape for one in arrays(file)}
+    except BROKEN as error:
         raise _broken(path, error) from error
     return _checked(shapes.get("X", ()), path)
 
@@ -75,12 +77,12 @@ def _checked(shape: tuple[int, ...], path: Path) -> tuple[int, ...]:
 
 def _arrays(raw: bytes, path: Path) -> tuple[np.ndarray, np.ndarray]:
     """uint8 [N, 32, 32, 3], and labels [N], in which the file's 10 is the digit 0."""
-    import scipy.io
-
-    _shape(io.BytesIO(raw), path)
+    file = io.BytesIO(raw)
+    _shape(file, path)
+    file.seek(0)
     try:
-        found = scipy.io.loadmat(io.BytesIO(raw), variable_names=["X", "y"])
-    except Exception as error:
+        found = {one.name: one.numbers(file) for one in list(arrays(file)) if one.name in ("X", "y")}
+    except BROKEN as error:
         raise _broken(path, error) from error
     x, y = (np.asarray(found.get(name, ())) for name in ("X", "y"))
     _checked(x.shape, path)

@@ -54,6 +54,10 @@ class Reproduction:
         if self.show == "study":
             options = {**self.study, **{k: v for k, v in changed.items() if k != "seeds"}}
             measures = options.pop("importance")
+            for name in options:
+                if name not in pruning.OPTIONS:
+                    near = did_you_mean(str(name), pruning.OPTIONS)
+                    raise UserError(f"{self.origin}: no option {name} of {pruning.STUDY}; {near}")
             return [
                 PruneLenet(pruning.resolve(preset, first_of({}), importance=one, **options)) for one in measures
             ]

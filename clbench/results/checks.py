@@ -42,6 +42,20 @@ def schema_fault(raw: Any, schema: str) -> str | None:
     return None
 
 
+def run_fault(runs: Any, kind: str) -> str | None:
+    """The same of runs alone, as a checkpoint has them."""
+    for error in _validator_of_runs(kind).iter_errors(runs):
+        return f"runs{_field(error.absolute_path) or ': '}{_short(error.message)}"
+    return None
+
+
+@functools.cache
+def _validator_of_runs(kind: str) -> Draft202012Validator:
+    known = _validator(KINDS[kind][max(KINDS[kind])]).schema["$defs"]
+    run = {**known["run"], "required": ["seed"]}  # an earlier clbench knew of fewer fields
+    return Draft202012Validator({"type": "array", "items": run, "$defs": known})
+
+
 @functools.cache
 def _validator(name: str) -> Draft202012Validator:
     return Draft202012Validator(json.loads((files("clbench.results") / "schema" / name).read_text("utf-8")))

@@ -8,11 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from clbench.errors import UserError
+from clbench.results import bounds
 from clbench.results.atomic import write_whole
 
 
 def write(value: Any, path: Path) -> None:
-    """Replace the file at once; on UserError (disk full, not writable) the earlier file is as it was."""
+    """Replace the file at once; on UserError (disk full, not writable) the earlier file is as it was.
+
+    What could not be read again, as it is out of bounds, is not written.
+    """
+    if (fault := bounds.fault(value)) is not None:
+        raise UserError(f"{path}: cannot write: {fault}")
     write_whole(path, dumps(value).encode("ascii"))
 
 
@@ -21,18 +27,28 @@ def read(path: Path) -> Any:
     content = text(path)
     if not content.strip():
         raise UserError(f"{path}: the file is empty")
+    return loads(content, str(path))
+
+
+def loads(content: str, where: str) -> Any:
+    """The value in JSON; UserError, with `where` in front, for what is none or out of bounds."""
     try:
-        return json.loads(content, parse_constant=_refuse, parse_float=_finite)
+        value = json.loads(content, parse_constant=_refuse, parse_float=_finite, parse_int=_whole)
     except json.JSONDecodeError as error:
-        raise UserError(f"{path}: not valid JSON: {error}") from None
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not readable as JSON: {error}") from None
+        raise UserError(f"{where}: not valid JSON: {error}") from None
+    except ValueError as error:
+        raise UserError(f"{where}: not readable as JSON: {error}") from None
+    except RecursionError:
+        raise UserError(f"{where}: nested deeper than {bounds.DEPTH} tables and lists") from None
+    if (fault := bounds.fault(value)) is not None:
+        raise UserError(f"{where}: {fault}")
+    return value
 
 
 def text(path: Path, errors: str = "strict") -> str:
     """The characters of a UTF-8 file; UserError if it cannot be read. `errors` is that of bytes.decode."""
     try:
-        return path.read_text(encoding="utf-8", errors=errors)
+        return bounds.read_text(path, bounds.RESULT_CHARACTERS, errors)
     except OSError as error:
         raise UserError(f"{path}: cannot read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
@@ -67,3 +83,9 @@ def _refuse(token: str) -> float:
 def _finite(digits: str) -> float:
     number = float(digits)
     return number if abs(number) < float("inf") else _refuse(digits)
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > bounds.DIGITS:
+        raise ValueError(f"a number of {len(digits):,} digits; {bounds.DIGITS} are the most")
+    return int(digits)

@@ -24,6 +24,7 @@ from torch import Tensor
 from clbench.errors import UserError
 from clbench.learn.trainer import Trainer
 from clbench.models.params import Params
+from clbench.results import jsonfile
 from clbench.results.atomic import write_whole
 
 FORMAT = "clbench-checkpoint-3"
@@ -94,13 +95,15 @@ def read(path: Path) -> Checkpoint:
         if meta["format"] != FORMAT:
             raise of_another_clbench(path, meta["format"])
         intact = meta["sha256"] == fingerprint(tensors, meta["record"])
-        record = json.loads(meta["record"])
+        record = jsonfile.loads(meta["record"], f"{path}: its record")
     except OSError as error:
         raise UserError(f"{path}: cannot read the checkpoint: {error.strerror or error}") from None
-    except (SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
+    except (SafetensorError, KeyError, ValueError, TypeError, RuntimeError, AttributeError) as error:
         raise damaged(path, f"{type(error).__name__}") from None
     if not intact:
         raise damaged(path, "its contents do not fit its checksum")
+    if not isinstance(record, dict):
+        raise damaged(path, "its record is no table")
     return Checkpoint(tensors, record)
 
 

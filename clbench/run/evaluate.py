@@ -11,6 +11,7 @@ from tabulate import tabulate
 
 from clbench.config.resolve import Config, resolve_stored
 from clbench.errors import UserError
+from clbench.printable import printable
 from clbench.report.scales import digits_of, labelled
 from clbench.results import PrunedRun, Result, Run, find, load, none_found
 from clbench.run.experiment import SeedGroup
@@ -159,7 +160,7 @@ def table(rows: list[Row]) -> str:
 def words_of_rows(rows: list[Row]) -> list[dict[str, str]]:
     return [
         {
-            **{name: str(value) for name, value in row.items()},
+            **{name: printable(value) for name, value in row.items()},
             "score": labelled(row["score"].name, row["score"]),
             "stored": printed(row["stored"], row["score"]),
             "scored": printed(row["scored"], row["score"]),

@@ -16,6 +16,7 @@ import torch
 from clbench.errors import UserError, out_of_memory
 from clbench.learn.trainer import Trainer
 from clbench.results import SeedRun
+from clbench.results.checks import run_fault
 from clbench.results.digests import key_of
 from clbench.run import checkpoint
 from clbench.run.machine import Keep, Machine
@@ -62,6 +63,7 @@ class Experiment(ABC):
     """
 
     first_kept: ClassVar[int] = 0  # the first stage that leaves a checkpoint
+    kind: ClassVar[str]  # of its result
     new_run: ClassVar[Callable[..., Any]]  # the SeedRun of this kind of experiment
 
     config: Any  # a Configuration
@@ -245,9 +247,17 @@ class SeedGroup:
         mine = self.belongs(stage)
         if {name: found.record.get(name) for name in mine} != mine:
             raise checkpoint.damaged(path, "it is of another configuration, stage or group of seeds")
-        checkpoint.restore(trainer, found, path)
-        self.makers |= found.record["makers"]
-        return [self.new_run(**run) for run in found.record["runs"]]
+        try:
+            checkpoint.restore(trainer, found, path)
+            runs, makers = found.record["runs"], found.record["makers"]
+            if fault := run_fault(runs, self.experiment.kind) or (None if isinstance(makers, dict) else "makers"):
+                raise ValueError(fault)
+            self.makers |= makers
+            return [self.new_run(**run) for run in runs]
+        except (LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+            if out_of_memory(error):
+                raise
+            raise checkpoint.damaged(path, " ".join(f"{type(error).__name__}: {error}".split())[:200]) from error
 
     def keep_checkpoint(self, trainer: Trainer, stage: int, runs: list[Any], keep: Keep) -> None:
         slots = {name: asdict(slot) for name, slot in trainer.model.slots.items()}

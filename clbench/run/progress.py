@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from clbench.printable import printable
 from clbench.results import SeedRun
 
 SILENCE = 60.0  # seconds without a line, at most
@@ -147,7 +148,7 @@ class Lines:
         course.spoke = time.monotonic()
 
     def say(self, text: str) -> None:
-        self.console.print(text)
+        self.console.print(printable(text))
 
     def __enter__(self) -> Lines:
         return self
@@ -159,8 +160,15 @@ class Bars:
     """A bar for everything, and below it one a group that runs, as many as the window has lines for."""
 
     def __init__(self) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-        self.progress = Progress(*columns, TextColumn("{task.fields[news]}"), console=Console(stderr=True))
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeRemainingColumn(),
+        )
+        self.progress = Progress(
+            *columns, TextColumn("{task.fields[news]}", markup=False), console=Console(stderr=True)
+        )
         self.courses = Courses()
         self.of_all: TaskID | None = None
         self.bars: dict[str, TaskID] = {}
@@ -174,7 +182,7 @@ class Bars:
     def begin(self, key: str, title: str) -> None:
         self.courses.begin(key, title)
         self.bars[key] = self.progress.add_task(
-            title, total=None, news="reading", visible=self.fits(len(self.bars))
+            printable(title), total=None, news="reading", visible=self.fits(len(self.bars))
         )
         self.show_all()
 
@@ -192,7 +200,7 @@ class Bars:
 
     def stage(self, key: str, runs: Sequence[SeedRun], news: str) -> None:
         self.courses.running[key].news = news
-        self.progress.update(self.bars[key], news=news)
+        self.progress.update(self.bars[key], news=printable(news))
 
     def end(self, key: str, runs: Sequence[SeedRun]) -> None:
         course = self.courses.end(key)
@@ -212,7 +220,7 @@ class Bars:
             self.progress.update(self.of_all, total=self.courses.groups, completed=self.courses.done, news=news)
 
     def say(self, text: str) -> None:
-        self.progress.console.print(text, markup=False, highlight=False)
+        self.progress.console.print(printable(text), markup=False, highlight=False)
 
     def __enter__(self) -> Bars:
         self.progress.start()

@@ -182,6 +182,7 @@ class Train(Experiment):
     search: dict[str, Any] | None = None
 
     first_kept = 1
+    kind = "train"
     new_run = Run
 
     def seeds_at_once(self, machine: Machine, device: torch.device, processes: int) -> int:

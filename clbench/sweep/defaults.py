@@ -10,9 +10,10 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import Table
 
+from clbench.config.files import read_text
+from clbench.config.parsing import NOT_TOML, explained, parsed_toml
 from clbench.errors import UserError
 from clbench.results.atomic import make_ready, write_whole
-from clbench.results.jsonfile import text
 from clbench.results.sweep_record import Record
 from clbench.sweep.plan import Plan
 from clbench.sweep.space import format_settings
@@ -107,9 +108,11 @@ def read(file: Path) -> tomlkit.TOMLDocument:
     if not file.exists():
         return tomlkit.document()
     try:
-        return tomlkit.parse(text(file))
-    except TOMLKitError as error:
-        raise UserError(f"{file}: not valid TOML: {' '.join(str(error).split())}") from None
+        words = read_text(file)
+        parsed_toml(words)  # which holds it to bounds
+        return tomlkit.parse(words)
+    except (NOT_TOML, TOMLKitError) as error:
+        raise UserError(explained(error, file, "TOML")) from None
 
 
 def inner(document: Any, keys: tuple[str, ...], file: Path) -> Table:

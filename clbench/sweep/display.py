@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 from tabulate import tabulate
 
+from clbench.printable import printable
 from clbench.report.document import Document, Note, Records, Section, table_of_words
 from clbench.report.scales import labelled
 from clbench.results import SeedRun
@@ -89,7 +90,7 @@ class Board(progress.Bars):
     def picture(self) -> Group:
         if self.record is None:
             return Group(self.progress)
-        return Group(Text(self.line), self.table, self.progress)
+        return Group(Text(printable(self.line)), self.table, self.progress)
 
     def __enter__(self) -> Board:
         self.live.start()
@@ -107,10 +108,12 @@ def table(record: Record) -> Table:
     """The best trials and those that run."""
     best = record.ranked[:SHOWN]
     running = [t for t in record.trials if t.status == "running"]
-    found = Table("trial", *record.plan["space"], head(record), "tasks", "status", box=None, pad_edge=False)
+    found = Table(box=None, pad_edge=False)
+    for name in ("trial", *record.plan["space"], head(record), "tasks", "status"):
+        found.add_column(Text(printable(name)))
     for trial in [*best, *running]:
         score = record.scored(trial.scores[-1]) if trial.scores else ""
-        values = [format_value(trial.values.get(name, "")) for name in record.plan["space"]]
+        values = [Text(printable(format_value(trial.values.get(name, "")))) for name in record.plan["space"]]
         found.add_row(str(trial.number + 1), *values, score, str(len(trial.scores)), trial.status)
     return found
 
@@ -133,14 +136,19 @@ def status(record: Record, path: Path) -> str:
     config = record.plan["config"]
     about = f"{config['method']} on {config['stream']['name']}, {record.plan['search']}, {record.plan['protocol']}"
     if record.plan["protocol"] == "continual":
-        return f"{path}: {about}: {record.status}\n{of_winner(record)}"
+        return f"{printable(f'{path}: {about}: {record.status}')}\n{printable(of_winner(record))}"
     names, rows = list(record.plan["space"]), trials_in_words(record)
     sides = ("right", *["left"] * len(names), "right", "left", "left", "right")
     body = tabulate(
-        rows, headers=header_of(record), missingval="", disable_numparse=True, colalign=sides if rows else None
+        [list(map(printable, row)) for row in rows],
+        headers=list(map(printable, header_of(record))),
+        missingval="",
+        disable_numparse=True,
+        colalign=sides if rows else None,
     )
-    tie = [record.tie] if record.tie else []
-    return "\n".join([f"{path}: {about}: {headline(record)}", body, *tie, of_winner(record)]).rstrip()
+    tie = [printable(record.tie)] if record.tie else []
+    first = printable(f"{path}: {about}: {headline(record)}")
+    return "\n".join([first, body, *tie, printable(of_winner(record))]).rstrip()
 
 
 def header_of(record: Record) -> list[str]:
@@ -153,7 +161,7 @@ def trials_in_words(record: Record) -> list[list[str]]:
     return [
         [
             str(t.number + 1),
-            *(format_value(t.values[n]) for n in record.plan["space"]),
+            *(format_value(t.values.get(n, "")) for n in record.plan["space"]),
             "" if t.score is None else record.scored(t.score),
             t.status,
             t.reason or "",
@@ -188,7 +196,8 @@ def best(record: Record) -> str:
     words = " ".join(f"--set {setting(name, value)}" for name, value in found.values.items())
     mean, reached = record.measure.mean_name, record.scored(found.score or 0.0)
     score = f"validation {mean} {reached} (trial {found.number + 1}; {headline(record)})"
-    return "\n".join([words, score, *([record.tie] if record.tie else []), of_winner(record)]).rstrip()
+    lines = [words, score, *([record.tie] if record.tie else []), of_winner(record)]
+    return "\n".join(map(printable, lines)).rstrip()
 
 
 def of_winner(record: Record) -> str:

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-import yaml
-
-from clbench.config.files import NOT_YAML, SECTIONS
+from clbench.config.files import SECTIONS
 from clbench.config.options import shown
+from clbench.config.parsing import NOT_YAML, parsed_yaml
 from clbench.errors import UserError
 
 MOST_VALUES = 10_000
@@ -90,19 +89,30 @@ def axis_of(name: str, text: Any, where: str) -> Axis:
     if words.count(":") == 2 and not words.startswith("["):
         return listed_axis(name, stepped(words, place), place)
     try:
-        values = yaml.safe_load(words if words.startswith("[") else f"[{words}]")
+        values = parsed_yaml(words if words.startswith("[") else f"[{words}]")
     except NOT_YAML:
         raise UserError(f"{place}: {shown(text)} cannot be read; expected {FORMS}") from None
     return listed_axis(name, values, place)
 
 
 def listed_axis(name: str, values: list[Any], place: str) -> Axis:
+    if len(values) > MOST_VALUES:
+        raise UserError(f"{place}: {len(values)} values; there can be {MOST_VALUES}")
     values = [meant(value) for value in values]
-    if not values or any(isinstance(value, dict) or value is None for value in values):
+    if not values or any(isinstance(value, dict) or value is None for value in values) or not in_json(values):
         raise UserError(f"{place}: expected {FORMS}, got {shown(values)}")
     if any(value in values[:n] for n, value in enumerate(values)):
         raise UserError(f"{place}: a value occurs twice in {shown(values)}")
     return Axis(name, tuple(values))
+
+
+def in_json(values: list[Any]) -> bool:
+    """Not of bytes, dates and sets, which YAML has too."""
+    try:
+        json.dumps(values)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def meant(value: Any) -> Any:
@@ -121,17 +131,24 @@ def ranged(name: str, low: float, high: float, words: str, place: str) -> Axis:
     return Axis(name, (), low, high, log, integer)
 
 
+def too_many(low: Decimal, high: Decimal, step: Decimal) -> bool:
+    try:
+        return (high - low) / step >= MOST_VALUES
+    except ArithmeticError:  # beyond what a Decimal holds
+        return True
+
+
 def stepped(words: str, place: str) -> list[float]:
     """'0:10:1' -> 0, 1, .. 10: the end belongs to it. Whole numbers stay whole."""
     try:
         low, high, step = (Decimal(part.strip()) for part in words.split(":"))
     except InvalidOperation:
-        raise UserError(f"{place}: {words!r} cannot be read; expected {FORMS}") from None
+        raise UserError(f"{place}: {shown(words)} cannot be read; expected {FORMS}") from None
     if not (low.is_finite() and high.is_finite() and step > 0 and low <= high):
-        raise UserError(f"{place}: {words!r}: from:to:step goes up by a step above 0")
+        raise UserError(f"{place}: {shown(words)}: from:to:step goes up by a step above 0")
+    if too_many(low, high, step):
+        raise UserError(f"{place}: {shown(words)} has too many values; there can be {MOST_VALUES}")
     count = int((high - low) / step) + 1
-    if count > MOST_VALUES:
-        raise UserError(f"{place}: {words!r} has {count} values; there can be {MOST_VALUES}")
     values = [low + n * step for n in range(count)]
     whole = all(value == value.to_integral_value() for value in values)
     return [int(value) if whole else float(value) for value in values]

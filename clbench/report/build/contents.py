@@ -10,6 +10,7 @@ from typing import Any
 from tabulate import tabulate
 
 from clbench.config.origins import Origins
+from clbench.printable import printable
 from clbench.report.build.makers import remarks
 from clbench.report.document import Document, Records, Section, table_of_words
 from clbench.results import AnyResult, PruningResult, Result, SeedRun, jsonfile, load
@@ -76,18 +77,20 @@ def text(path: Path, accept_modified: bool = False) -> str:
     without = (
         [] if origins else ["", "Where the values came from is not stored: an earlier clbench wrote the file."]
     )
-    return "\n".join([f"{path}", "", pairs(own), "", table(flatten(config), origins), *without])
+    return "\n".join([printable(path), "", pairs(own), "", table(flatten(config), origins), *without])
 
 
 def table(values: dict[str, Any], origins: Origins | None) -> str:
     """A line a value: its name, the value, where it came from."""
     names = ["option", "value", "from"] if origins else ["option", "value"]
     rows = [[name, shown(v), *([origins.get(name, UNKNOWN)] if origins else [])] for name, v in values.items()]
+    rows = [list(map(printable, row)) for row in rows]
     return tabulate(rows, headers=names, disable_numparse=True)
 
 
 def pairs(rows: Iterator[tuple[str, Any]]) -> str:
-    return tabulate([[name, str(value)] for name, value in rows], tablefmt="plain", disable_numparse=True)
+    words = [[printable(name), printable(value)] for name, value in rows]
+    return tabulate(words, tablefmt="plain", disable_numparse=True)
 
 
 def of_sweep(record: Record) -> Iterator[tuple[str, Any]]:

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from clbench.printable import printable
 from clbench.report.build.cells import Cell, Column, equals, fixed, format_mean
 from clbench.report.build.references import Printed, ReferenceTable
 from clbench.report.build.result_table import ResultRow, ResultTable
@@ -79,9 +80,8 @@ def add(tables: list[ResultTable], references: list[ReferenceTable]) -> None:
     for reference in references:
         matching = [table for table in tables if reference.matches(table)]
         if not matching:
-            log.warning(
-                "%s: %s: no results of %s to compare with", reference.file, reference.name, wanted(reference)
-            )
+            about = map(printable, (reference.file, reference.name, wanted(reference)))
+            log.warning("%s: %s: no results of %s to compare with", *about)
         for table in matching:
             every = [Comparison(table, reference, column) for column in table.columns]
             found = [comparison for comparison in every if comparison.lines]

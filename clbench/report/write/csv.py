@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from typing import Any
 
 from clbench.errors import UserError
+from clbench.printable import printable
 from clbench.report.document import Document, Records
 from clbench.report.write import Place, writes
 
@@ -30,8 +32,24 @@ def _set(found: Sequence[Records]) -> str:
     """One after the other, with the columns of all."""
     file = io.StringIO()
     columns = list(dict.fromkeys(name for records in found for name in records.columns))
-    writer = csv.DictWriter(file, columns, lineterminator="\n")
-    writer.writeheader()
-    for records in found:
-        writer.writerows(records.rows)
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(map(cell, columns))
+    for row in (row for records in found for row in records.rows):
+        writer.writerow([cell(row.get(name, "")) for name in columns])
     return file.getvalue()
+
+
+def cell(value: Any) -> Any:
+    """Text on one line; after an apostrophe where a spreadsheet would run it, unless it is a number."""
+    if value is None or isinstance(value, int | float):
+        return value
+    words = printable(value)
+    return f"'{words}" if len(words) > 1 and words[0] in "=+-@" and not is_number(words) else words
+
+
+def is_number(words: str) -> bool:
+    try:
+        float(words)
+    except ValueError:
+        return False
+    return True

@@ -28,7 +28,7 @@ def write(documents: Sequence[Document], place: Place) -> str:
     charts = Charts()
     sections = [view for document in documents for view in views(document, charts)]
     style, script = _asset("page.css"), "".join(map(_asset, SCRIPTS))
-    return (
+    page = (
         _environment()
         .get_template("page.html")
         .render(
@@ -40,6 +40,7 @@ def write(documents: Sequence[Document], place: Place) -> str:
             policy=_policy(style, script),
         )
     )
+    return page.encode(errors="backslashreplace").decode()  # half characters, of the names of files
 
 
 def _environment() -> Environment:

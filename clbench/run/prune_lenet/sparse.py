@@ -22,8 +22,9 @@ from safetensors.numpy import save as to_bytes
 from clbench import __version__
 from clbench.errors import UserError
 from clbench.models.params import Params
-from clbench.results import PrunedRun, PruningResult
+from clbench.results import PrunedRun, PruningResult, jsonfile
 from clbench.results.atomic import write_whole
+from clbench.results.checks import schema_fault
 from clbench.run import checkpoint
 from clbench.run.machine import Machine
 from clbench.run.prune_lenet.settings import Settings, resolve_stored
@@ -31,6 +32,7 @@ from clbench.run.prune_lenet.study import PruneLenet, build_stream, build_traine
 from clbench.run.train import require_same
 
 FORMAT = "clbench-sparse-1"
+MOST_WEIGHTS = 2**26  # of a parameter
 Arrays = dict[str, np.ndarray]
 
 
@@ -71,14 +73,19 @@ def packed(name: str, values: np.ndarray, alive: np.ndarray) -> Arrays:
 
 def unpacked(name: str, arrays: Mapping[str, np.ndarray], shape: list[int]) -> np.ndarray:
     """The parameter in its full shape; ValueError where the arrays do not fit it."""
-    values, found = arrays[name], np.zeros(prod(shape), dtype=np.float32)
+    values, size = arrays[name], prod(shape)
+    if values.ndim != 1 or size > MOST_WEIGHTS or values.dtype != np.float32:
+        raise ValueError(f"{name} is no list of at most {MOST_WEIGHTS:,} float32")
+    found = np.zeros(size, dtype=np.float32)
     if f"{name}/gaps" in arrays:
         places = np.cumsum(arrays[f"{name}/gaps"].astype(np.int64) + 1) - 1
     elif f"{name}/alive" in arrays:
-        places = np.flatnonzero(np.unpackbits(arrays[f"{name}/alive"], count=found.size))
+        places = np.flatnonzero(np.unpackbits(arrays[f"{name}/alive"].ravel(), count=found.size))
+    elif len(values) != size:
+        raise ValueError(f"{name} does not fit its shape")
     else:
-        places = np.arange(found.size)
-    if len(places) != len(values) or (len(places) and places[-1] >= found.size):
+        places = np.arange(size)
+    if len(places) != len(values) or (len(places) and not 0 <= places.min() <= places.max() < found.size):
         raise ValueError(f"{name} does not fit its shape")
     found[places] = values
     return found.reshape(shape)
@@ -110,11 +117,13 @@ def read(path: Path) -> Sparse:
         tensors = {name: torch.from_numpy(array.view(np.uint8)) for name, array in arrays.items()}
         if meta["sha256"] != checkpoint.fingerprint(tensors, meta["record"]):
             raise ValueError("its contents do not fit its checksum")
-        record = json.loads(meta["record"])
+        record = jsonfile.loads(meta["record"], f"{path}: its record")
+        if fault := schema_fault(record, "network.json"):
+            raise ValueError(fault)
         return Sparse({name: unpacked(name, arrays, shape) for name, shape in record["shapes"].items()}, record)
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except (SafetensorError, KeyError, ValueError, TypeError, AttributeError) as error:
+    except (SafetensorError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
         raise UserError(f"{path}: unusable network: {error}; export it again") from None
 
 

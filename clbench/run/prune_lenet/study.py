@@ -93,6 +93,7 @@ class PruneLenet(Experiment):
 
     config: Settings
 
+    kind = "pruning"
     new_run = PrunedRun
 
     @property
