@@ -184,7 +184,7 @@ STUDY = ["prune-lenet", "--dataset", "digits", "--importance", "random,magnitude
         ([*SWEEP, "--plots", "file/below"], None, "cannot write"),
         ([*SWEEP, "--write-defaults"], "[train\n", "clbench.toml"),
         ([*SWEEP, "--write-defaults"], '[tuned.permuted-digits]\ntask = "x"\n', "must be a table"),
-        ([*SWEEP, "--write-defaults"], Path.mkdir, "clbench.toml: cannot"),
+        ([*SWEEP, "--write-defaults"], Path.mkdir, "clbench.toml: Is a directory"),
         ([*STUDY, "--export", "file/below.safetensors"], None, "cannot write"),
         ([*STUDY, "--export", "folder/x.safetensors"], None, "x-magnitude-seed-1.safetensors: cannot write"),
     ],

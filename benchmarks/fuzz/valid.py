@@ -101,8 +101,8 @@ def record() -> Record:
         Trial(n, v, f"_trials/{n}.json", "done", None, [50.0, 60.0], [60.0], 1.5) for n, v in enumerate(values)
     ]
     failed = Trial(2, values[0], "_trials/2.json", "failed", "out of memory")
-    winner = {"file": "split-toy/ewc.json", "trial": 0, "values": values[0], "score": 60.0}
-    return Record(digest(plan), plan, "done", "2026-01-01", None, [*done, failed], winner)
+    winner = {"file": "split-toy/ewc.json", "trial": 0, "values": values[0], "validation_ACC": 60.0}
+    return Record(digest(plan), plan, "done", "2026-01-01", "2026-01-02", [*done, failed], winner)
 
 
 def written(save_to: Any, suffix: str = ".json") -> bytes:
@@ -114,16 +114,21 @@ def written(save_to: Any, suffix: str = ".json") -> bytes:
 
 
 def results() -> list[bytes]:
-    old = sorted((Path(__file__).parents[2] / "tests" / "schema-1").glob("*.json"))
     return [
         written(lambda p: save(train_result(), p)),
         written(lambda p: save(pruning_result(), p)),
-        *map(Path.read_bytes, old),
+        *(path.read_bytes() for path in old_files() if path.stem != "sweep"),
     ]
 
 
 def records() -> list[bytes]:
-    return [written(lambda path: sweeps.save(record(), path))]
+    old = (path.read_bytes() for path in old_files() if path.stem == "sweep")
+    return [written(lambda path: sweeps.save(record(), path)), *old]
+
+
+def old_files() -> list[Path]:
+    """Of every schema that was ever written."""
+    return sorted((Path(__file__).parents[2] / "tests").glob("schema-*/*.json"))
 
 
 def references() -> list[bytes]:

@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 from clbench.compare.document import in_words
 from clbench.compare.verdicts import Compared, Verdict
+from clbench.printable import printable
 
 TAGS = {"worse": "failure", "not comparable": "error", "undecided": "skipped"}
 
@@ -18,23 +19,18 @@ def junit(found: Compared, strict: bool = False) -> bytes:
         tags = [tag_of(verdict, strict) for verdict in mine]
         counts = {"failures": "failure", "errors": "error", "skipped": "skipped"}
         numbers = {name: str(tags.count(tag)) for name, tag in counts.items()}
-        head = {"name": plain(stream), "tests": str(len(mine)), **numbers}
+        head = {"name": printable(stream), "tests": str(len(mine)), **numbers}
         suite = ElementTree.SubElement(root, "testsuite", head)
         for verdict, tag in zip(mine, tags, strict=True):
-            name = plain(f"{verdict.method} {verdict.metric}".strip())
-            case = ElementTree.SubElement(suite, "testcase", classname=plain(stream), name=name)
-            words = plain(in_words(verdict))
+            name = printable(f"{verdict.method} {verdict.metric}".strip())
+            case = ElementTree.SubElement(suite, "testcase", classname=printable(stream), name=name)
+            words = printable(in_words(verdict))
             if tag:
                 ElementTree.SubElement(case, tag, message=words)
             else:
                 ElementTree.SubElement(case, "system-out").text = words
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
-
-
-def plain(words: str) -> str:
-    """Characters that XML cannot hold as escapes."""
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in words)
 
 
 def tag_of(verdict: Verdict, strict: bool) -> str | None:
