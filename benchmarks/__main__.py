@@ -319,6 +319,23 @@ def interrupts(
 
 
 @app.command()
+def versions(
+    which: Annotated[str, typer.Argument(help="oldest or newest.")] = "oldest",
+    folder: Annotated[
+        Path | None, typer.Option(help="The environment, made where there is none.  [default: a temporary one]")
+    ] = None,
+) -> None:
+    """Install the oldest or newest declared versions of all dependencies (5 GB with PyPI's torch) and run tests."""
+    import tempfile
+
+    from benchmarks.versions import tested
+
+    with tempfile.TemporaryDirectory(prefix="clbench-versions-") as temporary:
+        if not tested(which, (folder or Path(temporary) / "v").resolve()):
+            raise typer.Exit(1)
+
+
+@app.command()
 def peers(
     stream: Annotated[str, typer.Option(help="A split stream; split-digits needs no data.")] = "split-mnist",
     batch_size: Annotated[int, typer.Option(min=1, help="Images a batch, in training and importance.")] = 64,
