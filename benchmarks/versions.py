@@ -51,14 +51,14 @@ class Requirement:
         return self.text.split(">")[0].split("=")[0]
 
 
-def tested(which: str, folder: Path, tests: tuple[str, ...] = TESTS) -> bool:
-    """Install into `folder`, print what was installed beside what is declared, run the tests: whether they pass."""
+def passes(which: str, folder: Path) -> bool:
+    """Install into `folder`, print what was installed beside what is declared, and run TESTS there."""
     if which not in RESOLUTIONS:
         raise UserError(f"versions {which!r}: expected {' or '.join(RESOLUTIONS)}")
     python = installed(which, folder)
     print(table(python), flush=True)
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    words = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
+    words = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS]
     return subprocess.run(words, cwd=ROOT, env=environment).returncode == 0
 
 
