@@ -336,6 +336,32 @@ def versions(
 
 
 @app.command()
+def mutation(
+    sample: Annotated[
+        int | None,
+        typer.Option(min=1, help="Places to change, drawn at random.  [default: all]", show_default=False),
+    ] = None,
+    files: Annotated[
+        str | None,
+        typer.Option(help="Modules, such as strategies/,metrics.  [default: all]", show_default=False),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the draw.")] = 0,
+    names: Annotated[bool, typer.Option("--list", help="Name the mutants, test none.")] = False,
+) -> None:
+    """Share of small changes to the code that its tests see, and those that they do not; exit code 1 below 90%."""
+    from benchmarks.mutation import mutants, run
+    from benchmarks.mutation.modules import chosen
+
+    drawn = mutants.sample(chosen(files), sample, seed)
+    if names:
+        return typer.echo("\n".join(map(str, drawn)))
+    verdicts = list(run.run(drawn, lambda text: typer.echo(text, err=True)))
+    typer.echo(run.summary(verdicts))
+    if sum(verdict.seen_by is not None for verdict in verdicts) < 0.9 * len(verdicts):
+        raise typer.Exit(1)
+
+
+@app.command()
 def peers(
     stream: Annotated[str, typer.Option(help="A split stream; split-digits needs no data.")] = "split-mnist",
     batch_size: Annotated[int, typer.Option(min=1, help="Images a batch, in training and importance.")] = 64,

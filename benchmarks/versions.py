@@ -58,7 +58,8 @@ def passes(which: str, folder: Path) -> bool:
     python = installed(which, folder)
     print(table(python), flush=True)
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    words = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS]
+    quiet = ["-q", "-p", "no:cacheprovider", "-W", "ignore::DeprecationWarning"]  # of dependencies, at each other
+    words = [str(python), "-m", "pytest", *quiet, *TESTS]
     return subprocess.run(words, cwd=ROOT, env=environment).returncode == 0
 
 

@@ -1,0 +1,110 @@
+"""Each mutant in a copy of the tree, under the tests that speak of its module; the first that fails sees it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import sqrt
+from pathlib import Path
+
+from benchmarks.mutation.modules import ROOT, tests_of
+from benchmarks.mutation.mutants import Mutant, mutated
+
+COPIED = ("clbench", "tests", "benchmarks", "pyproject.toml", "clbench.toml", "README.md")
+LIMIT = 600  # seconds of a mutant's tests; one that takes longer hangs, which is seen
+WORDS = ("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header", "--tb=no")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    mutant: Mutant
+    seen_by: str | None  # the test, or why else its run failed
+
+
+def run(mutants: Sequence[Mutant], say: Callable[[str], None]) -> Iterator[Verdict]:
+    """One after the other. Saying a line each."""
+    with copy_of_the_tree() as tree:
+        for number, mutant in enumerate(mutants, 1):
+            found = Verdict(mutant, seen(mutant, tree))
+            say(
+                f"{number} of {len(mutants)} {'seen' if found.seen_by else 'NOT SEEN'} {mutant} <- {found.seen_by}"
+            )
+            yield found
+
+
+@contextmanager
+def copy_of_the_tree() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="clbench-mutation-") as folder:
+        tree = Path(folder)
+        for name in COPIED:
+            if (ROOT / name).is_dir():
+                shutil.copytree(
+                    ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__", "*.png", "*.svg")
+                )
+            else:
+                shutil.copy(ROOT / name, tree / name)
+        yield tree
+
+
+def seen(mutant: Mutant, tree: Path) -> str | None:
+    """What failed first, with the module changed; None: nothing."""
+    path = tree / "clbench" / f"{mutant.module}.py"
+    code = path.read_text()
+    path.write_text(mutated(code, mutant))
+    try:
+        return failure(tests_of(mutant.module), tree)
+    finally:
+        path.write_text(code)
+
+
+def failure(tests: list[str], tree: Path) -> str | None:
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(tree),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "OMP_NUM_THREADS": "1",
+        "CLBENCH_WORKERS": "1",
+    }
+    process = subprocess.Popen(
+        [sys.executable, *WORDS, *tests],
+        cwd=tree,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        printed, _ = process.communicate(timeout=LIMIT)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        return f"no end in {LIMIT} seconds"
+    if process.returncode == 0:
+        return None
+    failed = [line for line in printed.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    return failed[0].split(" - ")[0] if failed else printed.strip().splitlines()[-1]
+
+
+def summary(verdicts: Sequence[Verdict]) -> str:
+    """`180 of 200 seen: 90.0% (85.1% to 93.4%)`, and a line a survivor."""
+    count, survivors = len(verdicts), [v.mutant for v in verdicts if v.seen_by is None]
+    low, high = (100 * share for share in wilson(count - len(survivors), count))
+    share = 100 * (1 - len(survivors) / count)
+    head = f"{count - len(survivors)} of {count} seen: {share:.1f}% (95% of samples: {low:.1f}% to {high:.1f}%)"
+    return "\n".join([head, *(f"- {mutant}" for mutant in survivors)])
+
+
+def wilson(successes: int, count: int, z: float = 1.96) -> tuple[float, float]:
+    """Interval of a share (Wilson 1927)."""
+    share, width = successes / count, z * z / count
+    middle = (share + width / 2) / (1 + width)
+    half = z * sqrt(share * (1 - share) / count + width / (4 * count)) / (1 + width)
+    return middle - half, middle + half
