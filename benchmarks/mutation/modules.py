@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from clbench.errors import UserError
 
 ROOT = Path(__file__).parents[2]
-METHODS = (
+REPLAY = ("test_replay", "test_memory_per_class")
+PULL = ("test_regularisers", "test_importance")
+GATES = ("test_gates_and_masks",)
+EXEMPLARS = ("test_exemplars",)
+FID = ("tests/fid/test_distance", "tests/test_other_scores")
+SEEDS = ("tests/test_statistics", "tests/test_report_statistics")
+EVERY = (  # of every method; those of one are picked by its name
     "test_definitions",
     "test_every_method",
     "test_costs",
@@ -15,62 +22,69 @@ METHODS = (
     "test_seeds_together",
     "test_nothing_left",
 )
-REPLAY = ("test_replay", "test_memory_per_class", *METHODS)
-PULL = ("test_regularisers", "test_importance", *METHODS)
-GATES = ("test_gates_and_masks", *METHODS, "test_gateable_networks")
-EXEMPLARS = ("test_exemplars", *METHODS)
-PAINTERS = ("test_dgr", "test_costs", "test_order")
-FID = ("tests/fid/test_distance", "tests/test_other_scores", "test_cgan")
 
-TESTS: dict[str, tuple[str, ...]] = {
-    "strategies/agem": REPLAY,
-    "strategies/anpyc": ("test_pruning", *METHODS, "test_importance"),
-    "strategies/base": METHODS,
-    "strategies/costs": ("test_costs",),
-    "strategies/derpp": REPLAY,
-    "strategies/dgr": PAINTERS,
-    "strategies/er": REPLAY,
-    "strategies/er_ace": REPLAY,
-    "strategies/ewc": PULL,
-    "strategies/exemplars": EXEMPLARS,
-    "strategies/gdumb": ("test_training_lengths", *REPLAY),
-    "strategies/hat": GATES,
-    "strategies/icarl": EXEMPLARS,
-    "strategies/joint": (*METHODS, "test_joint_counts"),
-    "strategies/l2": PULL,
-    "strategies/lwf": ("test_gates_and_masks", *METHODS),
-    "strategies/mas": PULL,
-    "strategies/packnet": GATES,
-    "strategies/painter": PAINTERS,
-    "strategies/path": ("test_si", *PULL),
-    "strategies/quadratic": PULL,
-    "strategies/replay": REPLAY,
-    "strategies/rwalk": PULL,
-    "strategies/sgd_f": METHODS,
-    "strategies/si": ("test_si", *PULL),
-    "strategies/wa": EXEMPLARS,
-    "strategies/xdg": GATES,
-    "learn/importance": ("test_importance", "test_importance_samples", "test_regularisers", "test_cgan"),
-    "learn/per_sample": ("test_per_sample", "test_convolutional_networks", "test_importance"),
-    "learn/pruning": ("test_pruning", "test_gates_and_masks"),
-    "learn/memory": ("test_memory", "test_memory_per_class", "test_replay", "test_exemplars"),
-    "metrics": ("tests/test_metrics", "tests/test_other_scores", "tests/test_metric_names", "tests/test_analysis"),
-    "scores/score": ("tests/test_other_scores", "tests/test_metrics", "tests/test_report"),
-    "scores/stored": ("tests/test_other_scores", "tests/test_results"),
-    "scores/fid/distance": FID,
-    "scores/fid/kernel": FID,
-    "scores/fid/manifolds": FID,
-    "scores/fid/score": FID,
-    "statistics/intervals": ("tests/test_statistics", "tests/test_report_statistics"),
-    "statistics/paired": ("tests/test_statistics", "tests/test_report_statistics"),
-    "statistics/ranks": ("tests/test_statistics", "tests/test_report_statistics"),
+
+@dataclass(frozen=True)
+class Tests:
+    """Files, without .py, from tests/methods/ where no folder is named; of EVERY those that name the method."""
+
+    own: tuple[str, ...]
+    method: str = ""
+
+    @property
+    def arguments(self) -> list[str]:
+        """Of pytest."""
+        files = (*self.own, *(EVERY if self.method else ()))
+        words = [name.split("/")[-1] + ".py" for name in self.own]  # -k goes by the names of files too
+        return [
+            *(f"{name}.py" if "/" in name else f"tests/methods/{name}.py" for name in files),
+            *(("-k", " or ".join([*words, self.method])) if self.method else ()),
+        ]
+
+
+TESTS = {
+    "strategies/agem": Tests(REPLAY, "agem"),
+    "strategies/anpyc": Tests(("test_pruning", "test_importance"), "anpyc"),
+    "strategies/base": Tests((), "finetuning"),
+    "strategies/costs": Tests(("test_costs",)),
+    "strategies/derpp": Tests(REPLAY, "derpp"),
+    "strategies/dgr": Tests(("test_dgr",), "dgr"),
+    "strategies/er": Tests(REPLAY, "[er]"),
+    "strategies/er_ace": Tests(REPLAY, "er-ace"),
+    "strategies/ewc": Tests(PULL, "ewc"),
+    "strategies/exemplars": Tests(EXEMPLARS, "icarl"),
+    "strategies/gdumb": Tests(("test_training_lengths", *REPLAY), "gdumb"),
+    "strategies/hat": Tests(("test_gates_and_masks", "test_gateable_networks"), "hat"),
+    "strategies/icarl": Tests(EXEMPLARS, "icarl"),
+    "strategies/joint": Tests(("test_joint_counts",), "joint"),
+    "strategies/l2": Tests(PULL, "l2"),
+    "strategies/lwf": Tests(GATES, "lwf"),
+    "strategies/mas": Tests(PULL, "mas"),
+    "strategies/packnet": Tests(GATES, "packnet"),
+    "strategies/painter": Tests(("test_dgr",), "dgr"),
+    "strategies/path": Tests(("test_si",), "si]"),
+    "strategies/quadratic": Tests(PULL, "ewc"),
+    "strategies/replay": Tests(REPLAY, "[er]"),
+    "strategies/rwalk": Tests(PULL, "rwalk"),
+    "strategies/sgd_f": Tests((), "sgd-f"),
+    "strategies/si": Tests(("test_si",), "si]"),
+    "strategies/wa": Tests(EXEMPLARS, "wa]"),
+    "strategies/xdg": Tests(GATES, "xdg"),
+    "learn/importance": Tests(("test_importance", "test_importance_samples", "test_regularisers")),
+    "learn/per_sample": Tests(("test_per_sample", "test_convolutional_networks", "test_importance")),
+    "learn/pruning": Tests(("test_pruning", "test_gates_and_masks")),
+    "learn/memory": Tests(("test_memory", "test_memory_per_class", "test_replay", "test_exemplars")),
+    "metrics": Tests(("tests/test_metrics", "tests/test_other_scores", "tests/test_metric_names")),
+    "scores/score": Tests(("tests/test_other_scores", "tests/test_metrics", "tests/test_metric_names")),
+    "scores/stored": Tests(("tests/test_other_scores", "tests/test_results")),
+    "scores/fid/distance": Tests(FID),
+    "scores/fid/kernel": Tests(FID),
+    "scores/fid/manifolds": Tests(FID),
+    "scores/fid/score": Tests(FID),
+    "statistics/intervals": Tests(SEEDS),
+    "statistics/paired": Tests(SEEDS),
+    "statistics/ranks": Tests(SEEDS),
 }
-
-
-def tests_of(module: str) -> list[str]:
-    """Paths of the test files, from the root of the tree."""
-    names = (name if "/" in name else f"tests/methods/{name}" for name in TESTS[module])
-    return [f"{name}.py" for name in names]
 
 
 def chosen(names: str | None) -> list[str]:

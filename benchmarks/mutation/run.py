@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
 
-from benchmarks.mutation.modules import ROOT, tests_of
+from benchmarks.mutation.modules import ROOT, TESTS
 from benchmarks.mutation.mutants import Mutant, mutated
+from clbench.errors import UserError
 
 COPIED = ("clbench", "tests", "benchmarks", "pyproject.toml", "clbench.toml", "README.md")
-LIMIT = 600  # seconds of a mutant's tests; one that takes longer hangs, which is seen
+LIMIT = 400  # seconds of a mutant's tests; one that takes longer hangs, which is seen
 WORDS = ("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header", "--tb=no")
 
 
@@ -27,12 +28,21 @@ class Verdict:
     mutant: Mutant
     seen_by: str | None  # the test, or why else its run failed
 
+    @property
+    def test(self) -> str | None:
+        words = (self.seen_by or "").split(" ", 1)
+        return words[1] if words[0] == "FAILED" else None
+
 
 def run(mutants: Sequence[Mutant], say: Callable[[str], None]) -> Iterator[Verdict]:
-    """One after the other. Saying a line each."""
+    """One after the other, saying a line each. UserError where a test fails without any change."""
+    sound: set[str] = set()  # tests that pass in the tree as it is
     with copy_of_the_tree() as tree:
         for number, mutant in enumerate(mutants, 1):
             found = Verdict(mutant, seen(mutant, tree))
+            if found.test and found.test not in sound:
+                require_sound(found.test, tree)
+                sound.add(found.test)
             say(
                 f"{number} of {len(mutants)} {'seen' if found.seen_by else 'NOT SEEN'} {mutant} <- {found.seen_by}"
             )
@@ -59,12 +69,17 @@ def seen(mutant: Mutant, tree: Path) -> str | None:
     code = path.read_text()
     path.write_text(mutated(code, mutant))
     try:
-        return failure(tests_of(mutant.module), tree)
+        return failure(TESTS[mutant.module].arguments, tree)
     finally:
         path.write_text(code)
 
 
-def failure(tests: list[str], tree: Path) -> str | None:
+def require_sound(test: str, tree: Path) -> None:
+    if failure([test], tree) is not None:
+        raise UserError(f"mutation: {test} fails without any change")
+
+
+def failure(arguments: list[str], tree: Path) -> str | None:
     environment = {
         **os.environ,
         "PYTHONPATH": str(tree),
@@ -73,7 +88,7 @@ def failure(tests: list[str], tree: Path) -> str | None:
         "CLBENCH_WORKERS": "1",
     }
     process = subprocess.Popen(
-        [sys.executable, *WORDS, *tests],
+        [sys.executable, *WORDS, *arguments],
         cwd=tree,
         env=environment,
         stdout=subprocess.PIPE,
