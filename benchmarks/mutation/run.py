@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -19,8 +19,9 @@ from benchmarks.mutation.mutants import Mutant, mutated
 from clbench.errors import UserError
 
 COPIED = ("clbench", "tests", "benchmarks", "pyproject.toml", "clbench.toml", "README.md")
-LIMIT = 400  # seconds of a mutant's tests; one that takes longer hangs, which is seen
-WORDS = ("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header", "--tb=no")
+FAILED = ("FAILED", "ERROR", "ImportError while loading conftest")
+PRELOADED = "ignore::pytest.PytestAssertRewriteWarning"
+WORDS = ("-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header", "--tb=no", "-W", PRELOADED)
 
 
 @dataclass(frozen=True)
@@ -49,63 +50,69 @@ def run(mutants: Sequence[Mutant], say: Callable[[str], None]) -> Iterator[Verdi
             yield found
 
 
+@dataclass
+class Tree:
+    """A copy of the tree, and a process that runs its tests."""
+
+    folder: Path
+    process: subprocess.Popen[str]
+
+    def failure(self, arguments: list[str]) -> str | None:
+        """What failed first, as pytest names it; None: nothing."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        print(json.dumps([*WORDS, *arguments]), file=self.process.stdin, flush=True)
+        code, printed = json.loads(self.process.stdout.readline())
+        if code == 0:
+            return None
+        if code is None:
+            return "no end"
+        failed = [line for line in printed.splitlines() if line.startswith(FAILED)]
+        if not failed:
+            raise UserError(f"mutation: pytest fails, and no test: {printed.strip()[-500:]}")
+        return failed[0].split(" - ")[0]
+
+
 @contextmanager
-def copy_of_the_tree() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="clbench-mutation-") as folder:
-        tree = Path(folder)
-        for name in COPIED:
-            if (ROOT / name).is_dir():
-                shutil.copytree(
-                    ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__", "*.png", "*.svg")
-                )
+def copy_of_the_tree() -> Iterator[Tree]:
+    with tempfile.TemporaryDirectory(prefix="clbench-mutation-") as name:
+        folder = Path(name)
+        for each in COPIED:
+            if (ROOT / each).is_dir():
+                ignored = shutil.ignore_patterns("__pycache__", "*.png", "*.svg")
+                shutil.copytree(ROOT / each, folder / each, ignore=ignored)
             else:
-                shutil.copy(ROOT / name, tree / name)
-        yield tree
+                shutil.copy(ROOT / each, folder / each)
+        alone = {"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1", "CLBENCH_WORKERS": "1"}
+        process = subprocess.Popen(
+            [sys.executable, str(folder / "benchmarks/mutation/forks.py")],
+            cwd=folder,
+            env={**os.environ, **alone, "PYTHONPATH": str(folder)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            yield Tree(folder, process)
+        finally:
+            process.kill()
+            process.communicate()
 
 
-def seen(mutant: Mutant, tree: Path) -> str | None:
+def seen(mutant: Mutant, tree: Tree) -> str | None:
     """What failed first, with the module changed; None: nothing."""
-    path = tree / "clbench" / f"{mutant.module}.py"
+    path = tree.folder / "clbench" / f"{mutant.module}.py"
     code = path.read_text()
     path.write_text(mutated(code, mutant))
     try:
-        return failure(TESTS[mutant.module].arguments, tree)
+        return tree.failure(TESTS[mutant.module].arguments)
     finally:
         path.write_text(code)
 
 
-def require_sound(test: str, tree: Path) -> None:
-    if failure([test], tree) is not None:
+def require_sound(test: str, tree: Tree) -> None:
+    if tree.failure([test]) is not None:
         raise UserError(f"mutation: {test} fails without any change")
-
-
-def failure(arguments: list[str], tree: Path) -> str | None:
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(tree),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "OMP_NUM_THREADS": "1",
-        "CLBENCH_WORKERS": "1",
-    }
-    process = subprocess.Popen(
-        [sys.executable, *WORDS, *arguments],
-        cwd=tree,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        printed, _ = process.communicate(timeout=LIMIT)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        return f"no end in {LIMIT} seconds"
-    if process.returncode == 0:
-        return None
-    failed = [line for line in printed.splitlines() if line.startswith(("FAILED", "ERROR"))]
-    return failed[0].split(" - ")[0] if failed else printed.strip().splitlines()[-1]
 
 
 def summary(verdicts: Sequence[Verdict]) -> str:
