@@ -19,6 +19,8 @@ from test_runner import Interrupting
 from clbench.config.resolve import resolve
 from clbench.results import load
 from clbench.results.locks import locked
+from clbench.run.checkpoint import fingerprint, read
+from clbench.run.local import Local
 from clbench.run.machine import Machine
 from clbench.run.schedule import run
 
@@ -163,3 +165,19 @@ def test_a_clock_that_jumps_back_changes_no_number(tmp_path: Path, monkeypatch: 
     for words in (("show", path), ("report", path), ("evaluate", path)):
         assert clbench(*words).code == 0
     assert json.loads(clbench("evaluate", path, "--json").out)
+
+
+def test_begun_in_two_processes_and_ended_in_one_it_has_the_same_numbers_and_weights(tmp_path: Path) -> None:
+    sets = (*TINY[1::2], "train.seeds_at_once=1")
+    config = resolve("ewc", "split-digits", seeds=(0, 1), sets=sets)
+    whole = run(config, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        run(config, tmp_path / "runs", executor=Local(2), watch=Interrupting(1))
+    ended = run(config, tmp_path / "runs")
+    assert [each.matrix for each in ended.runs] == [each.matrix for each in whole.runs]
+    assert weights(tmp_path / "runs") == weights(tmp_path / "whole")
+
+
+def weights(out: Path) -> dict[str, str]:
+    """A checksum of the tensors of every checkpoint."""
+    return {path.name: fingerprint(read(path).tensors, "") for path in out.rglob("*.safetensors")}
