@@ -22,6 +22,7 @@ def test_every_method_measure_and_statistic_is_mutated_and_every_test_file_is_th
     assert chosen("statistics/,metrics") == [
         "metrics",
         "statistics/intervals",
+        "statistics/noninferiority",
         "statistics/paired",
         "statistics/ranks",
     ]

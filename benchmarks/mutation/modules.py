@@ -82,6 +82,7 @@ TESTS = {
     "scores/fid/manifolds": Tests(FID),
     "scores/fid/score": Tests(FID),
     "statistics/intervals": Tests(SEEDS),
+    "statistics/noninferiority": Tests(("tests/test_compare",)),
     "statistics/paired": Tests(SEEDS),
     "statistics/ranks": Tests(SEEDS),
 }

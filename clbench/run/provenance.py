@@ -72,7 +72,7 @@ def commit() -> str | None:
     here = Path(__file__).parent.parent
     if not (here.parent / ".git").exists():
         return None
-    git = ["git", "-C", str(here)]
+    git = ["git", "--no-optional-locks", "-C", str(here)]  # a killed run leaves no lock in the index
     try:
         head = subprocess.run(
             [*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
