@@ -248,7 +248,7 @@ def kills(
     network: Annotated[str | None, typer.Option(help="[default: the stream's]", show_default=False)] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Seeds of the run.")] = 2,
     seed: Annotated[int, typer.Option(help="Of the moments at which to kill.")] = 0,
-    workers: Annotated[int, typer.Option(min=1, help="Processes of the run; all are killed.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Processes of the run.")] = 1,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="As of clbench train.", show_default=False)
     ] = None,
@@ -256,22 +256,42 @@ def kills(
         str | None,
         typer.Option(help="Arguments of a pruning study, to be killed instead of a training.", show_default=False),
     ] = None,
+    subjects: Annotated[
+        str | None,
+        typer.Option(
+            help="Make a table of these: all, or names of benchmarks/kills/subjects.py, comma-separated.",
+            show_default=False,
+        ),
+    ] = None,
+    victims: Annotated[str, typer.Option(help="What is killed: parent, worker, group.")] = "group",
+    table_file: Annotated[
+        Path | None, typer.Option("--table", help="Where to write the table as it grows.", show_default=False)
+    ] = None,
     folder: Annotated[
         Path | None, typer.Option(help="Where to run.  [default: a temporary folder]", show_default=False)
     ] = None,
     data_root: DataRoot = None,
 ) -> None:
     """Kill a run again and again, resume it, and compare it with one left alone; exit code 1 if they differ."""
-    from benchmarks.kills import Subject, survive
+    from benchmarks.kills.process import victims_of
+    from benchmarks.kills.subjects import TRAINING, Subject, named
+    from benchmarks.kills.survive import survive
+    from benchmarks.kills.table import fill, table
 
+    chosen = victims_of(victims)
+    if subjects is not None:
+        cells = fill(named(subjects), chosen, kills, seed, typer.echo, table_file)
+        typer.echo(table(cells))
+        raise typer.Exit(any(cell.faults for cell in cells.values()))
     command = "train" if prune_lenet is None else "prune-lenet"
     arguments = ["--method", method, "--stream", stream] if prune_lenet is None else shlex.split(prune_lenet)
     arguments += ["--network", network] if network and prune_lenet is None else []
     arguments += ["--seeds", str(seeds), "--workers", str(workers)]
     arguments += [word for text in set_ or () for word in ("--set", text)]
     arguments += ["--data-root", str(data_root.resolve())] if data_root else []
-    faults = survive(Subject(tuple(arguments), folder, command), kills, seed, typer.echo)
-    if faults:
+    subject = Subject(command, tuple(arguments), aims=(*TRAINING, "pruning"))
+    tallies = [survive(subject, kills, seed, typer.echo, folder and folder / name, name) for name in chosen]
+    if any(tally.faults for tally in tallies):
         raise typer.Exit(1)
 
 
@@ -342,6 +362,49 @@ def damage(
     typer.echo(json.dumps([vars(one) for one in found], indent=1) if as_json else table(found))
     if faults := [fault for one in found for fault in one.faults]:
         typer.echo("\n".join(faults[:20]), err=True)
+        raise typer.Exit(1)
+
+
+@app.command()
+def versions(
+    which: Annotated[str, typer.Argument(help="oldest or newest.")] = "oldest",
+    folder: Annotated[
+        Path | None, typer.Option(help="The environment, made where there is none.  [default: a temporary one]")
+    ] = None,
+) -> None:
+    """Run tests with the oldest or newest versions of what pyproject.toml declares (5 GB with PyPI's torch)."""
+    import tempfile
+
+    from benchmarks.versions import passes
+
+    with tempfile.TemporaryDirectory(prefix="clbench-versions-") as temporary:
+        if not passes(which, (folder or Path(temporary) / "v").resolve()):
+            raise typer.Exit(1)
+
+
+@app.command()
+def mutation(
+    sample: Annotated[
+        int | None,
+        typer.Option(min=1, help="Places to change, drawn at random.  [default: all]", show_default=False),
+    ] = None,
+    files: Annotated[
+        str | None,
+        typer.Option(help="Modules, such as strategies/,metrics.  [default: all]", show_default=False),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the draw.")] = 0,
+    names: Annotated[bool, typer.Option("--list", help="Name the mutants, test none.")] = False,
+) -> None:
+    """Share of small changes to the code that its tests see, and those that they do not; exit code 1 below 90%."""
+    from benchmarks.mutation import mutants, run
+    from benchmarks.mutation.modules import chosen
+
+    drawn = mutants.sample(chosen(files), sample, seed)
+    if names:
+        return typer.echo("\n".join(map(str, drawn)))
+    verdicts = list(run.run(drawn, lambda text: typer.echo(text, err=True)))
+    typer.echo(run.summary(verdicts))
+    if sum(verdict.seen_by is not None for verdict in verdicts) < 0.9 * len(verdicts):
         raise typer.Exit(1)
 
 

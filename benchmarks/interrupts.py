@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.kills import Say
+from benchmarks.kills.survive import Say
 from clbench import results
 from clbench.errors import UserError
 from clbench.interrupt import LINE

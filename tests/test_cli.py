@@ -592,7 +592,7 @@ def test_a_scenario_that_a_method_cannot_do_is_refused_before_anything_is_writte
     ("words", "told"),
     [
         (["trian"], "No such command 'trian'"),
-        (["train", "--sed", "3"], "No such option: --sed"),
+        (["train", "--sed", "3"], "No such option"),
         (["train", "--seeds", "x"], "--seeds"),
         (["train", "--seeds", "0"], "--seeds"),
         (["report", "--format"], "--format"),

@@ -2,29 +2,26 @@
 
 import pytest
 
-from benchmarks.kills import Subject, survive
+from benchmarks.kills.subjects import SUBJECTS
+from benchmarks.kills.survive import survive
+from benchmarks.kills.table import Tally, table
 
-TINY = ("train.epochs=1", "stream.tasks=3", "stream.limit=200", "strategy.beta=20", "strategy.retrain_epochs=1")
 
-
-@pytest.mark.parametrize(("workers", "kills"), [(1, 2), (2, 1)])
-def test_a_killed_run_ends_with_the_bytes_of_one_left_alone(tmp_path, workers, kills):
-    arguments = ["--method", "anpyc", "--stream", "permuted-digits", "--seeds", "2", "--workers", str(workers)]
-    arguments += [word for text in TINY for word in ("--set", text)]
+@pytest.mark.parametrize(
+    ("name", "victim", "kills"), [("train", "group", 2), ("train", "worker", 1), ("prune-lenet", "parent", 1)]
+)
+def test_a_killed_run_ends_with_the_numbers_and_weights_of_one_left_alone(tmp_path, name, victim, kills):
     said: list[str] = []
 
-    faults = survive(Subject(tuple(arguments), tmp_path), kills, seed=1, say=said.append)
+    tally = survive(SUBJECTS[name], kills, 1, said.append, tmp_path, victim)
 
-    assert not faults, "\n".join(said)
-    assert sum(line.startswith("kill ") for line in said) == kills
+    assert not tally.faults, "\n".join(said)
+    assert tally.survived == kills == sum(line.startswith("kill ") for line in said)
 
 
-def test_a_killed_pruning_study_ends_with_the_bytes_of_one_left_alone(tmp_path):
-    sizes = {"epochs": 1, "retrain-epochs": 1, "rates": "0.5,0.5", "limit": 300, "seeds": 2, "dataset": "digits"}
-    arguments = [word for name, value in sizes.items() for word in (f"--{name}", str(value))]
-    said: list[str] = []
-
-    faults = survive(Subject(tuple(arguments), tmp_path, "prune-lenet"), 2, seed=2, say=said.append)
-
-    assert not faults, "\n".join(said)
-    assert sum(line.startswith("kill ") for line in said) == 2
+def test_the_table_counts_what_was_survived_and_names_what_was_not():
+    cells = {("train", "group"): Tally(3, 3), ("train", "worker"): Tally(3, 1, ["x.json: other numbers"] * 2)}
+    shown = table(cells)
+    assert "| train     | 3 of 3  | 1 of 3   |" in shown
+    assert "4 of 6 kills survived." in shown
+    assert shown.count("- train, worker: x.json: other numbers") == 1

@@ -190,6 +190,31 @@ def text_of(fmt, folder):
     return report([folder], fmt).replace("{[}", "[").replace("{]}", "]").replace("seed [7]", "seed 7")
 
 
+def test_what_was_made_elsewhere_is_told_by_what_decides_digits():
+    here = makers.made_here(1, torch.device("cpu"), {})
+    assert makers.made_elsewhere([here, {**here, "commit": "other", "threads": 4}], here) is None
+    assert makers.made_elsewhere([MAKER], {**here, **MAKER}) is None  # what it does not tell is no difference
+    gpu = {**here, "device": "cuda", "device_name": "H100", "torch": "2.0"}
+    words = makers.made_elsewhere([here, gpu], here)
+    name, version = here["device_name"], here["torch"]
+    assert words == f"torch 2.0 (here {version}), device cuda (here cpu), device name H100 (here {name})"
+
+
+def test_evaluate_says_when_a_result_was_made_elsewhere(tmp_path, monkeypatch):
+    made_here = makers.made_here
+    with monkeypatch.context() as patch:
+        patch.setattr("clbench.run.experiment.made_here", lambda *where: {**made_here(*where), "torch": "99.0"})
+        train(tmp_path, "--method", "finetuning", "--stream", "split-digits")
+    [path] = tmp_path.rglob("*.json")
+    found = clbench("evaluate", path)
+    [line] = found.err.splitlines()
+    here = torch.__version__
+    assert line == f"clbench: {path}: made elsewhere, last digits may differ: torch 99.0 (here {here})"
+    assert found.code == 0
+    assert "made elsewhere" not in found.out
+    assert not clbench("evaluate", path, "--quiet").err
+
+
 def test_a_study_s_notes_say_it_too(tmp_path):
     one = study()
     other = {**MAKER, "threads": 4}

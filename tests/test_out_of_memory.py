@@ -124,6 +124,7 @@ def test_auto_says_where_it_cannot_know(tmp_path, monkeypatch):
     assert "give a number" in line
 
 
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits an address space as Linux does")
 LIMITED = """
 import resource, sys
 from clbench.run import free_memory as room
@@ -138,21 +139,35 @@ main()
 """
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits an address space as Linux does")
-def test_under_a_limit_of_the_process_all_seeds_fail_and_fewer_or_auto_succeed(tmp_path):
-    def limited(*more):
-        sets = ("network.hidden=1400,1400", "stream.limit=20", "stream.tasks=2", "train.epochs=1", *more)
-        words = [word for one in sets for word in ("--set", one)]
-        command = [sys.executable, "-c", LIMITED, "700", "train", *EWC, "--seeds", "20", "--out", tmp_path, *words]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
-        return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+def limited(out, *sets, seeds="20", workers="1"):
+    """A training whose process, and each of its workers, may take 700 MB of address space more than torch does."""
+    every = ("network.hidden=1400,1400", "stream.limit=20", "stream.tasks=2", "train.epochs=1", *sets)
+    words = [word for one in every for word in ("--set", one)]
+    command = [sys.executable, "-c", LIMITED, "700", "train", *EWC, "--seeds", seeds, "--workers", workers]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
+    return subprocess.run([*command, "--out", out, *words], capture_output=True, text=True, env=environment)
 
-    failed = limited()
+
+@linux
+def test_under_a_limit_of_the_process_all_seeds_fail_and_fewer_or_auto_succeed(tmp_path):
+    failed = limited(tmp_path)
     assert failed.returncode == 2
     assert "out of memory with 20 seeds at once and batches of 32; try --set" in failed.stderr.splitlines()[-1]
     assert "Traceback" not in failed.stderr
-    went_on = limited("train.seeds_at_once=auto")
+    went_on = limited(tmp_path, "train.seeds_at_once=auto")
     assert went_on.returncode == 0, went_on.stderr
     _, result = result_of(tmp_path)
     assert result.status == "done"
     assert 1 <= len(result.runs[0].together) < 20
+
+
+@linux
+def test_workers_that_run_out_of_memory_are_the_same_line(tmp_path):
+    failed = limited(tmp_path, seeds="40", workers="2")
+    assert failed.returncode == 2
+    last = failed.stderr.splitlines()[-1]
+    assert "out of memory with 20 seeds at once and batches of 32; try --set" in last
+    assert last.endswith("(and 1 more failed; each file has its reason)")
+    assert "Traceback" not in failed.stderr
+    _, result = result_of(tmp_path)
+    assert {run.status for run in result.runs} == {"failed"}

@@ -58,7 +58,9 @@ def matrices(result):
 
 
 def files_of(folder):
-    return {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in folder.rglob("*") if p.is_file()}
+    """But for locks: some versions of filelock empty them anew."""
+    files = (p for p in folder.rglob("*") if p.is_file() and p.suffix != ".lock")
+    return {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in files}
 
 
 def test_seeds_are_dealt_evenly():
@@ -96,9 +98,7 @@ def test_force_that_cannot_start_leaves_the_earlier_result(tmp_path):
     for config in (bad, replace(small(), stream_options={**small().stream_options, "tasks": 6})):
         with pytest.raises(UserError):
             run_all([small(), config], tmp_path, Machine(), force=True)
-    assert {p: v for p, v in files_of(tmp_path).items() if p in before and p.suffix != ".lock"} == {
-        p: v for p, v in before.items() if p.suffix != ".lock"
-    }
+    assert {p: v for p, v in files_of(tmp_path).items() if p in before} == before
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace"])

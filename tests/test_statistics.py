@@ -122,3 +122,18 @@ def test_cliques_are_the_longest_runs_within_the_difference():
     assert s.cliques([1, 2, 3], 1.5) == [(0, 1), (1, 2)]
     assert s.cliques([1, 2, 3], 2) == [(0, 2)]
     assert s.cliques([1, 3], 1) == []
+
+
+def test_a_clique_within_the_one_before_is_none_whatever_came_earlier():
+    assert s.cliques([1, 1.5, 3, 3.4, 3.5], 1) == [(0, 1), (2, 4)]
+
+
+def test_an_agreement_says_whether_either_list_has_ties():
+    for ours, theirs, ties in (
+        ([1, 2, 3, 4], [4, 3, 2, 1], False),
+        ([1, 2, 2, 4], [1, 2, 3, 4], True),
+        ([1, 2, 3, 4], [1, 1, 3, 4], True),
+    ):
+        found = s.agreement(ours, theirs)
+        assert found is not None
+        assert found.ties is ties

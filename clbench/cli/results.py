@@ -56,11 +56,14 @@ def evaluate(
     from clbench.run.evaluate import compared, differences, table, verdict, words_of_rows
 
     failed: list[UserError] = []
-    rows = list(compared(files, stage, machine, accept_other_code, failed))
+    elsewhere: list[str] = []
+    rows = list(compared(files, stage, machine, accept_other_code, failed, elsewhere))
     named = [{**row, "score": row["score"].name} for row in rows]
     if rows or how.format == "json":
         notes = [verdict(rows)]
         how.show([document_of_rows(named, table(rows), named, "Scored again", notes, words_of_rows(rows))])
+    for line in () if quiet else elsewhere:
+        typer.echo(f"clbench: {line}", err=True)
     for error in failed:
         say(f"clbench: {message(str(error))}", err=True)
     if failed:

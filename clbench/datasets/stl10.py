@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -13,7 +12,7 @@ from clbench.datasets import archives
 from clbench.datasets.base import DataSet
 from clbench.datasets.find import read_bytes
 from clbench.datasets.images import Images
-from clbench.datasets.torchvision_files import one_by_one
+from clbench.datasets.torchvision_files import one_by_one, temporary_folder
 from clbench.datasets.unpacked import unpacked
 from clbench.errors import UserError
 from clbench.registry import datasets
@@ -49,7 +48,7 @@ class STL10(DataSet):
         """The archive, of whose 2.6 GB the files with labels are kept."""
         target = root / self.places()[0]
         target.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".clbench-download-", dir=target) as temporary:
+        with temporary_folder(target) as temporary:
             folder = one_by_one(Path(temporary), (ARCHIVE,), URL, self.known)
             for file, raw in _members(folder / ARCHIVE).items():
                 write_whole(target / FOLDER / file, raw)

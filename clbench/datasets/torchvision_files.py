@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 TIMEOUT = 10.0  # seconds a connection may stay silent
+PREFIX, LOCK = ".clbench-download-", "lock"
 
 
 def into(root: Path, archive: str, folder: str, files: Sequence[str]) -> Path:
@@ -20,12 +24,28 @@ def into(root: Path, archive: str, folder: str, files: Sequence[str]) -> Path:
     import torchvision.datasets
 
     target = root / folder
-    with tempfile.TemporaryDirectory(prefix=".clbench-download-", dir=root) as temporary, _timeout(TIMEOUT):
+    with temporary_folder(root) as temporary, _timeout(TIMEOUT):
         getattr(torchvision.datasets, archive)(temporary, download=True)
         target.mkdir(parents=True, exist_ok=True)
         for file in files:
             os.replace(Path(temporary) / archive / "raw" / file, target / file)
     return target
+
+
+@contextmanager
+def temporary_folder(beside: Path) -> Iterator[str]:
+    """A folder for a download, on the disk of `beside`; those of downloads that were killed are removed.
+
+    Who downloads holds a lock in its folder, which the system releases when it dies.
+    """
+    for left in beside.glob(f"{PREFIX}*/{LOCK}"):
+        with suppress(Timeout, OSError), FileLock(left, timeout=0):
+            shutil.rmtree(left.parent)
+    with (
+        tempfile.TemporaryDirectory(prefix=PREFIX, dir=beside) as temporary,
+        FileLock(Path(temporary) / LOCK),
+    ):
+        yield temporary
 
 
 @contextmanager
@@ -44,7 +64,7 @@ def one_by_one(target: Path, files: Sequence[str], url: str, known: Mapping[str,
     from torchvision.datasets.utils import download_url
 
     target.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".clbench-download-", dir=target) as temporary, _timeout(TIMEOUT):
+    with temporary_folder(target) as temporary, _timeout(TIMEOUT):
         for file in files:
             download_url(f"{url}/{file}", temporary, file, known[file].removeprefix("md5:"))
         for file in files:

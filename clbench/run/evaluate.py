@@ -15,8 +15,8 @@ from clbench.printable import printable
 from clbench.report.scales import digits_of, labelled
 from clbench.results import PrunedRun, Result, Run, find, load, none_found
 from clbench.run.experiment import SeedGroup
-from clbench.run.machine import Machine
-from clbench.run.provenance import other_code
+from clbench.run.machine import Machine, choose_device
+from clbench.run.provenance import made_elsewhere, made_here, other_code
 from clbench.run.prune_lenet import settings, sparse
 from clbench.run.prune_lenet.study import PruneLenet
 from clbench.run.train import Train, plugins_of
@@ -31,12 +31,13 @@ def compared(
     machine: Machine,
     accept_other_code: bool = False,
     failed: list[UserError] | None = None,
+    notes: list[str] | None = None,
 ) -> Iterator[Row]:
     """One row a file, seed and task: the stored number of its score and the one found now.
 
     UserError where a plugin that the run uses is lacking, or has changed since and that is not accepted, and for
     whatever else is wrong with a file. With `failed`, of several files the others are scored all the same, and
-    the errors are put there.
+    the errors are put there. `notes`: where a line is put for a file of which stages were made elsewhere.
     """
     networks = [path for path in files if path.suffix == ".safetensors"]
     results = [path for path in files if path not in networks]
@@ -45,21 +46,27 @@ def compared(
         raise none_found(files)
     for path in (*paths, *networks):
         try:
-            yield from of_file(path, stage, machine, accept_other_code)
+            yield from of_file(path, stage, machine, accept_other_code, notes)
         except UserError as error:
             if failed is None or len(paths) + len(networks) == 1:
                 raise
             failed.append(error)
 
 
-def of_file(path: Path, stage: int | None, machine: Machine, accept_other_code: bool) -> list[Row]:
+def of_file(
+    path: Path, stage: int | None, machine: Machine, accept_other_code: bool, notes: list[str] | None = None
+) -> list[Row]:
     """All rows of a result, or of an exported network."""
     if path.suffix == ".safetensors":
         return [{**sparse.rescored(path, machine), "score": ACCURACY}]
     result = load(path, machine.accept_modified)
     if result.kind == "train" and not accept_other_code:
         require_same_code(path, result)
-    return list(of_result(path, result, stage, machine))
+    rows = list(of_result(path, result, stage, machine))
+    here = made_here(machine.threads, choose_device(machine.device), {})
+    if notes is not None and (words := made_elsewhere(result.makers.values(), here)):
+        notes.append(f"{path}: made elsewhere, last digits may differ: {words}")
+    return rows
 
 
 def of_result(path: Path, result: Any, stage: int | None, machine: Machine) -> Iterator[Row]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import platform
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,12 @@ from clbench import __version__
 from clbench.results import AnyResult
 
 Maker = dict[str, Any]
+DECIDING = ("clbench", "torch", "device", "device_name", "instructions")  # a number's last digits
 
 
 def made_here(threads: int, device: torch.device, plugins: dict[str, str]) -> Maker:
     """What this process is. plugins: file name -> sha256 of those that are used."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
     return {
         "clbench": __version__,
         "commit": commit(),
@@ -27,11 +30,37 @@ def made_here(threads: int, device: torch.device, plugins: dict[str, str]) -> Ma
         "torch": torch.__version__,
         "platform": platform.platform(),
         "device": device.type,
-        "device_name": name or platform.machine(),
+        "device_name": name,
+        "instructions": torch.backends.cpu.get_cpu_capability(),
         "cpus": os.cpu_count(),
         "threads": threads,
         "plugins": plugins,
     }
+
+
+@functools.cache
+def processor() -> str:
+    """Its model where the system tells it, else its architecture."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()
+
+
+def made_elsewhere(makers: Iterable[Maker], here: Maker) -> str | None:
+    """`torch 2.9.0 (here 2.10.0), device cuda (here cpu)`: what decides digits and is not as here; None: nothing.
+
+    What a maker of an older version does not tell is not compared.
+    """
+    differing = dict.fromkeys(
+        f"{name.replace('_', ' ')} {maker[name]} (here {here[name]})"
+        for maker in makers
+        for name in DECIDING
+        if maker.get(name) not in (None, "", here[name], platform.machine())
+    )
+    return ", ".join(differing) or None
 
 
 @functools.cache
@@ -43,7 +72,7 @@ def commit() -> str | None:
     here = Path(__file__).parent.parent
     if not (here.parent / ".git").exists():
         return None
-    git = ["git", "-C", str(here)]
+    git = ["git", "--no-optional-locks", "-C", str(here)]  # a killed run leaves no lock in the index
     try:
         head = subprocess.run(
             [*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True

@@ -3,6 +3,8 @@
 import gc
 import hashlib
 import socket
+import subprocess
+import sys
 import threading
 import warnings
 from functools import partial
@@ -90,6 +92,54 @@ def test_a_download_that_fails_leaves_nothing_behind(tmp_path, site, fault):
         load("mnist", tmp_path / "root")
     assert "\n" not in str(caught.value)
     assert contents(tmp_path / "root") == []
+
+
+class Cutting(Quiet):
+    """Sends half of what it announced of the last file, and nothing more."""
+
+    def copyfile(self, source, outputfile):
+        content = source.read()
+        half = "t10k-labels" in self.path
+        outputfile.write(content[: len(content) // 2] if half else content)
+
+
+def test_a_download_that_is_cut_is_begun_anew(tmp_path, site, monkeypatch):
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Cutting, directory=str(site))) as cutting:
+        thread = threading.Thread(target=cutting.serve_forever, args=(0.01,))
+        thread.start()
+        with monkeypatch.context() as patch:
+            mirror = f"http://127.0.0.1:{cutting.server_address[1]}/"
+            patch.setattr(torchvision.datasets.MNIST, "mirrors", [mirror])
+            with pytest.raises(UserError, match="could not be downloaded") as caught:
+                load("mnist", tmp_path / "root")
+        cutting.shutdown()
+        thread.join()
+    assert "\n" not in str(caught.value)
+    assert contents(tmp_path / "root") == []
+    assert len(load("mnist", tmp_path / "root").x_test) == 5
+    assert contents(tmp_path / "root") == GZ_FILES
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from clbench.datasets.torchvision_files import temporary_folder
+with temporary_folder(Path(sys.argv[1])) as folder:
+    (Path(folder) / "half").write_bytes(b"half of a file")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_download_left_is_removed_and_what_another_holds_is_not(tmp_path, site):
+    root = tmp_path / "root"
+    root.mkdir()
+    subprocess.run([sys.executable, "-c", KILLED, str(root)])
+    assert "half" in contents(root)
+    with torchvision_files.temporary_folder(root) as going:
+        fetch("mnist", root)
+        assert Path(going).is_dir()
+    assert contents(root) == GZ_FILES
+    assert [path.name for path in root.iterdir()] == ["MNIST"]
 
 
 def test_without_a_network_load_ends_in_one_line(tmp_path, site, monkeypatch):

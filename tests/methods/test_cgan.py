@@ -66,9 +66,9 @@ def test_seeds_together_equal_seeds_alone(method: str) -> None:
     assert tiny.finite(together)
     for place, seed in enumerate(SEEDS):
         alone = trained(method, seeds=(seed,))
-        assert tiny.same(tiny.weights(together, place), tiny.weights(alone))
+        assert tiny.alike(tiny.weights(together, place), tiny.weights(alone))
         state = {name: t[place] for name, t in together.strategy.state().items()}
-        assert tiny.same(state, {name: t[0] for name, t in alone.strategy.state().items()})
+        assert tiny.alike(state, {name: t[0] for name, t in alone.strategy.state().items()})
 
 
 @pytest.mark.parametrize(
@@ -259,9 +259,9 @@ def test_a_consolidated_critic_of_seeds_together_is_that_of_seeds_alone(method: 
     assert {n.partition(".")[0] for n in together.model.shared} == {"critic", "painter"}
     for place, seed in enumerate(SEEDS):
         alone = trained(method, *more, seeds=(seed,))
-        assert tiny.same(tiny.weights(together, place), tiny.weights(alone))
+        assert tiny.alike(tiny.weights(together, place), tiny.weights(alone))
         state = {name: t[place] for name, t in together.strategy.state().items()}
-        assert tiny.same(state, {name: t[0] for name, t in alone.strategy.state().items()})
+        assert tiny.alike(state, {name: t[0] for name, t in alone.strategy.state().items()})
 
 
 @pytest.mark.parametrize("method", ["ewc", "si", "anpyc"])

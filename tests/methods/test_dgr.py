@@ -140,10 +140,10 @@ def test_the_vae_beside_of_seeds_together_is_that_of_seeds_alone(network: str) -
     together = tiny.train("dgr", *THREE, stream="split-digits", seeds=SEEDS, network=network)
     for place, seed in enumerate(SEEDS):
         alone = tiny.train("dgr", *THREE, stream="split-digits", seeds=(seed,), network=network)
-        assert tiny.same(tiny.weights(together, place), tiny.weights(alone))
+        assert tiny.alike(tiny.weights(together, place), tiny.weights(alone))
         states = together.strategy.state(), alone.strategy.state()
         assert len(states[0]) == 8  # weights and biases of four layers
-        assert tiny.same({n: t[place] for n, t in states[0].items()}, {n: t[0] for n, t in states[1].items()})
+        assert tiny.alike({n: t[place] for n, t in states[0].items()}, {n: t[0] for n, t in states[1].items()})
 
 
 def test_a_seed_that_has_stopped_leaves_its_vae_where_it_was() -> None:
@@ -260,7 +260,7 @@ def test_a_generator_that_is_shown_old_images_ends_alike_alone_together_and_resu
     together = tiny.learn(tiny.started(chosen), chosen)
     for place, seed in enumerate(SEEDS):
         one = of_generator(network, *more, method=method, seeds=(seed,))
-        assert tiny.same(tiny.weights(together, place), tiny.weights(tiny.learn(tiny.started(one), one)))
+        assert tiny.alike(tiny.weights(together, place), tiny.weights(tiny.learn(tiny.started(one), one)))
     _, tensors = finished(chosen, tmp_path / "whole")
     assert all(torch.equal(tensors[f"model/{n}"], p) for n, p in together.model.params.items())
     kill_after(chosen, tmp_path / "killed", 1)

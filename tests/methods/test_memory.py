@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import combinations
+from types import SimpleNamespace
 
 import pytest
 import tiny
@@ -11,7 +12,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from clbench.learn.memory import Balanced, Reservoir, quotas
+from clbench.learn.memory import Balanced, Reservoir, offered, quotas
 from clbench.run.machine import Machine
 from clbench.run.train import build_stream
 from clbench.streams.draws import generator
@@ -211,3 +212,8 @@ def test_of_a_class_every_image_is_equally_likely_to_be_kept() -> None:
             assert 0.1 < share < 0.6
             distance = ((kept - seeds * share) ** 2).sum() / (seeds * share * (1 - share))
             assert stats.chi2.sf(float(distance * (len(mine) - 1) / len(mine)), len(mine) - 1) > UNLIKELY
+
+
+def test_a_class_of_which_a_task_has_no_image_is_counted_as_none() -> None:
+    task = SimpleNamespace(columns=(2, 5), train=SimpleNamespace(labels=torch.tensor([2, 3, 2])))
+    assert offered(task).tolist() == [2, 1, 0]  # type: ignore[arg-type]

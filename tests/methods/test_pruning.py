@@ -12,12 +12,13 @@ from torch import Tensor
 
 from clbench.learn.pruning import lowest
 from clbench.learn.trainer import Trainer
-from clbench.models.params import Params
+from clbench.models.params import Params, copies
 from clbench.report.build.cells import cell, columns
 from clbench.results import load
 from clbench.run.machine import Machine
 from clbench.run.schedule import run
 from clbench.strategies.anpyc import ANPyC
+from clbench.streams.task import Batch
 
 #                 0    1    2    3    4    5    6    7    8    9
 SCORES = [[0.0, 5.0, 0.0, 0.0, 3.0, 1.0, 9.0, 0.0, 2.0, 1.0]]
@@ -133,6 +134,64 @@ def test_pruned_weights_are_exactly_zero_after_every_step(optimizer: str, consol
         strategy.end_task(trainer, task)
     whole = sum(p.numel() for p in model.shared.values())
     assert {0, int(0.25 * whole)} <= {c if c == 0 else round(c / whole, 2) * whole // 1 for c in counts}
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_pruned_weights_stay_zero_where_an_optimiser_keeps_its_momentum(optimizer: str) -> None:
+    trainer = anpyc(f"train.optimizer={optimizer}", "train.keep_optimizer=true", "train.lr=0.01")
+    strategy, model, looked = trainer.strategy, trainer.model, []
+    assert isinstance(strategy, ANPyC)
+
+    def look(samples: int) -> None:
+        for name, cut in strategy.pruned.items():
+            assert not model.params[name][cut].any()
+            looked.append(int(cut.sum()))
+
+    trainer.progress = look
+    strategy.begin_task(trainer, trainer.stream.tasks[0])
+    strategy.learn(trainer, trainer.stream.tasks[0])
+    assert sum(looked) > 0
+
+
+def pulled_to_ones(consolidation: str) -> Trainer:
+    """At task 1, every weight important and drawn to an anchor of one, every other weight pruned."""
+    trainer = anpyc(f"strategy.consolidation={consolidation}")
+    strategy, model = trainer.strategy, trainer.model
+    assert isinstance(strategy, ANPyC)
+    strategy.begin_task(trainer, trainer.stream.tasks[1])
+    strategy.omega = {name: torch.ones_like(p) for name, p in model.shared.items()}
+    strategy.anchor = {name: torch.ones_like(p) for name, p in model.shared.items()}
+    scores = {name: torch.rand(p.shape) for name, p in model.shared.items()}
+    strategy.cut(model, scores, 50.0)
+    for p in model.shared.values():
+        p.grad = torch.full_like(p, 3.0)
+    return trainer
+
+
+def step_of(trainer: Trainer) -> Batch:
+    none = torch.empty(2, 0)
+    return Batch(none, none, trainer.stream.tasks[1], rate=0.1)
+
+
+def test_a_proximal_pull_revives_no_pruned_weight() -> None:
+    trainer = pulled_to_ones("proximal")
+    strategy, model = trainer.strategy, trainer.model
+    assert isinstance(strategy, ANPyC)
+    before = copies(model.shared)
+    strategy.after_step(model, step_of(trainer))
+    for name, cut in strategy.pruned.items():
+        assert not model.params[name][cut].any()
+        assert (model.params[name] != before[name])[~cut].all()  # which the pull does move
+
+
+def test_a_pruned_weight_has_no_gradient_where_the_pull_is_one() -> None:
+    trainer = pulled_to_ones("gradient")
+    strategy, model = trainer.strategy, trainer.model
+    assert isinstance(strategy, ANPyC)
+    strategy.edit_gradients(model, step_of(trainer))
+    for name, cut in strategy.pruned.items():
+        assert not model.params[name].grad[cut].any()
+        assert model.params[name].grad[~cut].all()
 
 
 def pruned_shares(trainer: Trainer, tasks: int) -> tuple[list[Tensor], list[int]]:

@@ -133,6 +133,11 @@ def close(a: Params, b: Params, rtol: float = 1e-5, atol: float = 1e-7) -> bool:
     return a.keys() == b.keys() and all(torch.allclose(a[n], b[n], rtol, atol) for n in a)
 
 
+def alike(a: Params, b: Params) -> bool:
+    """To rounding, which Adam enlarges: on some processors the last bit depends on where a vector ends."""
+    return close(a, b, rtol=1e-4, atol=1e-4)
+
+
 def finite(trainer: Trainer) -> bool:
     return all(bool(p.isfinite().all()) for p in trainer.model.params.values())
 

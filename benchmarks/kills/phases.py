@@ -1,7 +1,7 @@
-"""clbench writing down what it is doing, for kills.py to aim with: `python benchmarks/phases.py train ...`.
+"""clbench writing down what it is doing, for process.py to aim with: `python benchmarks/kills/phases.py train`.
 
 One line a phase, appended to the file that CLBENCH_PHASES names; lines outlive a killed process. It changes no
-number: kills.py compares with a run that goes without it. Worker processes import this file too.
+number: survive.py compares with a run that goes without it. Worker processes import this file too.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 from clbench import cli
 from clbench.learn.trainer import Trainer
 from clbench.registry import strategies
+from clbench.results import sweep_record
 from clbench.run import checkpoint, store, train
 from clbench.run.experiment import SeedGroup
 from clbench.run.prune_lenet import study
@@ -46,6 +47,7 @@ around = ["between phases"]
 note("starting")
 announced(store, "read_or_begin", "opening the result")
 announced(store, "save", "writing the result")
+announced(sweep_record, "save", "writing the record")
 announced(train, "build_stream", "reading data")
 announced(study, "build_stream", "reading data")
 announced(SeedGroup, "resume", "resuming")

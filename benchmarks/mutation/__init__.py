@@ -1,0 +1,1 @@
+"""`python -m benchmarks mutation`: changes to the code that tests should see."""
