@@ -84,7 +84,10 @@ def _importing(frame: Any) -> bool:
 
 
 def _leave() -> None:
-    """Workers see that their parent is gone; a terminal has its cursor back."""
+    """Workers end with it, those too that still import; a terminal has its cursor back."""
+    if processes := sys.modules.get("multiprocessing"):
+        for worker in processes.active_children():
+            worker.kill()
     shown = "\r\x1b[?25h" if os.isatty(2) else ""
     os.write(2, f"{shown}clbench: {LINE}\n".encode())
     os._exit(130)
