@@ -146,6 +146,25 @@ def record(path: Path) -> Any:
     return [written([display.describe(found, path)], form) for form in ("txt", "md", "csv", "json")]
 
 
+def compared(path: Path) -> Any:
+    """`clbench compare`, with the file as it was, in every form."""
+    import tempfile
+
+    from clbench.compare import github, junit
+    from clbench.compare.document import document
+    from clbench.compare.entries import entries, read
+    from clbench.compare.verdicts import Rules, compare
+    from clbench.report.write import written
+
+    with tempfile.TemporaryDirectory() as folder:
+        before = Path(folder) / "before.json"
+        before.write_bytes(valid.results()[0])
+        sides = [entries(read([file]), ("mean", "BWT")) for file in (before, path)]
+    found = compare(sides[0], sides[1], Rules(("mean", "BWT")))
+    texts = [written([document(found)], form) for form in ("txt", "md", "csv", "json", "html")]
+    return [*texts, junit.junit(found), list(github.annotate(found))]
+
+
 def reference(path: Path) -> Any:
     from clbench.report.build.references import reference_tables
 
@@ -183,6 +202,13 @@ def reproduction(path: Path) -> Any:
 
     found = read(path)
     return [found.experiments(preset, None, {}) for preset in (None, "quick")]
+
+
+def gate(path: Path) -> Any:
+    """`clbench check FILE`."""
+    from clbench.compare.check_file import read
+
+    return [one.config.digest for one in read(path).experiments()]
 
 
 def options(path: Path) -> Any:
@@ -316,6 +342,7 @@ READERS = {
         Reader("show", "json", ".json", valid.results, shown),
         Reader("report", "json", ".json", valid.results, reported),
         Reader("page", "json", ".json", valid.results, page),
+        Reader("compare", "json", ".json", valid.results, compared),
         Reader("sweep-record", "json", ".json", valid.records, record),
         Reader("reference", "json", ".json", valid.references, reference),
         Reader("config-yaml", "words", ".yaml", texts(valid.YAML), configuration),
@@ -323,6 +350,7 @@ READERS = {
         Reader("defaults", "words", ".toml", texts(valid.DEFAULTS), defaults),
         Reader("sweep-yaml", "words", ".yaml", texts(valid.SWEEP), plan),
         Reader("reproduction", "words", ".yaml", texts(valid.FIGURE, valid.STUDY_FIGURE), reproduction),
+        Reader("check", "words", ".yaml", texts(valid.CHECK), gate),
         Reader("set", "words", ".txt", texts(*valid.SETS), options),
         Reader("grid", "words", ".txt", texts(*valid.GRIDS), grid),
         Reader("checkpoint", "tensors", ".safetensors", valid.checkpoints, checkpoint),

@@ -211,6 +211,20 @@ claims:
 quick: {train: {epochs: 1}}
 """
 STUDY_FIGURE = "show: study\nstudy: {importance: [entropy, random], dataset: digits, rates: [0.5]}\n"
+CHECK = """\
+title: Mine
+baselines: stored
+plugins: [mine.py]
+seeds: 3
+metrics: [mean, BWT]
+tolerance: {default: 1, "BWT (FID)": 20}
+test: welch
+alpha: 0.1
+runs:
+  - {method: [ewc, si], stream: split-digits, train: {epochs: 1}, strategy: {lam: 3}}
+studies:
+  - {importance: [entropy, random], dataset: digits, rates: [0.5]}
+"""
 SETS = [
     "strategy.lam=1e4",
     "network.hidden=512,256",
