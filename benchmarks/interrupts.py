@@ -22,7 +22,7 @@ from pathlib import Path
 from benchmarks.kills.survive import Say
 from clbench import results
 from clbench.errors import UserError
-from clbench.interrupt import LINE
+from clbench.run.interrupt import LINE
 
 FIRST = 1.0  # seconds, of which a third of the moments are
 TWICE = 0.5  # the share of tries with a second Ctrl-C

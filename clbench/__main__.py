@@ -1,6 +1,6 @@
 """python -m clbench, and the program `clbench`: Ctrl-C is seen to before anything is imported."""
 
-from clbench import interrupt
+from clbench.run import interrupt
 
 
 def main() -> None:

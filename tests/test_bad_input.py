@@ -13,8 +13,8 @@ from benchmarks.fuzz import damage, valid
 from benchmarks.fuzz.readers import READERS
 from benchmarks.fuzz.run import measured
 from clbench import train
+from clbench.config.printable import message, printable, printable_lines
 from clbench.errors import UserError
-from clbench.printable import message, printable, printable_lines
 from clbench.report.compose import report
 from clbench.report.write.csv import cell
 from clbench.results import save

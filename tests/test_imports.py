@@ -16,7 +16,7 @@ from clbench.results import save
 # Rooms, the lowest first. A module may import from its own room and from those above it in this list; one that
 # stands in another row than its room has a row of its own.
 ROWS = [
-    ["errors", "printable", "interrupt", "__init__"],
+    ["errors", "run.interrupt", "config.printable", "__init__"],
     ["config.options", "config.index", "config.origins", "config.scenario", "scores", "statistics"],
     ["registry", "metrics"],
     ["results"],

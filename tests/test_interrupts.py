@@ -11,9 +11,9 @@ from command_line import ROOT, TINY
 
 from benchmarks import interrupts
 from clbench.config.resolve import resolve
-from clbench.interrupt import LINE
 from clbench.results import load
 from clbench.run.experiment import SeedGroup
+from clbench.run.interrupt import LINE
 from clbench.run.schedule import run
 
 RUN = ["train", "--method", "finetuning", "--seeds", "2", *TINY]
@@ -30,7 +30,7 @@ def test_whenever_it_comes_it_is_130_with_one_line_and_nothing_is_recorded(momen
 SCRIPT = """
 import sys, time
 from pathlib import Path
-from clbench import interrupt
+from clbench.run import interrupt
 interrupt.begin()
 Path("ready").touch()
 try:
@@ -89,7 +89,7 @@ def test_one_that_goes_lost_is_raised_again_and_none_cuts_what_is_saved(body, ti
 
 
 def test_a_program_in_the_background_ignores_it_as_its_shell_says(tmp_path):
-    words = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); from clbench import interrupt; "
+    words = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); from clbench.run import interrupt; "
     words += "interrupt.begin(); import os; os.kill(os.getpid(), signal.SIGINT); print('on')"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, env=environment)

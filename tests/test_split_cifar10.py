@@ -32,8 +32,8 @@ ONLINE = (  # every image once, in small batches, with ten images of each class 
 
 
 def accuracy(method: str) -> float:
-    """ACC of a seed, percent."""
-    seeds, machine = (0,), Machine("cpu", data_root=Path(ROOT or "absent"), download=False)
+    """ACC of three seeds, percent: one of them alone may have it the other way round."""
+    seeds, machine = (0, 1, 2), Machine("cpu", data_root=Path(ROOT or "absent"), download=False)
     where = {"network": "lenet", "scenario": "class", "seeds": seeds}
     chosen = resolve(method, "split-cifar10", sets=ONLINE, **where)
     device = machine.prepare()
@@ -44,7 +44,7 @@ def accuracy(method: str) -> float:
         trainer.strategy.learn(trainer, task)
         trainer.strategy.end_task(trainer, task)
     scores = [trainer.score(task, task.test) for task in trainer.stream.tasks]
-    return 100 * sum(score for (score,) in scores) / len(scores)
+    return 100 * sum(sum(each) for each in scores) / len(scores) / len(seeds)
 
 
 def test_er_is_below_er_ace_in_the_class_scenario(monkeypatch: pytest.MonkeyPatch) -> None:

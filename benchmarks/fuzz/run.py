@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -16,6 +17,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from unittest import mock
 
 from tabulate import tabulate
 
@@ -109,18 +111,22 @@ def shared_memory() -> str | None:
     return "/dev/shm" if os.path.isdir("/dev/shm") else None
 
 
-def quiet() -> warnings.catch_warnings:
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
     """What would be said and done again and again: warnings, reading the shipped clbench.toml, making types."""
     import pydantic
 
     from clbench.config import defaults
     from clbench.datasets import decoding_progress
 
-    decoding_progress.QUIET = True
-    files = defaults.default_files()
-    defaults.default_files = lambda: list(files)
-    pydantic.TypeAdapter = functools.cache(pydantic.TypeAdapter)  # type: ignore[misc,assignment]
-    return warnings.catch_warnings(action="ignore")
+    files, types = defaults.default_files(), functools.cache(pydantic.TypeAdapter)
+    with (
+        mock.patch.object(decoding_progress, "QUIET", True),
+        mock.patch.object(defaults, "default_files", side_effect=lambda: list(files)),
+        mock.patch.object(pydantic, "TypeAdapter", types),
+        warnings.catch_warnings(action="ignore"),
+    ):
+        yield
 
 
 def by_hypothesis(trial: Trial, executions: int, seed: int) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clbench import __version__, interrupt
+from clbench import __version__
 from clbench.cli.compare import check, compare
 from clbench.cli.features import data_features
 from clbench.cli.fid import fid
@@ -24,8 +24,9 @@ from clbench.cli.results import analyze, evaluate, report
 from clbench.cli.show import show
 from clbench.cli.sweep import sweep
 from clbench.cli.train import train
+from clbench.config.printable import message as one_line
 from clbench.errors import UserError, out_of_memory
-from clbench.printable import message as one_line
+from clbench.run import interrupt
 
 
 class Stopped(Exception):

@@ -20,8 +20,8 @@ from clbench.cli.options import (
     machine_of,
     printing,
 )
+from clbench.config.printable import message
 from clbench.errors import UserError
-from clbench.printable import message
 
 
 def fid(

@@ -18,8 +18,8 @@ from clbench.cli.options import (
     printing,
     say,
 )
+from clbench.config.printable import printable
 from clbench.errors import UserError
-from clbench.printable import printable
 
 
 def list_(

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from clbench.config.printable import message, printable, printable_lines
 from clbench.errors import UserError
-from clbench.printable import message, printable, printable_lines
 
 if TYPE_CHECKING:
     from clbench.report.document import Document

@@ -24,8 +24,8 @@ from clbench.cli.options import (
     printing,
     say,
 )
+from clbench.config.printable import message
 from clbench.errors import UserError
-from clbench.printable import message
 
 
 def evaluate(

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 from clbench.compare.document import in_words
 from clbench.compare.verdicts import Compared, Verdict
-from clbench.printable import printable
+from clbench.config.printable import printable
 
 TAGS = {"worse": "failure", "not comparable": "error", "undecided": "skipped"}
 

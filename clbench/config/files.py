@@ -20,8 +20,8 @@ from clbench.config.parsing import (
     parsed_toml,
     parsed_yaml,
 )
+from clbench.config.printable import printable
 from clbench.errors import UserError
-from clbench.printable import printable
 from clbench.results import bounds
 
 SECTIONS = ("strategy", "stream", "network", "train")

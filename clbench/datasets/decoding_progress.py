@@ -6,7 +6,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from clbench.printable import printable
+from clbench.config.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import Console

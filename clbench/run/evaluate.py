@@ -9,9 +9,9 @@ from typing import Any
 
 from tabulate import tabulate
 
+from clbench.config.printable import printable
 from clbench.config.resolve import Config, resolve_stored
 from clbench.errors import UserError
-from clbench.printable import printable
 from clbench.report.scales import digits_of, labelled
 from clbench.results import PrunedRun, Result, Run, find, load, none_found
 from clbench.run.experiment import SeedGroup

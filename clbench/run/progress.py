@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from clbench.printable import printable
+from clbench.config.printable import printable
 from clbench.results import SeedRun
 
 SILENCE = 60.0  # seconds without a line, at most

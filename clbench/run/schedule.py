@@ -11,10 +11,10 @@ from typing import Any, Protocol
 
 import torch
 
-from clbench import interrupt
 from clbench.config.resolve import Config
 from clbench.errors import MachineFault, UserError, of_machine
 from clbench.results import AnyResult, Result, SeedRun, of_seeds
+from clbench.run import interrupt
 from clbench.run.experiment import Experiment, News, SeedGroup, Stopped
 from clbench.run.local import Local, Outcome, WorkerTraceback, reason
 from clbench.run.machine import Machine

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 from tabulate import tabulate
 
-from clbench.printable import printable
+from clbench.config.printable import printable
 from clbench.report.document import Document, Note, Records, Section, table_of_words
 from clbench.report.scales import labelled
 from clbench.results import SeedRun

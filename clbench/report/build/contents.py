@@ -10,7 +10,7 @@ from typing import Any
 from tabulate import tabulate
 
 from clbench.config.origins import Origins
-from clbench.printable import printable
+from clbench.config.printable import printable
 from clbench.report.build.makers import remarks
 from clbench.report.document import Document, Records, Section, table_of_words
 from clbench.results import AnyResult, PruningResult, Result, SeedRun, jsonfile, load

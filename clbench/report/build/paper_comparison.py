@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from clbench.printable import printable
+from clbench.config.printable import printable
 from clbench.report.build.cells import Cell, Column, equals, fixed, format_mean
 from clbench.report.build.references import Printed, ReferenceTable
 from clbench.report.build.result_table import ResultRow, ResultTable

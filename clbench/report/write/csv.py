@@ -7,8 +7,8 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
+from clbench.config.printable import printable
 from clbench.errors import UserError
-from clbench.printable import printable
 from clbench.report.document import Document, Records
 from clbench.report.write import Place, writes
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from tabulate import tabulate
 
-from clbench.printable import printable, printable_lines
+from clbench.config.printable import printable, printable_lines
 from clbench.report.document import Document, Entry, Note, Table
 from clbench.report.write import Place, writes
 
