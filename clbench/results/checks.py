@@ -6,12 +6,15 @@ import functools
 import json
 from collections.abc import Iterator
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jsonschema import Draft202012Validator
+import jsonschema_rs
 
 from clbench.results.digests import key_of
 from clbench.results.statuses import status_of
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
 
 # kind -> its schemas by version, files of clbench/schema
 KINDS = {
@@ -37,9 +40,19 @@ def fault(raw: Any) -> str | None:
 
 def schema_fault(raw: Any, schema: str) -> str | None:
     """Where parsed JSON first departs from a schema, a file of clbench/schema, as `field: what`, or None."""
+    if _fits(_quick(schema), raw):
+        return None
     for error in _validator(schema).iter_errors(raw):
         return f"{_field(error.absolute_path)}{_short(error.message)}"
     return None
+
+
+def _fits(schema: jsonschema_rs.Draft202012Validator, raw: Any) -> bool:
+    """Whether it does for certain: a tenth of the time that it takes to say where something does not."""
+    try:
+        return schema.is_valid(raw)
+    except (ValueError, TypeError):  # what no JSON can hold, such as a date of YAML
+        return False
 
 
 def run_fault(runs: Any, kind: str) -> str | None:
@@ -51,14 +64,27 @@ def run_fault(runs: Any, kind: str) -> str | None:
 
 @functools.cache
 def _validator_of_runs(kind: str) -> Draft202012Validator:
-    known = _validator(KINDS[kind][max(KINDS[kind])]).schema["$defs"]
+    from jsonschema import Draft202012Validator
+
+    known = _schema(KINDS[kind][max(KINDS[kind])])["$defs"]
     run = {**known["run"], "required": ["seed"]}  # an earlier clbench knew of fewer fields
     return Draft202012Validator({"type": "array", "items": run, "$defs": known})
 
 
 @functools.cache
+def _quick(name: str) -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator(_schema(name))
+
+
+@functools.cache
 def _validator(name: str) -> Draft202012Validator:
-    return Draft202012Validator(json.loads((files("clbench.results") / "schema" / name).read_text("utf-8")))
+    from jsonschema import Draft202012Validator  # slow to import, and seldom needed
+
+    return Draft202012Validator(_schema(name))
+
+
+def _schema(name: str) -> Any:
+    return json.loads((files("clbench.results") / "schema" / name).read_text("utf-8"))
 
 
 def _field(path: Any) -> str:

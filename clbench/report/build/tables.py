@@ -107,9 +107,12 @@ def _without_duplicates(group: list[tuple[Path, Result]]) -> tuple[list[tuple[Pa
 def _ordered(rows: list[ResultRow]) -> list[ResultRow]:
     """The paper's order, others by name, joint last; rows of one method by the options they differ in."""
     keys: dict[str, tuple] = {}
+    own: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
-        same = [_options(other) for other in rows if other.method == row.method]
-        names, options = differing(same), flatten(_options(row))
+        own.setdefault(row.method, []).append(_options(row))
+    names_of = {method: differing(same) for method, same in own.items()}
+    for row in rows:
+        names, options = names_of[row.method], flatten(_options(row))
         words = described(options, names)
         row.label = f"{row.method} ({words})" if words else row.method
         place = ORDER.index(row.method) if row.method in ORDER else len(ORDER)
