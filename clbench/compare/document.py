@@ -15,13 +15,13 @@ HEADER = (
     "method",
     "stream",
     "metric",
+    "verdict",
     "baseline",
     "candidate",
     "change",
     "interval",
     "tolerance",
     "seeds",
-    "verdict",
 )
 STATES: tuple[State, ...] = ("worse", "not comparable", "undecided", "better", "same")
 
@@ -40,12 +40,13 @@ def document(found: Compared, title: str = "") -> Document:
         "test": found.rules.test,
         "alpha": found.rules.alpha,
     }
-    return Document("", (Section(heading, (table, Note(summary(found)))),), lambda: [whole], lambda: records)
+    section = Section(summary(found), (table, Note(summary(found))))
+    return Document("", (section,), lambda: [whole], lambda: records)
 
 
 def columns_and_rows(found: Compared) -> tuple[list[str], list[list[str]]]:
-    """Without the columns in which no row has an entry."""
-    lines = [line(verdict) for verdict in found.verdicts]
+    """What is worse first; without the columns in which no row has an entry."""
+    lines = [line(verdict) for verdict in sorted(found.verdicts, key=lambda verdict: STATES.index(verdict.state))]
     used = [n for n, name in enumerate(HEADER) if name in ("method", "verdict") or any(each[n] for each in lines)]
     return [HEADER[n] for n in used], [[each[n] for n in used] for each in lines]
 
@@ -63,7 +64,7 @@ def line(verdict: Verdict) -> list[str]:
         shown(list(verdict.seeds)) if verdict.seeds else "",
     ]
     head = column.head if column else verdict.metric
-    return [verdict.method, verdict.stream, head, *numbers, *middle, verdict.state]
+    return [verdict.method, verdict.stream, head, verdict.state, *numbers, *middle]
 
 
 def interval_words(interval: Interval | None, digits: int) -> str:
