@@ -39,6 +39,7 @@ from clbench.cli.options import (
     show_trained,
     workers_of,
 )
+from clbench.errors import UserError
 
 
 def train(
@@ -83,6 +84,14 @@ def train(
         str | None,
         typer.Option(help="Split that fills the matrix: test or validation.  [default: test]", show_default=False),
     ] = None,
+    evaluate: Annotated[
+        str | None,
+        typer.Option(
+            help="When all tasks are scored: all (after each task), every=K (after every K-th and the last) or "
+            "last; in between the new one alone.  [default: all]",
+            show_default=False,
+        ),
+    ] = None,
     out: Out = Path("runs"),
     resume: Resume = True,
     workers: Workers = "auto",
@@ -109,6 +118,11 @@ def train(
     how = printing(format_, output, as_json, quiet)
     get_ready(device, checkpoints, plugin or [])
     processes = workers_of(workers)
+    options = parse_sets(sets_of(set_))
+    if evaluate is not None:
+        if "score_every" in options.get("train", {}):
+            raise UserError("--evaluate and --set train.score_every exclude each other")
+        options["train"] = {**options.get("train", {}), "score_every": score_every_of(evaluate)}
     configs = configurations(
         each_of(method, "--method"),
         stream,
@@ -118,7 +132,7 @@ def train(
         score=score,
         preset=preset,
         pretrained=pretrained,
-        options=parse_sets(sets_of(set_)),
+        options=options,
         file=config,
     )
     machine = machine_of(device, threads, data_root, allow_modified_data, plugin, checkpoints, accept_modified)
@@ -129,3 +143,14 @@ def train(
     done = train_each(configs, out, machine, processes, not resume, quiet or as_json, (ray, cpus, gpus))
     show_trained(done, how)
     fail_where_all_diverged(done)
+
+
+def score_every_of(words: str) -> int:
+    """The tasks from one scoring of all to the next; 0: after the last alone."""
+    every = {"all": 1, "last": 0}.get(words.strip().lower())
+    if every is None:
+        name, _, number = words.partition("=")
+        every = int(number) if name.strip() == "every" and number.strip().isdecimal() and len(number) < 10 else 0
+        if every < 1:
+            raise UserError(f"--evaluate {words[:80]!r}: expected all, last, or every=K such as every=10")
+    return every

@@ -57,6 +57,9 @@ class Training:
     channels_last: Annotated[
         bool, "show images to the network with the channels of a pixel side by side in memory", Absent(False)
     ] = False
+    score_every: Annotated[
+        Natural, "tasks after which all are scored, else the new one alone (0: after the last)", Absent(1)
+    ] = 1
     budget: Annotated[
         Positive, "GiB for images as floats and for what goes through the network at once", Absent(2.0)
     ] = 2.0

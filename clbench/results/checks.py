@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema_rs
 
 from clbench.results.digests import key_of
+from clbench.results.scored_stages import scored_after
 from clbench.results.statuses import status_of
 
 if TYPE_CHECKING:
@@ -121,7 +122,13 @@ def inconsistencies(raw: dict[str, Any]) -> Iterator[str]:
     if raw["kind"] == "train":
         bounds = [raw["score"][name] for name in ("low", "high")]
         joint = raw["protocol"] == "joint"
-        found = functools.partial(_run_inconsistencies, tasks=len(raw["tasks"]), joint=joint, bounds=bounds)
+        train = raw["config"].get("train")
+        every = train.get("score_every", 1) if isinstance(train, dict) and not joint else 1
+        if type(every) is not int or every < 0:
+            yield f"config.train.score_every: {_short(repr(every))} is no number of tasks"
+            every = 1
+        tasks = len(raw["tasks"])
+        found = functools.partial(_run_inconsistencies, tasks=tasks, joint=joint, bounds=bounds, every=every)
     else:
         rounds = len(raw["config"]["pruning"]["rates"])
         found = functools.partial(_study_inconsistencies, layers=raw["layers"], rounds=rounds)
@@ -158,7 +165,7 @@ def _study_inconsistencies(run: dict[str, Any], layers: dict[str, int], rounds: 
 
 
 def _run_inconsistencies(
-    run: dict[str, Any], tasks: int, joint: bool, bounds: list[float | None]
+    run: dict[str, Any], tasks: int, joint: bool, bounds: list[float | None], every: int
 ) -> Iterator[tuple[str, str]]:
     matrix, done = run["matrix"], run["status"] == "done"
     stages = 1 if joint else tasks
@@ -169,8 +176,10 @@ def _run_inconsistencies(
             if value is not None and (fault := _outside(value, *bounds)):
                 yield f"matrix[{stage}][{task}]", fault
         learned = 0 if stage == 0 else tasks if joint else stage
-        if done and None in row[:learned]:
-            yield f"matrix[{stage}][{row.index(None)}]", "null in a finished run"
+        due = [task for task in scored_after(stage, tasks, every) if task < learned]
+        lacking = [task for task in due if task < len(row) and row[task] is None]
+        if done and lacking:
+            yield f"matrix[{stage}][{lacking[0]}]", "null in a finished run"
     if len(matrix) > tasks + 1:
         yield "matrix", f"{len(matrix)} rows are too many for {tasks} tasks"
     if done and len(matrix) not in {stages + 1, tasks + 1}:

@@ -185,6 +185,10 @@ class Result(AnyResult):
         learned = "of all tasks at once" if joint else f"after task {stage}"
         if not values:
             return "untrained"
+        if not joint and any(None in row[:stage] for row in rows):
+            newest = [row[stage - 1] for row in rows if row[stage - 1] is not None]
+            mean = self.score.factor * sum(v for v in newest if v is not None) / max(len(newest), 1)
+            return f"task {stage} alone at {mean:.2f}"
         return f"{self.score.mean_name} {self.score.factor * sum(values) / len(values):.2f} {learned}"
 
 

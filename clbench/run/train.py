@@ -25,6 +25,7 @@ from clbench.networks import pretrained
 from clbench.registry import datasets, model_kind, models, networks, plugins_behind, strategies
 from clbench.registry import streams as forms
 from clbench.results import Result, Run, samples_path
+from clbench.results.scored_stages import scored_after
 from clbench.run import sample_sheets
 from clbench.run.experiment import GOES_ON, Experiment, Scores, SeedGroup
 from clbench.run.free_memory import seeds_that_fit
@@ -134,6 +135,10 @@ def build_trainer(
     own = {} if settings is None else {"options": settings(**chosen(settings, config))}
     model = kind(network, stream, seeds, device, **own)
     strategy = strategies[config.method](**config.strategy_options)
+    if config.train.score_every != 1 and "labels" not in model.offers:
+        raise UserError(
+            f"train.score_every={config.train.score_every}: what a generator paints is scored every time"
+        )
     if problem := strategy.unfit(config.scenario, model) or strategy.untrainable(stream, config.train):
         raise UserError(f"{config.method} {problem}")
     strategy.start(model, stream)
@@ -281,7 +286,7 @@ class Train(Experiment):
         state = trainer.strategy.numbers(stage) + trainer.model.numbers_kept()
         held = trainer.strategy.bytes(stage) + trainer.model.bytes_kept()
         told = all(len(run.state_bytes) == len(run.matrix) for run in runs)  # by an older clbench it was not
-        pruned, rows = self.pruned(trainer, runs, stage), self.rows(trainer)
+        pruned, rows = self.pruned(trainer, runs, stage), self.rows(trainer, stage)
         learned = trainer.stream.tasks[: trainer.model.seen]
         more = trainer.model.account(trainer, learned)
         group.record(
@@ -319,10 +324,14 @@ class Train(Experiment):
             return None
         return [round(s, 6) if stage else 0.0 for s in share.tolist()]
 
-    def rows(self, trainer: Trainer) -> list[list[float | None]]:
-        """Scores [seed][task] as the network is."""
-        columns = [self.scored(trainer, task) for task in trainer.stream.tasks]
-        return [[column[s] for column in columns] for s in range(len(trainer.model.seeds))]
+    def rows(self, trainer: Trainer, stage: int) -> list[list[float | None]]:
+        """Scores [seed][task] as the network is after a stage; None of tasks that are not scored then."""
+        tasks, seeds = trainer.stream.tasks, len(trainer.model.seeds)
+        joint = trainer.strategy.protocol == "joint"
+        chosen = scored_after(stage, len(tasks), 1 if joint else self.config.train.score_every)
+        nothing: list[float | None] = [None] * seeds
+        columns = [self.scored(trainer, task) if task.index in chosen else nothing for task in tasks]
+        return [[column[s] for column in columns] for s in range(seeds)]
 
     def scored(self, trainer: Trainer, task: Task) -> list[float | None]:
         return trainer.score(task, task.validation if self.config.score == "validation" else task.test)
@@ -335,7 +344,7 @@ class Train(Experiment):
             group.load(trainer, stage)
         joint = trainer.strategy.protocol == "joint"
         trainer.model.seen = len(trainer.stream.tasks) if joint and stage else stage
-        rows = self.rows(trainer)
+        rows = self.rows(trainer, stage)
         return Scores(rows, trainer.model.account(trainer, trainer.stream.tasks[: trainer.model.seen]))
 
 

@@ -240,6 +240,8 @@ def flattened(grid: Table) -> Table:
 
 def check(plan: Plan) -> None:
     """Every value of every axis makes a configuration, before anything is run."""
+    if plan.base.train.score_every != 1:
+        raise UserError("train.score_every: a search judges every stage; leave it out")
     if plan.protocol == "continual":
         rates_and_strengths(plan)
         plan.continual()

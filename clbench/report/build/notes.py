@@ -70,6 +70,19 @@ def training_notes(rows: list[ResultRow]) -> list[str]:
     return notes
 
 
+def scoring_notes(rows: list[ResultRow]) -> list[str]:
+    """In which rows not all tasks are scored after each."""
+    found: dict[int, list[str]] = {}
+    for row in rows:
+        if (every := row.result.config.get("train", {}).get("score_every", 1)) != 1 and not row.joint:
+            found.setdefault(every, []).append(row.label)
+    when = {every: f"every {every} tasks and after the last" if every else "the last" for every in found}
+    return [
+        f"All tasks are scored after {when[every]}, each new one after itself: {', '.join(labels)}."
+        for every, labels in found.items()
+    ]
+
+
 def sample_notes(rows: list[ResultRow]) -> list[str]:
     """In which rows importance is not measured on all images."""
     drawn: dict[int, list[str]] = {}

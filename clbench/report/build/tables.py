@@ -19,6 +19,7 @@ from clbench.report.build.notes import (
     preset_notes,
     sample_notes,
     score_notes,
+    scoring_notes,
     training_notes,
 )
 from clbench.report.build.result_table import ResultRow, ResultTable
@@ -79,7 +80,7 @@ def _table(group: list[tuple[Path, Result]], names: list[str] | None, scores: It
         row.notes += remarks(row.result)
     defaults = default_notes([(row.method, row.result) for row in rows])
     words = [*score_notes(score, chosen), *training_notes(rows), *preset_notes(rows), *defaults]
-    notes = [*words, *sample_notes(rows), *painted_notes(rows), *notes]
+    notes = [*words, *sample_notes(rows), *scoring_notes(rows), *painted_notes(rows), *notes]
     return ResultTable(rows, chosen, notes=notes, digits=digits)
 
 
