@@ -211,8 +211,12 @@ assert "torch" not in sys.modules
 def test_the_process_stays_as_it_was(tmp_path):
     code = f"""
 import torch, clbench
+from threadpoolctl import threadpool_info
+of_blas = lambda: {{each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"}}
 torch.set_num_threads(2)
+before = of_blas()
 clbench.train("sgd", "split-digits", out="runs", quiet=True, set={SMALL!r})
+assert of_blas() == before, (of_blas(), before)
 print(torch.get_num_threads(), (torch.full((1,), 1e-310, dtype=torch.float64) * 0.5).item() > 0)
 """
     assert in_python(code, tmp_path) == "2 True\n"

@@ -18,7 +18,7 @@ try:
     from cosmic_ray.operators.operator import Operator
     from parso.python.tree import Keyword
 except ImportError:
-    raise UserError("mutation: needs cosmic-ray: pip install '.[checks]' where clbench was cloned") from None
+    raise UserError("mutation: needs cosmic-ray: pip install '.[test]' where clbench was cloned") from None
 
 # Decorators register or save memory, `is` is as good as == for small numbers, and no exception is caught.
 LEFT_OUT = ("RemoveDecorator", "ExceptionReplacer", "_Is", "NoOp")

@@ -246,13 +246,15 @@ def each_path(given: Where | Sequence[Where]) -> tuple[Path, ...]:
 
 @contextlib.contextmanager
 def process_as_before() -> Iterator[None]:
-    """What a run sets for its process, torch's threads and its flushing of subnormal numbers, is put back."""
+    """What a run sets for its process, threads of torch and BLAS and the flushing of subnormals, is put back."""
     import torch
+    from threadpoolctl import threadpool_limits
 
     threads = torch.get_num_threads()
     flushes = not (torch.full((1,), 1e-310, dtype=torch.float64) * 0.5).any()
     try:
-        yield
+        with threadpool_limits(None):
+            yield
     finally:
         torch.set_num_threads(threads)
         torch.set_flush_denormal(bool(flushes))

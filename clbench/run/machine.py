@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from clbench.errors import UserError
 from clbench.registry import load_plugin
@@ -31,6 +32,7 @@ class Machine:
         """Set up this process; must come before the first computation, as threads inherit flushing."""
         torch.set_flush_denormal(True)  # importances hold many values near 1e-40, which slow a CPU several times
         torch.set_num_threads(self.threads)
+        threadpool_limits(self.threads, "blas")  # numpy's, of distances: other numbers of threads round otherwise
         for plugin in self.plugins:
             load_plugin(plugin)
         return choose_device(self.device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,16 @@ def test_sgd_below_ewc_below_joint(tmp_path: Path) -> None:
     joint = accuracy("joint", tmp_path)
     assert sgd + 4 < ewc
     assert ewc + 10 < joint
+
+
+def test_distances_round_alike_whatever_threads_the_environment_allows() -> None:
+    code = (
+        "from clbench.run.machine import Machine; Machine('cpu').prepare(); from threadpoolctl import threadpool_info;"
+        "print({each['num_threads'] for each in threadpool_info() if each['user_api'] == 'blas'})"
+    )
+    environment = {**os.environ, "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert ran.stdout == "{1}\n", ran
 
 
 def test_every_thread_flushes_subnormal_numbers() -> None:
