@@ -39,7 +39,8 @@ def test_sgd_below_ewc_below_joint(tmp_path: Path) -> None:
 
 def test_distances_round_alike_whatever_threads_the_environment_allows() -> None:
     code = (
-        "from clbench.run.machine import Machine; Machine('cpu').prepare(); from threadpoolctl import threadpool_info;"
+        "from clbench.run.machine import Machine; Machine('cpu').prepare();"
+        "from threadpoolctl import threadpool_info;"
         "print({each['num_threads'] for each in threadpool_info() if each['user_api'] == 'blas'})"
     )
     environment = {**os.environ, "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
