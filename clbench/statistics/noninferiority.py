@@ -59,7 +59,7 @@ class Difference:
         counts = np.arange(2, MOST + 1)
         half = stats.t.ppf(1 - self.alpha, counts - 1) * self.deviation / np.sqrt(counts)
         enough = counts[half < abs(self.mean + tolerance)]
-        return int(max(enough[0], self.n + 1)) if len(enough) else None
+        return int(enough[0]) if len(enough) else None
 
 
 def difference(
