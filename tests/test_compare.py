@@ -385,3 +385,42 @@ def test_the_command_of_a_ready_workflow_runs(name, checked, monkeypatch):
     assert clbench(*shlex.split(command)).code == 0
     assert (checked / "clbench.xml").exists()
     assert "| ewc" in (checked / "clbench.md").read_text()
+
+
+def test_where_baselines_cannot_be_written_is_found_before_the_work(tmp_path):
+    (tmp_path / "gate.yaml").write_text(CHECK)
+    (tmp_path / "baselines").write_text("a file")
+    ran = clbench("check", tmp_path / "gate.yaml", "--update", "--out", tmp_path / "runs")
+    assert ran.line
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_method_that_fails_is_worse_and_says_why(tmp_path):
+    from command_line import plugins_forgotten
+
+    plugin = tmp_path / "mine.py"
+    code = (
+        "from dataclasses import dataclass\n"
+        "from clbench.registry import strategies\n"
+        "from clbench.strategies.base import Strategy\n"
+        "@strategies.register('mine-fails')\n"
+        "@dataclass\n"
+        "class Mine(Strategy):\n"
+        "    '''Of two versions.'''\n"
+        "    def begin_task(self, trainer, task):\n"
+        "        {}\n"
+    )
+    (tmp_path / "gate.yaml").write_text(CHECK.replace("[finetuning, ewc]", "mine-fails") + "plugins: [mine.py]\n")
+    words = ("check", tmp_path / "gate.yaml", "--out", tmp_path / "runs")
+    for body, code_of_exit in (("pass", 0), ("raise ValueError('no such thing')", 1)):
+        plugin.write_text(code.format(body))
+        with plugins_forgotten():
+            ran = clbench(*words, *(() if code_of_exit else ("--update",)))
+        assert ran.code == code_of_exit, ran
+    assert "worse: seed 0 failed: ValueError: no such thing" in ran.out
+    assert "plugin mine.py sha256" in ran.out
+
+
+def test_a_check_that_is_not_there_is_one_line(tmp_path):
+    assert "nope.yaml" in clbench("check", tmp_path / "nope.yaml").line
+    assert "is a folder" in clbench("compare", tmp_path, tmp_path, "--junit", tmp_path).line

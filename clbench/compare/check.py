@@ -16,6 +16,7 @@ from clbench.compare.entries import Entry, entries
 from clbench.compare.verdicts import Compared, compare
 from clbench.errors import UserError
 from clbench.results import AnyResult, find, load, of_seeds, save
+from clbench.results.atomic import make_ready
 from clbench.results.locks import locked
 from clbench.run.experiment import Experiment
 from clbench.run.machine import Machine
@@ -53,6 +54,8 @@ def check(
     experiments = asked.experiments()
     digests = {one.config.digest for one in experiments}
     stored = [(path, load(path)) for path in find([asked.baselines])] if asked.baselines.exists() else []
+    for one in experiments if update else ():
+        make_ready(asked.baselines / one.config.path)
     if not stored and not update:
         raise UserError(f"{asked.baselines}: no baselines there; clbench check {asked.path} --update writes them")
     done = run(experiments, out, machine, executor, watch, force)
