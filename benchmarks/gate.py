@@ -137,11 +137,11 @@ class Chosen(Check):
         return [one for one in super().experiments() if self.wanted(one)]
 
 
-def checked(wanted: Callable[[Experiment], bool], workers: int = 1, threads: int = 1) -> Checked:
+def checked(wanted: Callable[[Experiment], bool], workers: int = 1) -> Checked:
     """The check of these experiments, on the CPU, in a folder that is thrown away."""
     asked = Chosen(**vars(read(FILE)), wanted=wanted)
     with tempfile.TemporaryDirectory() as folder:
-        machine = Machine("cpu", threads, keep="none")
+        machine = Machine("cpu", keep="none")
         return check(asked, Path(folder), machine, Local(workers), force=True)
 
 
@@ -170,22 +170,21 @@ class Way:
     """How a clean run is run: nothing of it may change more than rounding."""
 
     seeds_at_once: int
-    threads: int
     instructions: str
 
     @classmethod
     def numbered(cls, n: int) -> Way:
-        """Eighteen of them, then again."""
-        return cls((3, 1, 2)[n % 3], 1 + n // 9 % 2, tuple(OLDER)[n // 3 % 3])
+        """Nine of them, then again."""
+        return cls((3, 1, 2)[n % 3], tuple(OLDER)[n // 3 % 3])
 
 
 def clean(way: Way) -> list[Verdict]:
-    """The verdicts of everything on unchanged code."""
+    """The verdicts of everything on unchanged code, in two processes."""
     with (
         mock.patch.object(Train, "seeds_at_once", return_value=way.seeds_at_once),
         mock.patch.dict(os.environ, OLDER[way.instructions]),
     ):
-        return checked(lambda one: True, workers=2, threads=way.threads).compared.verdicts
+        return checked(lambda one: True, workers=2).compared.verdicts
 
 
 def faults_found() -> Iterator[dict[str, Any]]:
@@ -207,7 +206,7 @@ def clean_runs(count: int) -> Iterator[dict[str, Any]]:
         changed = [v for v in verdicts if v.difference and v.difference.mean != 0]
         yield {
             "run": number + 1,
-            "way": f"{way.seeds_at_once} seeds at once, {way.threads} threads, {way.instructions or 'all'}",
+            "way": f"{way.seeds_at_once} seeds at once, instructions: {way.instructions or 'all'}",
             "verdicts": len(verdicts),
             "passes": not any(v.state in ("worse", "not comparable") for v in verdicts),
             "numbers that moved": len(changed),
