@@ -223,3 +223,24 @@ def test_what_is_changed_is_read_before(name, tmp_path):
 
 def test_a_trained_run_s_checkpoint_is_one_of_the_files():
     assert valid.trained()[1].status == "done"
+
+
+@pytest.mark.parametrize("axis", [3, "x", {}, {"values": 3}, {"low": 1}, {"low": "a", "high": 2, "log": 1}])
+def test_the_space_of_a_record_is_one(axis, tmp_path):
+    import json
+
+    from benchmarks.fuzz import seals
+    from clbench.results import sweep_record
+
+    raw = json.loads(valid.records()[0])
+    raw["plan"]["space"]["strategy.lam"] = axis
+    (tmp_path / "sweep.json").write_text(json.dumps(seals.resealed(raw)))
+    with pytest.raises(UserError, match="space"):
+        sweep_record.load(tmp_path / "sweep.json")
+
+
+@pytest.mark.parametrize("command", ["check", "reproduce"])
+def test_a_number_of_seeds_that_is_whole_but_written_as_a_float(command, tmp_path):
+    (tmp_path / "x.yaml").write_text("seeds: 2.0\nruns:\n  - {method: sgd, stream: split-digits}\n")
+    more = ("--update",) if command == "check" else ()
+    assert "2.0 seeds" in clbench(command, tmp_path / "x.yaml", *more, "--out", tmp_path / "runs").line

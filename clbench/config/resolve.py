@@ -313,7 +313,7 @@ def seeds_of(layer: Layer) -> tuple[int, ...]:
 
 def first_seeds(count: int, where: str) -> tuple[int, ...]:
     """0 to count - 1."""
-    if not 1 <= count <= MOST_SEEDS:
+    if not isinstance(count, int) or not 1 <= count <= MOST_SEEDS:  # a schema takes 2.0 for whole
         raise UserError(f"{where}: {shown(count)} seeds; there can be 1 to {MOST_SEEDS}")
     return tuple(range(count))
 
