@@ -55,6 +55,12 @@ def test_welch_takes_all_seeds():
     assert difference(before, after, "welch").interval == pytest.approx((low, high))
 
 
+def test_the_spread_of_two_means_is_that_of_their_seeds_together():
+    before, after = {0: 1.0, 1: 2.0, 2: 4.0}, {5: 2.0, 6: 3.5, 7: 0.5}
+    both = np.var([1.0, 2.0, 4.0], ddof=1) + np.var([2.0, 3.5, 0.5], ddof=1)
+    assert difference(before, after, "welch").deviation == pytest.approx(both**0.5)
+
+
 @pytest.mark.parametrize(
     ("each", "outcome"),
     [

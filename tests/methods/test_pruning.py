@@ -310,3 +310,13 @@ def test_a_random_mask_grows_within_a_task() -> None:
     for name in last:
         assert (last[name] | ~first[name]).all()
         assert last[name].sum() > first[name].sum()
+
+
+@pytest.mark.parametrize(("accumulate", "expected"), [("sum", [4.0, 6.0, 2.0]), ("max", [3.0, 5.0, 2.0])])
+def test_importance_of_tasks_is_added_up_or_the_largest_of_each_weight(
+    accumulate: str, expected: list[float]
+) -> None:
+    method = ANPyC(accumulate=accumulate)  # type: ignore[arg-type]
+    method.omega = {"w": torch.tensor([[1.0, 5.0, 0.0]])}
+    method.add_importance({"w": torch.tensor([[3.0, 1.0, 2.0]])})
+    assert method.omega["w"].tolist() == [expected]
