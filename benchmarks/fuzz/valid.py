@@ -214,7 +214,6 @@ STUDY_FIGURE = "show: study\nstudy: {importance: [entropy, random], dataset: dig
 CHECK = """\
 title: Mine
 baselines: stored
-plugins: [mine.py]
 seeds: 3
 metrics: [mean, BWT]
 tolerance: {default: 1, "BWT (FID)": 20}

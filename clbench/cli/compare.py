@@ -126,9 +126,7 @@ def check(
     from clbench.run.ray import executor
 
     asked = read(file)
-    machine = machine_of(
-        device, threads, data_root, allow_modified_data, [*asked.plugins, *(plugin or [])], "none"
-    )
+    machine = machine_of(device, threads, data_root, allow_modified_data, plugin, "none")
     silent = quiet or how.format == "json"
     with executor(ray, cpus, gpus, workers_of(workers)) as runs_on, watching(silent) as watch:
         found = run(asked, out, machine, runs_on, watch, update, force)

@@ -13,20 +13,22 @@ from clbench.reproduce.experiments import Reproduction, place
 from clbench.results.checks import schema_fault
 from clbench.run.experiment import Experiment
 
-KEYS = ("title", "baselines", "plugins", "seeds", "metrics", "tolerance", "test", "alpha", "runs", "studies")
+KEYS = ("title", "baselines", "seeds", "metrics", "tolerance", "test", "alpha", "runs", "studies")
 SEEDS = 3
 
 
 @dataclass(frozen=True)
 class Check:
-    """What a file asks for. baselines: the folder of the stored results; plugins: files to load."""
+    """What a file asks for. baselines: the folder of the stored results.
+
+    It names no code: plugins are given on the command line, by who trusts them.
+    """
 
     path: Path
     title: str
     baselines: Path
     rules: Rules
     seeds: int = SEEDS
-    plugins: tuple[Path, ...] = ()
     runs: tuple[Table, ...] = ()
     studies: tuple[Table, ...] = ()
     lines: Lines = field(default_factory=dict)
@@ -56,7 +58,6 @@ def read(path: Path) -> Check:
         here / values.get("baselines", "baselines"),
         rules_of(values),
         values.get("seeds", SEEDS),
-        tuple(here / name for name in values.get("plugins", [])),
         tuple(values.get("runs", [])),
         tuple(values.get("studies", [])),
         lines,
