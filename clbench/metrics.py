@@ -83,7 +83,7 @@ def forgetting(R: Array, score: Score = ACCURACY) -> float:
     """Mean over j<T of what task j has lost since its best stage of 1..T-1: Chaudhry et al. 2018 (RWalk)."""
     for task in range(_several_tasks(R)):
         if np.isnan(R[task + 1 :, task]).any():
-            raise Unavailable("not every task was scored after every other")
+            raise Unavailable("scores are missing from the matrix")
     gains = score.sign * R
     return _printed((np.fmax.reduce(gains[1:-1]) - gains[-1])[:-1], score)
 
