@@ -35,6 +35,7 @@ from clbench.errors import UserError
 if TYPE_CHECKING:
     from clbench.compare.verdicts import Compared, Rules
 
+TESTS = ("paired", "welch", "none")  # as noninferiority.Test, which imports scipy
 Strict = Annotated[bool, typer.Option("--strict", help="Exit code 1 for what is undecided, too.")]
 Junit = Annotated[
     Path | None, typer.Option("--junit", help="Write the verdicts to this file as JUnit XML.", show_default=False)
@@ -141,8 +142,8 @@ def check(
 def rules_of(metrics: list[str] | None, tolerance: list[str] | None, test: str, alpha: float) -> Rules:
     from clbench.config.options import did_you_mean
 
-    if test not in ("paired", "welch", "none"):
-        raise UserError(f"--test {test!r}: {did_you_mean(test, ('paired', 'welch', 'none'))}")
+    if test not in TESTS:
+        raise UserError(f"--test {test!r}: {did_you_mean(test, TESTS)}")
     if not 0 < alpha < 0.5:
         raise UserError(f"--alpha {alpha:g}: expected a level above 0 and below 0.5")
     each = tolerances(tolerance)

@@ -13,7 +13,6 @@ from clbench.statistics.intervals import Interval, bootstrap_interval
 from clbench.statistics.paired import DIGITS
 
 Test = Literal["paired", "welch", "none"]
-TESTS: tuple[Test, ...] = ("paired", "welch", "none")
 Outcome = Literal["better", "same", "worse", "undecided"]
 MOST = 10_000  # seeds; more than that is no advice
 
