@@ -16,6 +16,7 @@ from clbench.errors import UserError
 from clbench.models.params import Params
 
 NOT_ELEMENTWISE = ("optimizer", "lbfgs", "sparseadam", "muon", "adafactor")  # they would mix the seeds
+WIDEST = 16  # floats of a processor's vector, at most
 Make = Callable[[list[Tensor]], torch.optim.Optimizer]
 
 
@@ -34,7 +35,18 @@ def new_optimizer(options: Training, params: list[Tensor], rate: float = 1.0) ->
             raise UserError(f"train.betas are of Adam and its kin, and {chosen.__name__} takes none")
         wanted["betas"] = options.betas
     given = {name: value for name, value in wanted.items() if name in taken}
-    return uncompiled(chosen)(params, lr=options.lr * rate, **given)
+    groups = fused(params) if chosen is torch.optim.SGD and params[0].device.type == "cpu" else params
+    return uncompiled(chosen)(groups, lr=options.lr * rate, **given)
+
+
+def fused(params: list[Tensor]) -> list[dict[str, Any]]:
+    """The same in two groups: those that SGD can take in one pass over memory for three, the same to the bit.
+
+    Of a tensor whose size is no multiple of a vector of the processor the rest would be rounded otherwise.
+    """
+    even = [p.numel() % WIDEST == 0 for p in params]
+    parts = {kind: [p for p, fits in zip(params, even, strict=True) if fits is kind] for kind in (True, False)}
+    return [{"params": part, "fused": kind} for kind, part in parts.items() if part]
 
 
 @functools.cache
@@ -45,8 +57,9 @@ def uncompiled(kind: Any) -> Any:
     of CPU time, in every process), only to tell it to keep away. Here both are called as they were written; what
     is left of the decorators' work, to switch gradients off, `step` does itself.
     """
-    step = inspect.unwrap(kind.step)
-    own = {"add_param_group": inspect.unwrap(kind.add_param_group), "step": torch.no_grad()(step)}
+    step = torch.no_grad()(inspect.unwrap(kind.step))
+    step.hooked = True  # else torch wraps it once more, to tell its profiler of every step
+    own = {"add_param_group": inspect.unwrap(kind.add_param_group), "step": step}
     return type(kind.__name__, (kind,), own)
 
 

@@ -200,7 +200,10 @@ class Trainer:
             let_learn([turn], among)
         loss = strategy.loss(model, batch) if turn.main else model.player_loss(turn.player, batch)
         turn.optimizer.clear()
-        (loss if everyone else loss[model.active]).sum().backward()
+        if everyone:
+            loss.backward(torch.ones_like(loss))
+        else:
+            loss[model.active].sum().backward()
         if self.options.weight_decay:
             self.decay(turn.trainable, batch.task)
         if turn in consolidated:
@@ -317,7 +320,7 @@ class Trainer:
         return total / len(held)
 
     def dense(self, split: Split) -> Split:
-        """The split as one float tensor of its own, if the budget allows it; the last one is kept."""
+        """The split as one tensor of its own, if the budget allows it; the last one is kept."""
         if self.kept is None or self.kept[0] is not split:
             self.kept = None  # before the next copy is made, which may be as large
             self.kept = (split, split.dense(self.budget))

@@ -6,8 +6,7 @@ find them again. Every dropout layer of a network is replaced by one of these.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -27,14 +26,9 @@ class Noise:
         self.generators, self.active = generators, active
         self.place: int | None = None  # None: all seeds at once
 
-    @contextmanager
-    def of(self, place: int) -> Iterator[None]:
+    def of(self, place: int) -> Turn:
         """Within, one seed is drawn for."""
-        before, self.place = self.place, place
-        try:
-            yield
-        finally:
-            self.place = before
+        return Turn(self, place)
 
     def kept(self, shape: Sequence[int], share: float, device: torch.device) -> Tensor:
         """0 with probability `share`, else 1 / (1 - share); a seed that has stopped draws nothing.
@@ -47,6 +41,21 @@ class Noise:
             if active[place]:
                 part.bernoulli_(1 - share, generator=self.generators[place])
         return found.div_(1 - share)
+
+
+class Turn:
+    """Whose turn it is to be drawn for; a class, since a generator costs every step more."""
+
+    __slots__ = ("before", "noise", "place")
+
+    def __init__(self, noise: Noise, place: int) -> None:
+        self.noise, self.place = noise, place
+
+    def __enter__(self) -> None:
+        self.before, self.noise.place = self.noise.place, self.place
+
+    def __exit__(self, *_: object) -> None:
+        self.noise.place = self.before
 
 
 class Draw(torch.autograd.Function):

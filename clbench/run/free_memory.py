@@ -62,8 +62,8 @@ def held_by(trainer: Trainer) -> int:
 
 
 def of_all_seeds(trainer: Trainer) -> int:
-    """Bytes of a task's images as floats, of which all seeds have one copy."""
-    numbers = max(len(task.train) * task.train.numbers for task in trainer.stream.tasks)
+    """Bytes of a task's images, of which all seeds have one copy."""
+    numbers = max(task.train.numbers_dense for task in trainer.stream.tasks)
     return FLOAT * numbers if trainer.budget.keeps(numbers) else 0
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from clbench.config.scenario import Scenario
 from clbench.datasets.source import Source, source_of
-from clbench.streams.budget import Budget
+from clbench.streams.budget import FLOAT, Budget
 
 AT_ONCE = 2000  # images that are turned to floats together, at most
 
@@ -58,14 +58,20 @@ class Split:
 
     def take(self, index: Index) -> Tensor:
         """Images [*index, pixels...] as float32, scaled and permuted."""
-        x = self.stored(index)
+        x = self.permuted(index)
         if self.whole:
             return x
+        x = x.to(torch.float32, copy=True).mul_(self.scale)
+        return x.sub_(self.shift) if isinstance(self.shift, Tensor) or self.shift else x
+
+    def permuted(self, index: Index) -> Tensor:
+        """The same as they are stored, but for their pixels' order."""
+        x = self.stored(index)
         if self.permutations is not None and len(self.permutations) == 1:
-            x = x.index_select(-1, self.permutations[0])
-        elif self.permutations is not None and self.owner is not None:
-            x = x.gather(-1, self.permutations[self.owner[index]])
-        return x.to(torch.float32, copy=True).mul_(self.scale).sub_(self.shift)
+            return x.index_select(-1, self.permutations[0])
+        if self.permutations is not None and self.owner is not None:
+            return x.gather(-1, self.permutations[self.owner[index]])
+        return x
 
     def stored(self, index: Index) -> Tensor:
         """Images [*index, pixels...] as they are stored; index_select gathers faster than an index does."""
@@ -74,15 +80,27 @@ class Split:
         rows = self.rows[index]
         return source_of(self.images).take(rows.flatten()).unflatten(0, rows.shape)
 
+    @property
+    def numbers_dense(self) -> int:
+        """Floats that `dense` takes the room of: bytes stay bytes."""
+        bytes_each = 1 if self.images.dtype == torch.uint8 else FLOAT
+        return -(-len(self) * self.numbers * bytes_each // FLOAT)
+
     def dense(self, budget: Budget) -> Split:
-        """The same split with its own float images, where they fit: a batch is one index. Permutes once."""
-        if self.whole or not budget.keeps(len(self) * self.numbers):
+        """The same split with its own images as they are shown, where they fit: a batch is one index. Permutes once.
+
+        Bytes stay bytes, and become floats a batch at a time, which takes no longer than to gather floats.
+        """
+        in_order = self.permutations is None and isinstance(self.images, Tensor)
+        of_bytes = self.images.dtype == torch.uint8
+        if self.whole or (of_bytes and in_order) or not budget.keeps(self.numbers_dense):
             return self
         rows = torch.arange(len(self), device=self.rows.device)
-        images = torch.empty(len(self), *self.images.shape[1:], device=rows.device)
+        dtype = torch.uint8 if of_bytes else torch.float32
+        images = torch.empty(len(self), *self.images.shape[1:], dtype=dtype, device=rows.device)
         for part in rows.split(budget.images_at_once(self.numbers, AT_ONCE)):
-            images[part[0] : part[-1] + 1] = self.take(part)
-        return replace(self, images=images, rows=rows, permutations=None, whole=True)
+            images[part[0] : part[-1] + 1] = self.permuted(part) if of_bytes else self.take(part)
+        return replace(self, images=images, rows=rows, permutations=None, whole=not of_bytes)
 
 
 @dataclass(frozen=True)
