@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from command_line import clbench, train
 
+from clbench.learn.trainer import Trainer
 from clbench.metrics import METRICS, Unavailable
+from clbench.registry import strategies
 from clbench.results import find, load, save
 from clbench.results.scored_stages import scored_after
 
@@ -85,3 +87,20 @@ def test_mistakes_are_one_line(tmp_path, words, said):
 def test_a_search_judges_every_stage(tmp_path):
     words = ("--set", "train.score_every=0", "--grid", "strategy.lam=1,2", "--out", tmp_path)
     assert "train.score_every" in clbench("sweep", *OF_FOUR, *words).line
+
+
+@pytest.mark.parametrize("method", ["joint", "sgd-f", "sgd", "ewc"])
+@pytest.mark.parametrize("scenario", ["task", "domain"])
+def test_what_a_task_leaves_untouched_keeps_its_scores(tmp_path, monkeypatch, method, scenario):
+    words = ["--method", method, "--stream", "permuted-digits", "--scenario", scenario, "--set", "stream.tasks=3"]
+    scored = []
+    score = Trainer.score
+    monkeypatch.setattr(Trainer, "score", lambda *a: scored.append(a[1].index) or score(*a))
+    assert train(tmp_path / "some", *words, "--seeds", "2").code == 0
+    some, (path,) = len(scored), find([tmp_path / "some"])
+    monkeypatch.setattr(strategies[method], "untouched", lambda *_: set())
+    assert train(tmp_path / "all", *words, "--seeds", "2").code == 0
+    (other,) = find([tmp_path / "all"])
+    np.testing.assert_array_equal(load(path).matrix, load(other).matrix)
+    left_out = {"joint": 6, "sgd-f": 4 if scenario == "task" else 0}
+    assert some == len(scored) - some - left_out.get(method, 0)

@@ -286,7 +286,7 @@ class Train(Experiment):
         state = trainer.strategy.numbers(stage) + trainer.model.numbers_kept()
         held = trainer.strategy.bytes(stage) + trainer.model.bytes_kept()
         told = all(len(run.state_bytes) == len(run.matrix) for run in runs)  # by an older clbench it was not
-        pruned, rows = self.pruned(trainer, runs, stage), self.rows(trainer, stage)
+        pruned, rows = self.pruned(trainer, runs, stage), self.rows(trainer, stage, runs)
         learned = trainer.stream.tasks[: trainer.model.seen]
         more = trainer.model.account(trainer, learned)
         group.record(
@@ -324,14 +324,25 @@ class Train(Experiment):
             return None
         return [round(s, 6) if stage else 0.0 for s in share.tolist()]
 
-    def rows(self, trainer: Trainer, stage: int) -> list[list[float | None]]:
-        """Scores [seed][task] as the network is after a stage; None of tasks that are not scored then."""
+    def rows(self, trainer: Trainer, stage: int, runs: Sequence[Run] = ()) -> list[list[float | None]]:
+        """Scores [seed][task] as the network is after a stage; None of tasks that are not scored then.
+
+        runs: have the rows of the stages before; what the stage has not touched is taken from there.
+        """
         tasks, seeds = trainer.stream.tasks, len(trainer.model.seeds)
         joint = trainer.strategy.protocol == "joint"
         chosen = scored_after(stage, len(tasks), 1 if joint else self.config.train.score_every)
+        known = trainer.strategy.untouched(trainer.model, tasks[stage - 1]) if runs and stage else set()
         nothing: list[float | None] = [None] * seeds
-        columns = [self.scored(trainer, task) if task.index in chosen else nothing for task in tasks]
-        return [[column[s] for column in columns] for s in range(seeds)]
+
+        def column(task: Task) -> list[float | None]:
+            if task.index not in chosen:
+                return nothing
+            before = [run.matrix[stage - 1][task.index] for run in runs] if task.index in known else nothing
+            return self.scored(trainer, task) if None in before else before
+
+        columns = [column(task) for task in tasks]
+        return [[each[s] for each in columns] for s in range(seeds)]
 
     def scored(self, trainer: Trainer, task: Task) -> list[float | None]:
         return trainer.score(task, task.validation if self.config.score == "validation" else task.test)

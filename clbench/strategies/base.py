@@ -107,6 +107,10 @@ class Strategy:
         """How many samples `learn` will train on, `epochs` passes a fit: for the progress estimate alone."""
         return epochs * len(task.train)
 
+    def untouched(self, model: Model, task: Task) -> set[int]:
+        """Places of the tasks that are answered after `task` as they were before it, to the bit: not scored again."""
+        return set()
+
     def pruned_share(self) -> Tensor | None:
         """Share of the weights that it may prune set to zero in the last task, [S]; None: it prunes nothing."""
         return None

@@ -41,5 +41,8 @@ class Joint(Strategy):
     def fitted(self, task: Task, stream: Stream) -> tuple[int, int]:
         return sum(len(t.train) for t in stream.tasks), len(stream.tasks)
 
+    def untouched(self, model: Model, task: Task) -> set[int]:
+        return set(range(self.last)) if task.index > 0 and "heads" in model.offers else set()
+
     def samples(self, task: Task, stream: Stream, epochs: float) -> float:
         return epochs * self.fitted(task, stream)[0] if task.index == 0 else 0

@@ -25,3 +25,7 @@ class FrozenSGD(Strategy):
         if task.index == 0:
             return model.params
         return {name: p for name, p in model.params.items() if name not in model.shared}
+
+    def untouched(self, model: Model, task: Task) -> set[int]:
+        own_heads = "heads" in model.offers and model.stream.scenario == "task"
+        return set(range(len(model.stream.tasks))) - {task.index} if task.index > 0 and own_heads else set()

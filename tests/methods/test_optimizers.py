@@ -65,3 +65,23 @@ assert "torch" in sys.modules and "torch._dynamo" not in sys.modules
     subprocess.run(
         [sys.executable, "-c", code], check=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}
     )
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("size", [1, 7, 15, 16, 48, 100, 4096, 4099])
+def test_sgd_in_one_pass_gives_the_numbers_of_torchs_plain_loop(size, momentum):
+    draw = torch.Generator().manual_seed(size)
+    for _ in range(20):
+        mine, theirs = (torch.nn.Parameter(torch.zeros(size)) for _ in range(2))
+        mine.data.normal_(generator=draw)
+        theirs.data.copy_(mine.data)
+        options = replace(Training(), optimizer="sgd", lr=0.05, momentum=momentum)
+        made = new_optimizer(options, [mine])
+        plain = torch.optim.SGD([theirs], lr=0.05, momentum=momentum, foreach=False)
+        for _ in range(4):
+            mine.grad = torch.randn(size, generator=draw)
+            theirs.grad = mine.grad.clone()
+            made.step()
+            plain.step()
+        assert torch.equal(mine, theirs)
+    assert [group["fused"] for group in made.param_groups] == [size % 16 == 0]

@@ -43,6 +43,18 @@ def test_permuted_images_are_the_images_with_their_pixels_in_that_order() -> Non
         assert torch.equal(task.train.labels - task.columns[0], digits().y_train[task.train.rows])
 
 
+def test_images_stay_bytes_until_they_are_shown() -> None:
+    permuted, split = (stream(name, "stream.tasks=2").tasks[1].train for name in ("permuted-digits", "split-digits"))
+    dense = permuted.dense(Budget())
+    assert dense.images.dtype == torch.uint8
+    assert dense.permutations is None
+    assert len(dense.images) == len(permuted)
+    assert dense.dense(Budget()) is dense
+    assert split.dense(Budget()) is split
+    assert permuted.dense(Budget(8 * permuted.numbers_dense - 1)) is permuted  # a half of it is for images
+    assert permuted.numbers_dense == -(-len(permuted) * 64 // 4)
+
+
 @pytest.mark.parametrize("name", ["permuted-digits", "split-digits"])
 def test_the_union_has_every_task_s_own_images_labels_and_owner(name: str) -> None:
     whole = stream(name, "stream.tasks=3", "stream.validation=0.2")
