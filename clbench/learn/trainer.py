@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import repeat
 from math import isfinite
@@ -25,6 +25,7 @@ from clbench.streams.task import Augment, Batch, Split, Stream, Task
 if TYPE_CHECKING:
     from clbench.strategies.base import Strategy
 
+EMPTY: Mapping[str, Tensor] = {}
 SCORED_AT_ONCE = 2000  # images a forward pass in evaluation, at most
 
 
@@ -119,8 +120,15 @@ class Trainer:
 
         stretch: factor of the epochs that the rate's schedule counts.
         """
-        model, options = self.model, self.options
-        turns, split = self.turns(task, rate), self.dense(task.train)
+        own_head = self.strategy.own_head and self.stream.scenario == "task"
+        with self.model.own_head(task) if own_head else nullcontext({}) as narrow:
+            turns = self.turns(task, rate, narrow)
+            self.go(task, turns, epochs, stretch)
+        self.keep_state(turns)
+
+    def go(self, task: Task, turns: list[Turn], epochs: int | None, stretch: float) -> None:
+        """The epochs of a fit."""
+        model, options, split = self.model, self.options, self.dense(task.train)
         size = len(split), epochs, task.unites, model.normalises
         made = [schedule_of(options, turn.optimizer.torch, options.count(*size), stretch) for turn in turns]
         patience = self.new_patience()
@@ -137,13 +145,17 @@ class Trainer:
                 break
         for turn in turns:
             self.mark_bad(~finite(turn.trainable), self.steps)  # the last step may have been one too large
+            turn.optimizer.clear()
         model.active = self.first_bad < 0
         model.train(False)
-        self.keep_state(turns)
 
-    def turns(self, task: Task, rate: float) -> list[Turn]:
-        """A turn of each player that has something to train; the main one trains what a strategy adds, too."""
+    def turns(self, task: Task, rate: float, narrow: Mapping[str, Tensor] = EMPTY) -> list[Turn]:
+        """A turn of each player that has something to train; the main one trains what a strategy adds, too.
+
+        narrow: parameters that stand in the place of those of the same names.
+        """
         trainable, players, main = self.release(task), self.model.players(), self.model.main.name
+        trainable = {name: narrow.get(name, p) for name, p in trainable.items()}
         of_others = {name for player in players if player.name != main for name in player.params}
         found = []
         for player in players:

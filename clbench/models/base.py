@@ -196,6 +196,14 @@ class Model(Stacked, ABC):
         """The part of a parameter [S, ...] that `task` uses: all of it, or of a head the task's columns."""
         return (slice(None), self.columns(task)) if self.slots[name].role == "head" else (slice(None),)
 
+    @contextmanager
+    def own_head(self, task: Task) -> Iterator[Params]:
+        """Within, what `task` alone uses of the heads as parameters of their own, by the names of the whole ones.
+
+        A step then costs what one head does, however many there are. Nothing for a model without heads.
+        """
+        yield {}
+
     def parameters_at(self, seen: int) -> int:
         """Numbers that may be trained of one seed's network, with the heads of the first `seen` tasks."""
         return sum(p[0].numel() for p in self.params.values())

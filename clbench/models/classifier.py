@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
@@ -19,6 +20,9 @@ from clbench.streams.task import Batch, Split, Task
 
 if TYPE_CHECKING:
     from clbench.learn.trainer import Trainer
+
+
+HEAD = ("head.weight", "head.bias")
 
 
 @models.register("classifier")
@@ -51,13 +55,36 @@ class Classifier(Model):
         instead: Params | None = None,
     ) -> Tensor:
         """x [S, B, ...] -> logits [S, B, columns of the task]."""
-        part = (slice(None), self.columns(task))
-        head = {name: {**self.fixed, **self.params}[name][part] for name in ("head.weight", "head.bias")}
+        columns = self.columns(task)
+        if self.narrow and columns == self.narrow_columns:
+            head = {name: self.here(t) for name, t in self.narrow.items()}
+        else:
+            head = {name: {**self.fixed, **self.params}[name][:, columns] for name in HEAD}
         wanted = (
             [None] * len(self.units) if gates is None else [None if g is None else self.here(g) for g in gates]
         )
         factors = [None if g is None else g.expand(*x.shape[:1], -1, -1) for g in wanted]
         return self.forward(logits, (x, *factors), {**(instead or {}), **head})
+
+    @contextmanager
+    def own_head(self, task: Task) -> Iterator[Params]:
+        columns = self.columns(task)
+        if columns == slice(0, self.stream.outputs) or any(name in self.fixed for name in HEAD):
+            yield {}
+            return
+        self.narrow = {name: self.params[name].detach()[:, columns].clone().requires_grad_() for name in HEAD}
+        self.narrow_columns = columns
+        try:
+            yield self.narrow
+        finally:
+            with torch.no_grad():
+                for name, part in self.narrow.items():
+                    self.params[name][:, columns] = part
+            self.narrow = {}
+
+    def own(self, name: str, task: Task) -> tuple[slice, ...]:
+        narrow = name in self.narrow and self.columns(task) == self.narrow_columns
+        return (slice(None),) if narrow else super().own(name, task)
 
     def features(self, x: Tensor) -> Tensor:
         """x [S, B, ...] -> what the network makes of it, [S, B, features]."""

@@ -51,6 +51,7 @@ class Stacked:
         self.training, self.moving = False, True
         self.precision, self.channels_last, self.budget = "float32", False, Budget()  # the trainer's to say
         self.only: int | None = None  # the one seed in place, within as_seed
+        self.narrow: Params = {}  # what a task uses of its head, within own_head
         for p in self.params.values():
             p.requires_grad_(True)
 
@@ -158,12 +159,14 @@ class Stacked:
     @contextmanager
     def standing_in(self, state: Params) -> Iterator[None]:
         """Within, these tensors [S, ...] in the place of parameters and buffers of the same names."""
-        kept = self.params, self.buffers
+        kept, narrow = (self.params, self.buffers), self.narrow
         self.params, self.buffers = ({name: state.get(name, t) for name, t in each.items()} for each in kept)
+        self.narrow = {name: t for name, t in narrow.items() if name not in state}
         try:
             yield
         finally:
             self.params, self.buffers = kept
+            self.narrow = narrow
 
     @contextmanager
     def as_seed(self, seed: int, shared: Params) -> Iterator[None]:

@@ -34,6 +34,7 @@ class Strategy:
     statistics: ClassVar[Literal["running", "frozen", "per-task"]] = "running"
     remembers: ClassVar[tuple[str, ...]] = ()
     protocol: ClassVar[str] = "sequential"  # joint: all tasks at once in stage 1
+    own_head: ClassVar[bool] = False  # in the task scenario: training reads and moves the task's own head alone
     single_head: ClassVar[bool] = False  # in the task scenario: one head for all tasks
 
     def unfit(self, scenario: Scenario, model: Model) -> str | None:

@@ -12,3 +12,4 @@ class Finetuning(Strategy):
     """Own head per task, everything trains, nothing is protected (paper, section IV-A)."""
 
     paper = "Peng et al. 2021, section IV-A: fine-tuning"
+    own_head = True

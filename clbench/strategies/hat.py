@@ -43,6 +43,7 @@ class HAT(Strategy):
 
     paper = "Serrà et al. 2018, Overcoming catastrophic forgetting with hard attention to the task"
     stores = (Cost(4, "hidden unit", per_task=True), Cost(4, "hidden unit"))
+    own_head = True
     scenarios = ("task",)
     statistics = "per-task"
     remembers = ("embeddings", "taken")

@@ -37,6 +37,7 @@ class PackNet(Strategy):
 
     paper = "Mallya & Lazebnik 2018, PackNet: adding multiple tasks to a single network by iterative pruning"
     stores = (Cost(1, "connection"),)
+    own_head = True
     scenarios = ("task",)
     statistics = "per-task"
     remembers = ("owner",)

@@ -18,6 +18,8 @@ from clbench.streams.task import Batch, Stream, Task
 if TYPE_CHECKING:
     from clbench.learn.trainer import Trainer
 
+SMALL = 32  # a share of the budget in which k and 1 + k stay from step to step; else they are made for each anew
+
 
 @dataclass
 class Quadratic(Strategy):
@@ -32,6 +34,7 @@ class Quadratic(Strategy):
     consolidation: Annotated[Literal["gradient", "proximal"], "how the pull is applied"] = "gradient"
 
     stores: ClassVar[tuple[Cost, ...]] = (Cost(8, "shared weight"),)
+    own_head = True
     factor: ClassVar[float] = 1.0  # of the pull's gradient: 2 where the paper's penalty has no 1/2
     remembers: ClassVar[tuple[str, ...]] = ("omega", "anchor")
 
@@ -42,6 +45,8 @@ class Quadratic(Strategy):
     def begin_task(self, trainer: Trainer, task: Task) -> None:
         self.pulls = task.index > 0
         self.k_at = -1.0  # the rate for which k was computed; importance changes between tasks
+        size = sum(2 * omega.numel() * omega.element_size() for omega in self.omega.values())
+        self.keeps_k = size <= trainer.budget.bytes // SMALL
 
     def measure(self, trainer: Trainer, task: Task) -> Params:
         """Importance of one task, [S, ...] a shared parameter. A method defines it."""
@@ -74,15 +79,15 @@ class Quadratic(Strategy):
     def after_step(self, model: Model, batch: Batch) -> None:
         if not (self.pulls and self.consolidation == "proximal"):
             return
-        if batch.rate != self.k_at:
-            self.k, self.k_at = self.proximal_weights(model, batch.rate), batch.rate
+        if self.keeps_k and batch.rate != self.k_at:
+            self.k = {name: self.proximal_weights(model, name, batch.rate) for name in self.omega}
+            self.k_at = batch.rate
         for name, p in model.shared.items():
             if p.requires_grad and p.grad is not None:
-                k, one_and_k = self.k[name]
+                k, one_and_k = self.k[name] if self.keeps_k else self.proximal_weights(model, name, batch.rate)
                 p.addcmul_(k, self.anchor[name]).div_(one_and_k)
 
-    def proximal_weights(self, model: Model, rate: float) -> dict[str, tuple[Tensor, Tensor]]:
-        """k and 1 + k of every shared parameter: what the anchor weighs in a proximal step, and the sum."""
-        strength = self.factor * self.lam * rate
-        ks = {name: omega * (strength * model.rates[name]) for name, omega in self.omega.items()}
-        return {name: (k, k + 1) for name, k in ks.items()}
+    def proximal_weights(self, model: Model, name: str, rate: float) -> tuple[Tensor, Tensor]:
+        """k and 1 + k of a shared parameter: what the anchor weighs in a proximal step, and the sum."""
+        k = self.omega[name] * (self.factor * self.lam * rate * model.rates[name])
+        return k, k + 1

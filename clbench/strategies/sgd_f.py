@@ -18,6 +18,7 @@ class FrozenSGD(Strategy):
     """
 
     paper = "Peng et al. 2021, section IV-A: SGD-F"
+    own_head = True
 
     statistics = "frozen"
 

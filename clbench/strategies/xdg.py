@@ -35,6 +35,7 @@ class XdG(Strategy):
         "stabilization"
     )
     stores: ClassVar[tuple[Cost, ...]] = (OPEN,)
+    own_head = True
     scenarios = ("task",)
     statistics = "per-task"
     remembers: ClassVar[tuple[str, ...]] = ("open",)

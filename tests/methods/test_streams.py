@@ -44,7 +44,9 @@ def test_permuted_images_are_the_images_with_their_pixels_in_that_order() -> Non
 
 
 def test_images_stay_bytes_until_they_are_shown() -> None:
-    permuted, split = (stream(name, "stream.tasks=2").tasks[1].train for name in ("permuted-digits", "split-digits"))
+    permuted, split = (
+        stream(name, "stream.tasks=2").tasks[1].train for name in ("permuted-digits", "split-digits")
+    )
     dense = permuted.dense(Budget())
     assert dense.images.dtype == torch.uint8
     assert dense.permutations is None
