@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import repeat
@@ -25,7 +25,7 @@ from clbench.streams.task import Augment, Batch, Split, Stream, Task
 if TYPE_CHECKING:
     from clbench.strategies.base import Strategy
 
-EMPTY: Mapping[str, Tensor] = {}
+EMPTY: Params = {}
 SCORED_AT_ONCE = 2000  # images a forward pass in evaluation, at most
 
 
@@ -149,7 +149,7 @@ class Trainer:
         model.active = self.first_bad < 0
         model.train(False)
 
-    def turns(self, task: Task, rate: float, narrow: Mapping[str, Tensor] = EMPTY) -> list[Turn]:
+    def turns(self, task: Task, rate: float, narrow: Params = EMPTY) -> list[Turn]:
         """A turn of each player that has something to train; the main one trains what a strategy adds, too.
 
         narrow: parameters that stand in the place of those of the same names.
