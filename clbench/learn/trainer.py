@@ -120,8 +120,8 @@ class Trainer:
 
         stretch: factor of the epochs that the rate's schedule counts.
         """
-        own_head = self.strategy.own_head and self.stream.scenario == "task"
-        with self.model.own_head(task) if own_head else nullcontext({}) as narrow:
+        alone = self.strategy.own_head and self.stream.scenario == "task"
+        with self.model.own_head(task) if alone else nullcontext(EMPTY) as narrow:
             turns = self.turns(task, rate, narrow)
             self.go(task, turns, epochs, stretch)
         self.keep_state(turns)

@@ -41,9 +41,7 @@ class Seed:
                 holder[leaf] = tensor
 
 
-Place = tuple[
-    dict[str, Any], str, str
-]  # the parameters or buffers of a layer, a name there, its name in the network
+Place = tuple[dict[str, Any], str, str]  # parameters or buffers of a layer, a name in them, and in the network
 PLACES: WeakKeyDictionary[nn.Module, list[Place]] = WeakKeyDictionary()
 
 

@@ -109,7 +109,7 @@ class Strategy:
         return epochs * len(task.train)
 
     def untouched(self, model: Model, task: Task) -> set[int]:
-        """Places of the tasks that are answered after `task` as they were before it, to the bit: not scored again."""
+        """Places of the tasks that `task` leaves answered as they were, to the bit: they are not scored again."""
         return set()
 
     def pruned_share(self) -> Tensor | None:

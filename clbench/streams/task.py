@@ -87,7 +87,7 @@ class Split:
         return -(-len(self) * self.numbers * bytes_each // FLOAT)
 
     def dense(self, budget: Budget) -> Split:
-        """The same split with its own images as they are shown, where they fit: a batch is one index. Permutes once.
+        """The same split with images of its own, in order, where they fit: a batch is one index. Permutes once.
 
         Bytes stay bytes, and become floats a batch at a time, which takes no longer than to gather floats.
         """
