@@ -20,6 +20,7 @@ from clbench.results.checks import run_fault
 from clbench.results.digests import key_of
 from clbench.run import checkpoint
 from clbench.run.machine import Keep, Machine
+from clbench.run.pace import Pace
 from clbench.run.peak_memory import Peak
 from clbench.run.provenance import Maker, made_here
 
@@ -151,6 +152,7 @@ class SeedGroup:
     makers: dict[str, Maker] = field(default_factory=dict, init=False)  # of all its stages so far
     maker: str = field(default="", init=False)  # the key of this process
     peak: Peak | None = field(default=None, init=False)
+    pace: Pace = field(default_factory=lambda: Pace(), init=False)  # of its checkpoints
 
     def new_run(self, **fields: Any) -> Any:
         return self.experiment.new_run(**fields)
@@ -180,8 +182,10 @@ class SeedGroup:
             if trainer.first_bad.ge(0).all():
                 break  # every seed has diverged
             learned = self.experiment.learn_stage(self, trainer, stage, runs)
-            if stage >= self.experiment.first_kept:
-                self.keep_checkpoint(trainer, stage, runs, machine.keep)
+            last = stage == len(plan) - 1 or bool(trainer.first_bad.ge(0).all())
+            if stage >= self.experiment.first_kept and (last or machine.keep == "all" or self.pace.due):
+                with self.pace.writing():
+                    self.keep_checkpoint(trainer, stage, runs, machine.keep)
             before: dict[str, Any] = {} if learned else {"samples": sum(plan[: stage + 1]), "total": sum(plan)}
             tell(News(**before, runs=runs, makers=self.makers))
         for run in runs:

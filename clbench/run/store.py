@@ -20,6 +20,7 @@ from clbench.results.locks import locked
 from clbench.run import checkpoint
 from clbench.run.experiment import Experiment, SeedGroup
 from clbench.run.machine import Machine
+from clbench.run.pace import Pace
 from clbench.run.provenance import Maker, other_code
 from clbench.run.train import stream_cache
 
@@ -76,6 +77,7 @@ class ResultFile:
     ) -> None:
         self.store, self.experiment, self.path, self.result, self.lock = store, experiment, path, result, lock
         self.groups: list[SeedGroup] | None = None  # once begun
+        self.pace = Pace()
 
     @property
     def asked(self) -> AnyResult:
@@ -124,14 +126,16 @@ class ResultFile:
             file.unlink()
 
     def keep(self, group: SeedGroup, runs: Sequence[Any], makers: dict[str, Maker] | None = None) -> None:
-        """Put a group's runs, and who made them, into the result and write the file."""
+        """Put a group's runs, and who made them, into the result; write it, of a running group at its pace."""
         new = {run.seed: run for run in runs}
         self.result.runs = [new.get(r.seed, r) if is_of(group, r) else r for r in self.result.runs]
         self.result.makers |= makers or {}
         settle(self.result)
         if self.result.status != "running":
             self.result.finished = now()
-        save(self.result, self.path)
+        if self.pace.due or any(run.status != "running" for run in runs):
+            with self.pace.writing():
+                save(self.result, self.path)
 
     def fail(self, group: SeedGroup, reason: str) -> None:
         """Record why a group ended before its time; a seed that had diverged before stays diverged."""
