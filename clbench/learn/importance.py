@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from clbench.config.options import Absent, Count
-from clbench.learn.per_sample import batch_gradients, per_sample_sums
+from clbench.learn.per_sample import add_per_sample_sums, batch_gradients
 from clbench.models.base import Model
 from clbench.models.params import Params, zeros
 from clbench.streams.budget import ACTIVATIONS
@@ -120,8 +120,7 @@ def add_squares(total: Params, trainer: Trainer, task: Task, x: Tensor, y: Tenso
     generators = model.drawing(trainer.generators("fisher labels")) if labels == "true" else []
     for choose, weight in label_choices(model, task, labels, y, generators):
         value = weighted_log_likelihood(model, task, weight)
-        for name, sums in per_sample_sums(trainer, task, x, choose, value, torch.square).items():
-            total[name].add_(sums)
+        add_per_sample_sums(total, trainer, task, x, choose, value, torch.square)
 
 
 Choose = Callable[[Tensor], Tensor]  # outputs [S, B, k] -> labels [S, B], columns of the head
@@ -207,9 +206,7 @@ def sensitivity(trainer: Trainer, task: Task) -> Params:
         return trainer.model.response(outputs).flatten(2).square().sum(-1)
 
     for x, y in trainer.model.examples(trainer, task, at_once(trainer, task)):
-        sums = per_sample_sums(trainer, task, x, always(y), squared_norm, torch.abs)
-        for name, t in total.items():
-            t.add_(sums[name])
+        add_per_sample_sums(total, trainer, task, x, always(y), squared_norm, torch.abs)
     return {name: t.div_(len(task.train)) for name, t in total.items()}
 
 

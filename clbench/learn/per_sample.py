@@ -60,39 +60,50 @@ Taps = dict[str, list[list[Tap]]]  # layer -> seed -> its uses
 Uses = dict[str, list[list[Use]]]
 
 
-def per_sample_sums(
+def add_per_sample_sums(
+    total: Params,
     trainer: Trainer,
     task: Task,
     x: Tensor,
     choose: Callable[[Tensor], Tensor],
     value: Callable[[Tensor, Tensor], Tensor],
     f: Function,
-) -> Params:
-    """Σ over the batch of f(gradient of value(outputs, choose(outputs))), [S, ...]; x: [S, B, ...].
+) -> None:
+    """Add Σ over the batch of f(gradient of value(outputs, choose(outputs))) to `total`, [S, ...]; x: [S, B, ...].
 
-    Memory is that of one seed: several go one after the other.
+    Memory is that of one seed and one layer: several go one after the other.
     """
     model, strategy = trainer.model, trainer.strategy
     if not model.shared:
-        return {}  # a network that is all head
+        return  # a network that is all head
     layers = known_layers(model)
     if not trusted(trainer, task, x, layers, value):
-        return general(trainer, task, x, choose, value, f)
+        for name, sums in general(trainer, task, x, choose, value, f).items():
+            total[name].add_(sums)
+        return
     if len(x) == 1:
         outputs, taps = outputs_and_taps(trainer, task, x, layers)
         uses = uses_of(value(outputs, choose(outputs.detach())), taps)
-        return in_layers(model, {n: [sums_of(layers[n], each[0], f, trainer.budget)] for n, each in uses.items()})
+        add_layers(total, 0, layers, uses, f, trainer.budget)
+        return
     with torch.no_grad():
         chosen = choose(strategy.outputs(model, x, task))
-    sums: dict[str, list[Sums]] = {name: [] for name in layers}
     for seed in range(len(x)):
         alone = {name: p[seed].detach().requires_grad_() for name, p in model.shared.items()}
         with model.as_seed(seed, alone):
             outputs, taps = outputs_and_taps(trainer, task, x[seed : seed + 1], layers)
             uses = uses_of(value(outputs, chosen[seed : seed + 1]), taps)
-        for name, each in uses.items():
-            sums[name].append(sums_of(layers[name], each[0], f, trainer.budget))
-    return in_layers(model, sums)
+        add_layers(total, seed, layers, uses, f, trainer.budget)
+
+
+def add_layers(
+    total: Params, seed: int, layers: dict[str, Layer], uses: Uses, f: Function, budget: Budget
+) -> None:
+    """Add what each layer gives, in the place of one seed; `uses` are given away as they are done with."""
+    for name, layer in layers.items():
+        for parameter, sums in zip(PARAMETERS, sums_of(layer, uses.pop(name)[0], f, budget), strict=True):
+            if (shared := total.get(f"{name}.{parameter}")) is not None:
+                shared[seed].add_(sums)
 
 
 def batch_gradients(
@@ -187,6 +198,7 @@ def uses_of(value: Tensor, taps: Taps) -> Uses:
     }
 
 
+PARAMETERS = ("weight", "bias")
 Sums = tuple[Tensor, Tensor]  # of a layer's weight and its bias
 
 
@@ -282,7 +294,7 @@ def in_layers(model: Model, sums: dict[str, list[Sums]]) -> Params:
     """(weight, bias) of each layer and seed as tensors [S, ...] of the layers' parameters that are shared."""
     found: Params = {}
     for name, each in sums.items():
-        for parameter, tensors in zip(("weight", "bias"), zip(*each, strict=True), strict=True):
+        for parameter, tensors in zip(PARAMETERS, zip(*each, strict=True), strict=True):
             if f"{name}.{parameter}" in model.shared:
                 found[f"{name}.{parameter}"] = stacked(list(tensors))
     return found

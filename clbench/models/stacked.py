@@ -43,6 +43,8 @@ class Stacked:
         self.params: Params = {name: p for name, p in every.items() if name in trained}
         self.fixed: Params = {name: p for name, p in every.items() if name not in trained}
         self.buffers: Params = stacked([dict(parameters_named(one, "buffers")) for one in each], device)
+        for name, own in (*parameters_named(each[0], "parameters"), *parameters_named(each[0], "buffers")):
+            own.data = {**every, **self.buffers}[name][0]  # where they lie for all seeds: no second copy
         self.statistics: dict[int, Params] = {}
         self.aliases = aliases(self.modules)
         self.slots = slots_of(self.modules, self.heads)

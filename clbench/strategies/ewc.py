@@ -45,7 +45,7 @@ class EWC(Quadratic):
         return fisher(trainer, sampled(trainer, task, self.importance_samples), self.fisher)
 
     def add_importance(self, new: Params) -> None:
-        self.newest = new
+        self.newest = new if self.anchors == "separate" else {}
         decay = self.gamma if self.anchors == "online" else 1.0
         for name, omega in self.omega.items():
             omega.mul_(decay).add_(new[name])
@@ -57,4 +57,5 @@ class EWC(Quadratic):
             total = self.omega[name]
             share = torch.where(total > 0, self.newest[name] / total, 1.0)
             self.anchor[name].lerp_(p.detach(), share)
+        self.newest = {}  # a copy of the network less
         return None
