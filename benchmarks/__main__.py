@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +26,15 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 DataRoot = Annotated[
     Path | None, typer.Option("--data-root", help="Folder of data sets (else CLBENCH_DATA).", show_default=False)
 ]
+PeerEnvironment = Annotated[
+    Path | None,
+    typer.Option(
+        "--environment",
+        help="Python environment for Avalanche, made where there is none.  [default: benchmarks/peers/.venv]",
+        show_default=False,
+    ),
+]
+SPEED_METHODS = ("finetuning", "ewc", "si", "mas", "anpyc", "hat", "lwf", "er", "derpp")
 
 
 @app.command()
@@ -55,16 +65,43 @@ def gate(
 
 @app.command()
 def speed(
-    stream: Annotated[str, typer.Option(help="A permuted stream.")] = "permuted-mnist",
+    network: Annotated[
+        str, typer.Option(help="Of classifiers, comma-separated: mlp, lenet, resnet18-small, vgg9, ...")
+    ] = "mlp",
+    stream: Annotated[
+        str | None,
+        typer.Option(
+            help="Of all networks.  [default: permuted-mnist of mlp, split-mnist of lenet, else split-cifar10]",
+            show_default=False,
+        ),
+    ] = None,
+    seeds: Annotated[str, typer.Option(help="Numbers of seeds trained at once, comma-separated.")] = "1,10",
+    methods: Annotated[str, typer.Option(help="Comma-separated.")] = ",".join(SPEED_METHODS),
+    parts: Annotated[
+        str, typer.Option(help="What is measured, comma-separated: training, cores, start-up, memory.")
+    ] = "training,cores,start-up,memory",
     tasks: Annotated[int, typer.Option(min=2, help="All but the first are timed.")] = 2,
     epochs: Annotated[int, typer.Option(min=1)] = 1,
     repeats: Annotated[int, typer.Option(min=1, help="Medians are taken over these.")] = 3,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Training images a task, at most.", show_default=False)
+        int | None,
+        typer.Option(
+            min=1, help="Training images a task, at most; with --peers 500 of split-cifar10.", show_default=False
+        ),
     ] = None,
-    methods: Annotated[
-        str, typer.Option(help="Comma-separated; the ratios are those of their training to a bare loop's.")
-    ] = "finetuning,ewc,si,mas,anpyc",
+    batch: Annotated[int, typer.Option(min=1, help="Images a step and seed.")] = 128,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of the process.")] = 1,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="As of clbench train, of every training.", show_default=False)
+    ] = None,
+    peers: Annotated[
+        bool, typer.Option("--peers", help="Whole processes in turn with Avalanche's, which is installed first.")
+    ] = False,
+    works: Annotated[
+        str, typer.Option(help="With --peers, comma-separated.")
+    ] = "finetuning,ewc,replay,split-cifar10",
+    environment: PeerEnvironment = None,
     images: Annotated[
         bool, typer.Option("--images", help="Of images alone: their batches beside torchvision's DataLoader.")
     ] = False,
@@ -76,18 +113,57 @@ def speed(
     data_root: DataRoot = None,
     as_json: AsJson = False,
 ) -> None:
-    """Throughput of training and cost of importance, beside a bare PyTorch loop in the same process."""
+    """How fast clbench trains, beside a bare PyTorch loop, products, Avalanche; its start-up and memory."""
     if images:
         return image_speed(size, cores, repeats, limit, as_json)
     if gan:
-        return gan_speed(
-            gan, "cgan-mnist" if stream == "permuted-mnist" else stream, repeats, limit, data_root, as_json
-        )
-    from benchmarks.speed import Setting, measured, table
+        return gan_speed(gan, stream or "cgan-mnist", repeats, limit, data_root, as_json)
+    if peers:
+        return peer_speed(works, environment, repeats, limit, data_root, as_json)
+    from benchmarks.speed import measure, show
+    from benchmarks.speed.training import Setting
 
-    setting = Setting(stream, tasks, epochs, repeats, limit, tuple(methods.split(",")), data_root)
-    found = measured(setting, None if as_json else lambda text: typer.echo(text, err=True))
-    typer.echo(json.dumps(found, indent=1) if as_json else table(found))
+    setting = Setting(
+        networks=tuple(network.split(",")),
+        stream=stream,
+        seeds=numbers_of(seeds, "--seeds"),
+        methods=tuple(methods.split(",")),
+        tasks=tasks,
+        epochs=epochs,
+        repeats=repeats,
+        limit=limit,
+        batch_size=batch,
+        threads=threads,
+        device=device,
+        sets=tuple(set_ or ()),
+        data_root=data_root,
+    )
+    found = measure.measured(setting, tuple(parts.split(",")), speaker(as_json))
+    typer.echo(json.dumps(found, indent=1) if as_json else show.table(found))
+
+
+def speaker(as_json: bool) -> Callable[[str], None]:
+    """What says how far a measurement is."""
+    return (lambda text: None) if as_json else (lambda text: typer.echo(text, err=True))
+
+
+def numbers_of(words: str, option: str) -> tuple[int, ...]:
+    """`1,10` -> (1, 10)."""
+    if not all(number.isdecimal() and int(number) for number in words.split(",")):
+        raise UserError(f"{option} {words!r}: whole numbers from 1 up, such as 1,10")
+    return tuple(int(number) for number in words.split(","))
+
+
+def peer_speed(
+    works: str, environment: Path | None, repeats: int, limit: int | None, data_root: Path | None, as_json: bool
+) -> None:
+    """`speed --peers`."""
+    from benchmarks.peers import race
+    from benchmarks.peers.environment import DEFAULT
+
+    setting = race.Setting(works.split(","), repeats, limit, data_root)
+    found = race.measured(setting, environment or DEFAULT, speaker(as_json))
+    typer.echo(json.dumps(found, indent=1) if as_json else race.table(found))
 
 
 def gan_speed(
@@ -105,8 +181,37 @@ def image_speed(size: int, cores: int, repeats: int, limit: int | None, as_json:
     from benchmarks.images import Setting, measured, table
 
     setting = Setting(size=size, cores=cores, repeats=repeats, **({"images": limit} if limit else {}))
-    found = measured(setting, None if as_json else lambda text: typer.echo(text, err=True))
+    found = measured(setting, speaker(as_json))
     typer.echo(json.dumps(found, indent=1) if as_json else table(found))
+
+
+@app.command()
+def long(
+    stream: Annotated[str, typer.Option(help="A permuted stream.")] = "permuted-digits",
+    methods: Annotated[str, typer.Option(help="Comma-separated.")] = "ewc,si,mas,anpyc",
+    parts: Annotated[
+        str, typer.Option(help="What is measured, comma-separated: tasks, seeds, many-tasks.")
+    ] = "tasks,seeds,many-tasks",
+    tasks: Annotated[int, typer.Option(min=2, help="Of a long stream.")] = 100,
+    many_tasks: Annotated[int, typer.Option(min=2, max=1000, help="Of a very long one.")] = 1000,
+    seeds: Annotated[int, typer.Option(min=2, help="Trained at once, in one process.")] = 50,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Training images a task, at most.", show_default=False)
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="As of clbench train.", show_default=False)
+    ] = None,
+    data_root: DataRoot = None,
+    as_json: AsJson = False,
+) -> None:
+    """Do time and memory stay as they are over 100 and 1,000 tasks, and with 50 seeds at once?"""
+    from benchmarks.speed import long_streams
+
+    setting = long_streams.Setting(
+        stream, tuple(methods.split(",")), tasks, many_tasks, seeds, limit, tuple(set_ or ()), data_root
+    )
+    found = long_streams.measured(setting, tuple(parts.split(",")), speaker(as_json))
+    typer.echo(json.dumps(found, indent=1) if as_json else long_streams.table(found))
 
 
 @app.command()
@@ -415,13 +520,7 @@ def peers(
     limit: Annotated[
         int | None, typer.Option(min=1, help="Training images a task, at most.", show_default=False)
     ] = None,
-    environment: Annotated[
-        Path | None,
-        typer.Option(
-            help="Python environment for Avalanche, made where there is none.  [default: benchmarks/peers/.venv]",
-            show_default=False,
-        ),
-    ] = None,
+    environment: PeerEnvironment = None,
     folder: Annotated[
         Path | None, typer.Option(help="Where to keep the numbers.  [default: nowhere]", show_default=False)
     ] = None,

@@ -25,7 +25,7 @@ from tabulate import tabulate
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from benchmarks.speed import CPU, Clock
+from benchmarks.speed.clock import CPU, Clock
 from clbench.config.training import Training
 from clbench.datasets import Images
 from clbench.datasets.source import Mapped, Source

@@ -18,7 +18,7 @@ import torch
 from tabulate import tabulate
 from torch import Tensor, nn
 
-from benchmarks.speed import CPU
+from benchmarks.speed.clock import CPU
 from clbench.config.resolve import resolve
 from clbench.config.training import Training
 from clbench.datasets import Images

@@ -16,7 +16,7 @@ from tabulate import tabulate
 from torch import Tensor
 from torch.nn import functional as F
 
-from benchmarks.speed import Clock
+from benchmarks.speed.clock import Clock
 from clbench.config.resolve import resolve
 from clbench.learn.optimizers import new_optimizer
 from clbench.learn.trainer import Trainer

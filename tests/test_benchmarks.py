@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks import chromium, tune
 from clbench.config.defaults import default_files
+from clbench.errors import UserError
 
 
 def benchmark(*arguments: str) -> str:
@@ -15,15 +16,147 @@ def benchmark(*arguments: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def test_speed_prints_a_ratio_for_every_method_and_importance():
-    shown = json.loads(
-        benchmark("speed", "--stream", "permuted-digits", "--limit", "200", "--repeats", "1", "--json")
-    )
+SPEED = ("--stream", "permuted-digits", "--limit", "150", "--batch", "50", "--repeats", "1", "--json")
+REGULARISERS = ["ewc", "si", "mas", "anpyc"]
 
-    assert [row["training"] for row in shown["training"]] == ["bare", "finetuning", "ewc", "si", "mas", "anpyc"]
-    assert [row["importance"] for row in shown["importance"]] == ["ewc", "si", "mas", "anpyc"]
-    assert all(row["ratio"] > 0 for row in shown["training"] + shown["importance"])
-    assert [row["target"] for row in shown["training"]] == [None, 0.9, 0.8, 0.8, 0.8, 0.8]
+
+def test_speed_prints_a_ratio_and_a_target_for_every_method_and_number_of_seeds():
+    found = json.loads(benchmark("speed", *SPEED, "--seeds", "1,2", "--parts", "training"))
+    each = ["finetuning", *REGULARISERS, "hat", "lwf", "er", "derpp"]
+
+    training = found["training"]
+    assert [(row["training"], row["seeds"]) for row in training] == [
+        ("bare", 1),
+        *((name, seeds) for seeds in (1, 2) for name in each),
+    ]
+    assert [row["target"] for row in training[1:10]] == [1.05, *[0.95] * 4, *[0.9] * 4]
+    assert all(row["ok"] == (row["ratio"] >= row["target"]) for row in training[1:6])
+    assert all(row["ok"] == (row["ratio/allowed"] >= row["target"]) for row in training[6:10])
+    assert min(min(row["ratio"], row["% of peak"], row["samples/s"]) for row in training) > 0
+    assert [(row["importance"], row["target"]) for row in found["importance"][:4]] == [
+        (n, 1) for n in REGULARISERS
+    ]
+    assert len(found["evaluation"]) == len(training)
+    assert [(row["together"], row["target"]) for row in found["together"]] == [(name, None) for name in each]
+    assert found["peak"]["lowest"] <= found["peak"]["GFLOP/s"]
+
+
+def test_speed_allows_for_the_arithmetic_that_a_method_adds():
+    found = json.loads(
+        benchmark("speed", *SPEED, "--seeds", "1", "--parts", "training", "--methods", "ewc,hat,lwf,er,derpp")
+    )
+    allowed = {row["training"]: row["allowed"] for row in found["training"]}
+
+    layers, weights = (64 * 512, 512 * 256, 256 * 10), 64 * 512 + 512 + 512 * 256 + 256
+    forward = 2 * sum(layers)
+    step = 3 * forward - 2 * layers[0]
+    images, steps, replayed = 150, 3, 128
+    gates = 4 * images * (512 + 256 + 10) + 3 * steps * weights
+    teacher = images * (forward + 3 * 2 * layers[2])
+    assert allowed == {
+        "bare": 1,
+        "ewc": 1,
+        "hat": pytest.approx(images * step / (images * step + gates), abs=1e-3),
+        "lwf": pytest.approx(images * step / (images * step + teacher), abs=1e-3),
+        "er": pytest.approx(images / (images + steps * replayed), abs=1e-3),
+        "derpp": pytest.approx(images / (images + 2 * steps * replayed), abs=1e-3),
+    }
+
+
+def test_speed_takes_convolutional_networks_of_the_classes_of_a_task():
+    words = ("--network", "lenet,vgg9", "--stream", "split-digits", "--set", "stream.size=8", "--limit", "30")
+    words += (
+        "--batch",
+        "15",
+        "--seeds",
+        "1",
+        "--methods",
+        "hat",
+        "--repeats",
+        "1",
+        "--parts",
+        "training",
+        "--json",
+    )
+    found = json.loads(benchmark("speed", *words))
+
+    assert [(row["network"], row["training"]) for row in found["training"]] == [
+        ("lenet", "bare"),
+        ("lenet", "hat"),
+        ("vgg9", "bare"),
+        ("vgg9", "hat"),
+    ]
+
+
+def test_work_of_a_network_is_that_of_its_products_and_convolutions():
+    from torch import nn
+
+    from benchmarks.speed.arithmetic import work_of
+
+    network = nn.Sequential(
+        nn.Conv2d(3, 8, 5, stride=2, padding=2, bias=False), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 4 * 4, 10)
+    )
+    work = work_of(network, (3, 8, 8))
+    convolution, product = 2 * (3 * 5 * 5) * (8 * 4 * 4), 2 * 128 * 10
+    assert work.forward == convolution + product
+    assert work.step == 2 * convolution + 3 * product
+    assert work.outputs == 128 + 10
+
+
+def test_speed_measures_start_up_memory_and_all_cores_of_whole_processes():
+    words = ("--methods", "finetuning", "--seeds", "2", "--parts", "cores,start-up,memory")
+    found = json.loads(benchmark("speed", *SPEED, *words))
+
+    assert [row["start-up"] for row in found["start-up"]] == [
+        "import torch",
+        "clbench --help",
+        "clbench train, to its first batch",
+    ]
+    [memory], [cores] = found["memory"], found["all cores"]
+    assert memory["MB above torch's"] > 0
+    assert cores["cores"] >= 1
+    assert cores["seeds"] == sum(int(n) for n in cores["seeds of each process"].split(",")) == 2
+    assert cores["samples/s"] > cores["of the whole process"] > 0
+    assert cores["share of peak"] > 0
+    assert cores["target"] is None  # that of ten seeds
+
+
+def test_a_part_that_there_is_not_is_refused_in_a_line():
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "speed", "--parts", "memroy"], capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert done.stderr == "benchmarks: --parts: nothing called 'memroy'; did you mean 'memory'?\n"
+
+
+def test_a_process_is_measured_without_that_of_whoever_starts_it(tmp_path):
+    from benchmarks.speed.processes import run
+
+    held = bytearray(b"1") * 300_000_000  # noqa: F841 - this process is large
+    small = run([sys.executable, "-c", "pass"], tmp_path)
+    large = run([sys.executable, "-c", "x = bytearray(b'1') * 200_000_000"], tmp_path)
+    assert small.peak < 100_000_000
+    assert large.peak > 200_000_000
+    assert small.clock.cpu > 0
+    assert small.clock.wall > 0
+
+
+def test_a_process_that_fails_is_an_error_with_its_last_line(tmp_path):
+    from benchmarks.speed.processes import run
+
+    with pytest.raises(UserError, match=r"failed: no such thing \(exit code 3\)"):
+        run([sys.executable, "-c", "import sys; print('no such thing', file=sys.stderr); sys.exit(3)"], tmp_path)
+
+
+def test_long_compares_the_last_tasks_with_the_first_and_many_seeds_with_one():
+    words = ("--limit", "60", "--tasks", "4", "--many-tasks", "5", "--seeds", "2", "--methods", "ewc", "--json")
+    found = json.loads(benchmark("long", *words))
+
+    [tasks], [seeds], [many] = found["tasks"], found["seeds"], found["many-tasks"]
+    assert min(tasks["s a task, first 2"], tasks["s a task, last 2"], tasks["MB after 4"]) > 0
+    assert min(seeds["s a task, one seed"], seeds["s a task, all"]) > 0
+    assert min(many["s a task, first 2"], many["s a task, last 2"], many["MB"]) > 0
+    assert (tasks["tasks"], seeds["seeds"], many["tasks"]) == (4, 2, 5)
 
 
 def test_speed_of_a_gan_prints_its_ratio_to_a_bare_loop():

@@ -9,9 +9,12 @@ from torch.nn import functional as F
 from typer.testing import CliRunner
 
 from benchmarks.__main__ import app
-from benchmarks.peers import compare, environment
+from benchmarks.peers import compare, environment, race
 from benchmarks.peers.clbench_side import LAM, TEMPERATURE, Setting, write
 from benchmarks.peers.rows import TOLERANCE, arrays_in, compared, group
+from benchmarks.speed.clock import Clock
+from benchmarks.speed.processes import Used
+from clbench.cli import app as clbench
 from clbench.errors import UserError
 
 LAYERS = ("network.blocks.0", "network.blocks.1", "head")
@@ -144,6 +147,53 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("")
     with pytest.raises(UserError, match="--environment"):
         environment.python_of(tmp_path, print)
+
+
+# -- whole processes in turn ----------------------------------------------------------------------------------
+
+
+def used(cpu: float, wall: float, peak: int = 2**20) -> Used:
+    return Used(Clock(wall, cpu), peak)
+
+
+def test_a_race_is_judged_by_the_median_ratio_of_neighbours():
+    ours, theirs = [used(1, 2), used(2, 2), used(4, 4)], [used(5, 5), used(8, 9), used(12, 12, 5 * 2**20)]
+
+    row = race.row_of("finetuning", race.WORKS["finetuning"], None, ours, theirs, {"clbench": 0.9})
+
+    assert (row["clbench (CPU s)"], row["Avalanche (CPU s)"], row["by the wall"]) == (2, 8, 3)
+    assert (row["times faster"], row["lowest"], row["highest"]) == (4, 3, 5)
+    assert (row["target"], row["ok"], row["Avalanche (MB)"]) == (4, True, 5)
+
+
+def test_mnist_is_written_as_torchvision_reads_it(tmp_path):
+    from torchvision.datasets.mnist import read_image_file, read_label_file
+
+    pixels = np.arange(2 * 28 * 28, dtype=np.uint8).reshape(2, 28, 28)
+    (tmp_path / "images").write_bytes(race.idx(pixels))
+    (tmp_path / "labels").write_bytes(race.idx(np.array([7, 3], dtype=np.uint8)))
+
+    np.testing.assert_array_equal(read_image_file(str(tmp_path / "images")).numpy(), pixels)
+    assert read_label_file(str(tmp_path / "labels")).tolist() == [7, 3]
+
+
+@pytest.mark.parametrize("name", race.WORKS)
+def test_the_command_of_a_race_is_one_that_clbench_takes(name, tmp_path):
+    work = race.WORKS[name]
+    images = np.zeros((20, 8, 8, 3), dtype=np.uint8)
+    labels = np.arange(20) % 10
+    np.savez(tmp_path / race.ARRAYS, x_train=images, y_train=labels, x_test=images, y_test=labels)
+    words = race.arguments(work, race.Setting(limit=50), tmp_path)
+    done = CliRunner().invoke(clbench, ["train", *words, "--dry-run", "--json"])
+
+    assert done.exit_code == 0, done.output
+    config = json.loads(done.output)
+    assert "50" in json.dumps(config)
+
+
+def test_a_race_that_there_is_not_is_refused(tmp_path):
+    with pytest.raises(UserError, match="--works: nothing called 'rpelay'; did you mean 'replay'"):
+        race.measured(race.Setting(works=["rpelay"]), tmp_path, print)
 
 
 # -- clbench's side, on the digits ----------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""How fast clbench is beside a bare loop and the machine's products; its start-up, memory and long streams."""
