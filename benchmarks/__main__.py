@@ -216,14 +216,17 @@ def long(
 
 @app.command()
 def tune(
-    stream: Annotated[str, typer.Argument(help="A stream of benchmarks/tuning.yaml.")],
-    workers: Annotated[int, typer.Option(min=1, help="Processes that share the trials.")] = 1,
+    search: Annotated[str, typer.Argument(help="A search of benchmarks/tuning.yaml, such as split-mnist-task.")],
+    method: Annotated[
+        list[str] | None, typer.Option(help="One of its methods.  [default: all]", show_default=False)
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Records, trials, winners.")] = Path("benchmarks/tuning"),
     data_root: DataRoot = None,
 ) -> None:
-    """The search behind the tuned values of clbench.toml, on validation data; runs what is missing."""
-    from benchmarks.tune import tune as search
+    """The searches behind the tuned values of clbench.toml, on validation data; runs what is missing."""
+    from benchmarks.tune import tune as run_all
 
-    typer.echo(search(stream, data_root, workers))
+    run_all(search, method, data_root, out)
 
 
 @app.command()
