@@ -1,6 +1,6 @@
 """The searches behind the tuned values of clbench.toml: a sweep a method, all of one budget, on validation data.
 
-`benchmarks/tuning.yaml` says what is searched; records, trials and the winners' results stay in `benchmarks/tuning/`,
+`benchmarks/tuning.yaml` says what is searched; records, trials and winners' results stay in `benchmarks/tuning/`,
 so that `clbench sweep status` shows each and a second call runs only what is missing.
 """
 
@@ -67,9 +67,7 @@ def values(text: Any) -> str:
 def searches() -> dict[str, Search]:
     """All of benchmarks/tuning.yaml, by name."""
     found = yaml.safe_load((HERE / "tuning.yaml").read_text())
-    return {
-        name: Search(name, table, found["sweep"], found["seeds"]) for name, table in found["streams"].items()
-    }
+    return {name: Search(name, table, found["sweep"], found["seeds"]) for name, table in found["streams"].items()}
 
 
 def tune(name: str, methods: list[str] | None, data_root: Path | None, out: Path = RECORD) -> None:

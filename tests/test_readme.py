@@ -37,6 +37,7 @@ SETS = ("train.epochs=1", "train.batch_size=30", "stream.limit=60", "stream.task
 SMALL = "--seeds 1 --data-root {root} " + " ".join(f"--set {value}" for value in SETS)
 QUICKER = ["--set", "train.epochs=1", "--set", "stream.limit=60"]  # of examples that are small already
 EMBEDDED = {"split-mnist": "split-digits", "permuted-mnist": "permuted-digits", "rotated-mnist": "rotated-digits"}
+EMBEDDED |= {"split-fashion-mnist": "split:like_digits.npz"}
 PRUNE = "--dataset digits --limit 60 --epochs 1 --retrain-epochs 1 --batch-size 20 --seeds 1 --workers 1"
 
 
@@ -84,6 +85,8 @@ def furnish(folder: Path, page: Path) -> None:
     rng = np.random.default_rng(0)
     images = {f"x_{s}": rng.integers(0, 256, (80, 6, 6), dtype=np.uint8) for s in ("train", "test")}
     np.savez(folder / "my.npz", **images, y_train=np.arange(80) % 4, y_test=np.arange(80) % 4)
+    digits = {f"x_{s}": rng.integers(0, 256, (80, 8, 8), dtype=np.uint8) for s in ("train", "test")}
+    np.savez(folder / "like_digits.npz", **digits, y_train=np.arange(80) % 10, y_test=np.arange(80) % 10)
     for n in range(20):
         (folder / "my_images" / f"class {n % 4}").mkdir(parents=True, exist_ok=True)
         Image.fromarray(images["x_train"][n]).save(folder / "my_images" / f"class {n % 4}" / f"{n}.png")

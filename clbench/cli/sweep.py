@@ -65,7 +65,7 @@ def sweep(
     protocol: Annotated[
         str | None,
         typer.Option(
-            help="What a trial is judged by: stream, first, other-seed or continual.  [default: stream]",
+            help="What a trial is judged by: stream, first, other-seed, other-data, continual.  [default: stream]",
             show_default=False,
         ),
     ] = None,
@@ -75,6 +75,10 @@ def sweep(
     ] = None,
     tasks: Annotated[
         int | None, typer.Option(help="Of the protocol first: how many.  [default: 3]", show_default=False)
+    ] = None,
+    tune_on: Annotated[
+        str | None,
+        typer.Option(help="Of other-data: the stream that trials learn, of other images.", show_default=False),
     ] = None,
     tolerance: Annotated[
         float | None,
@@ -147,6 +151,7 @@ def sweep(
         "protocol": protocol,
         "validation": validation,
         "tasks": tasks,
+        "tune_on": tune_on,
         "tolerance": tolerance,
         "stop_early": stop_early,
         "search_seeds": search_seeds,

@@ -20,19 +20,32 @@ KNOWN = (*SECTIONS, "tuned", *STUDIES)
 
 @dataclass(frozen=True)
 class Kind:
-    """What a run is, as far as defaults depend on it. network: its name; options of it make no other one."""
+    """What a run is, as far as defaults depend on it. network: its name; options of it make no other one.
+
+    lent: whether the run is on another stream, and takes the values of this one.
+    """
 
     method: str
     stream: str
     scenario: str
     network: str
+    lent: bool = False
 
 
-def default_layers(kind: Kind, preset: str | None, where: str) -> Iterator[Layer]:
-    """The sections of every clbench.toml that speak of this run, then those of the preset."""
+def default_layers(kind: Kind, preset: str | None, where: str, values_of: str | None = None) -> Iterator[Layer]:
+    """The sections of every clbench.toml that speak of this run, then those of the preset.
+
+    values_of: a stream whose sections hold in place of its own, but for what the stream itself is.
+    """
     files = default_files()
     for file in [*files, *of_preset(files, preset, where)]:
-        yield from sections(file, kind)
+        if values_of is None:
+            yield from sections(file, kind)
+            continue
+        for layer in sections(file, kind):
+            yield replace(layer, values={name: table for name, table in layer.values.items() if name == "stream"})
+        for layer in sections(file, replace(kind, stream=values_of, lent=values_of != kind.stream)):
+            yield replace(layer, values={name: table for name, table in layer.values.items() if name != "stream"})
 
 
 def study_layers(study: str, preset: str | None) -> Iterator[Layer]:
@@ -109,7 +122,7 @@ def tuned(file: Layer, kind: Kind) -> Layer:
                         at = scenarios.inner(scenario).at(network, key)
                         raise UserError(f"{at}unknown key {key!r} of tuned values; {did_you_mean(key, TUNED)}")
     found = streams.inner(kind.stream).inner(kind.scenario).inner(kind.network)
-    words = f"tuned for {kind.scenario}, {kind.network}"
+    words = f"tuned for {kind.scenario}, {kind.network}{f' on {kind.stream}' if kind.lent else ''}"
     return replace(found, note=f"{found.note}, {words}" if found.note else words)
 
 

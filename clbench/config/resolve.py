@@ -112,10 +112,13 @@ def resolve(
     sets: tuple[str, ...] = (),
     asked: Sequence[Layer] = (),
     named_at: str = "--method",
+    values_of: str | None = None,
 ) -> Config:
     """The whole configuration of one method; UserError for whatever is unknown or out of range.
 
     `asked`: further options, which win over those of `sets`. `named_at`: where the method was asked for.
+    `values_of`: a stream whose sections of the clbench.toml files hold for method, network and training in place of
+    its own, which then say what the stream itself is and nothing else.
     """
     given = file or Layer("", {})
     flags = {"method": method, "stream": stream, "network": network, "scenario": scenario, "score": score}
@@ -142,7 +145,7 @@ def resolve(
     values = {s: {name: o.default for name, o in known[s].items()} for s in SECTIONS}
     came = {f"{s}.{name}": origins.CODE for s in SECTIONS for name in known[s]}
     kind = Kind(method, stream, scenario, network)
-    defaults = default_layers(kind, named.get("preset"), where["preset"])
+    defaults = default_layers(kind, named.get("preset"), where["preset"], values_of)
     layers = [*defaults, given, Layer("--set", parse_sets(sets)), *asked]
     given_at = [(layer, path) for layer in layers for path in paths_of(layer, known, method)]  # names, then values
     for source, path in given_at:

@@ -15,6 +15,7 @@ from clbench.config.parsing import NOT_TOML, explained, parsed_toml
 from clbench.errors import UserError
 from clbench.results.atomic import make_ready, write_whole
 from clbench.results.sweep_record import Record
+from clbench.sweep.display import judged
 from clbench.sweep.plan import Plan
 from clbench.sweep.space import format_settings
 
@@ -51,8 +52,8 @@ def write(record: Record, path: Path, file: Path = FILE) -> str:
     keys = keys_of(config)
     table = inner(document, keys, file)
     reached = record.scored(best.score or 0.0)
-    judged = f"{record.plan['protocol']}, validation {record.measure.mean_name} {reached}"
-    origin = f"clbench sweep, {judged}, {', '.join(search_of(record))}: {path}"
+    found = f"{judged(record)}, validation {record.measure.mean_name} {reached}"
+    origin = f"clbench sweep, {found}, {', '.join(search_of(record))}: {path}"
     for name, value in own.items():
         table[name] = value
         table[name].comment(origin)
@@ -89,7 +90,18 @@ def cautions(record: Record) -> list[str]:
     few += [images] if limit_of(record) else []
     few += [length] if unit == "epoch" and epochs <= FEW_EPOCHS else []
     found = [f"these values were found with little ({', '.join(few)}); search again for whole trainings"]
-    return [*(found if few else []), *([tie] if (tie := record.tie) else [])]
+    return [*(found if few else []), *elsewhere(record), *([tie] if (tie := record.tie) else [])]
+
+
+def elsewhere(record: Record) -> list[str]:
+    """What else a winner of other data was trained with than later trainings will be."""
+    if not (other := record.plan.get("tune_on")):
+        return []
+    own = record.plan["config"]["stream"]["name"]
+    return [
+        f"the winner had the training of {other['name']}, on which the values were found; "
+        f"later trainings on {own} have that of {own}"
+    ]
 
 
 def limit_of(record: Record) -> int | None:

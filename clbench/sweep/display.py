@@ -134,7 +134,7 @@ def headline(record: Record) -> str:
 def status(record: Record, path: Path) -> str:
     """Where a sweep stands: its plan in a line, every trial in a table, best first."""
     config = record.plan["config"]
-    about = f"{config['method']} on {config['stream']['name']}, {record.plan['search']}, {record.plan['protocol']}"
+    about = f"{config['method']} on {config['stream']['name']}, {record.plan['search']}, {judged(record)}"
     if record.plan["protocol"] == "continual":
         return f"{printable(f'{path}: {about}: {record.status}')}\n{printable(of_winner(record))}"
     names, rows = list(record.plan["space"]), trials_in_words(record)
@@ -149,6 +149,12 @@ def status(record: Record, path: Path) -> str:
     tie = [printable(record.tie)] if record.tie else []
     first = printable(f"{path}: {about}: {headline(record)}")
     return "\n".join([first, body, *tie, printable(of_winner(record))]).rstrip()
+
+
+def judged(record: Record) -> str:
+    """The protocol, 'first', 'other-data (tuned on split-fashion-mnist)'."""
+    protocol, other = record.plan["protocol"], record.plan.get("tune_on")
+    return f"{protocol} (tuned on {other['name']})" if other else str(protocol)
 
 
 def header_of(record: Record) -> list[str]:
@@ -178,7 +184,8 @@ def describe(record: Record, path: Path) -> Document:
         for t in record.trials
     ]
     table = table_of_words(str(path), header_of(record), trials_in_words(record))
-    notes = [Note(words) for words in (headline(record), record.tie, of_winner(record)) if words]
+    tuned = f"tuned on {record.plan['tune_on']['name']}" if record.plan.get("tune_on") else ""
+    notes = [Note(words) for words in (headline(record), tuned, record.tie, of_winner(record)) if words]
     return Document(
         "",
         (Section(str(path), (table, *notes)),),

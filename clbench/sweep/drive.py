@@ -25,6 +25,7 @@ from clbench.run.store import InTheWay, ResultFile, Store, now
 from clbench.run.train import Train, stream_cache
 from clbench.scores import Score, score_of
 from clbench.sweep.continual import Continual
+from clbench.sweep.other_data import require_fit
 from clbench.sweep.plan import PROTOCOLS, Plan
 from clbench.sweep.search import Search
 
@@ -277,6 +278,8 @@ def checked(plan: Plan, machine: Machine) -> Score:
 
     Returns what they will be scored by.
     """
+    if plan.protocol == "other-data":
+        require_fit(plan, first_values(plan), machine)
     config: Config = plan.continual() if plan.protocol == "continual" else plan.trial(first_values(plan))
     return score_of(Train(config).result(machine, machine.prepare()))
 
@@ -287,13 +290,15 @@ def first_values(plan: Plan) -> dict[str, Any]:
 
 def searched(plan: Plan, record: Record, best: Trial | None, path: Path) -> dict[str, Any]:
     """What the winner's result file says of how its values were found."""
-    asked, judged_by = plan.as_dict(), PROTOCOLS[plan.protocol].format(mean=record.measure.mean_name)
+    asked = plan.as_dict()
+    judged_by = PROTOCOLS[plan.protocol].format(mean=record.measure.mean_name, tune_on=plan.tune_on)
     return {
         "record": path.name,
         "space": asked["space"],
         "search": plan.search,
         "trials": {state: n for state in records.ENDED if (n := record.count(state))},
         "protocol": plan.protocol,
+        **({"tuned_on": asked["tune_on"]} if plan.tune_on else {}),
         "data": f"{judged_by}; {100 * plan.validation:g} percent of each task's training images",
         "search_seeds": list(plan.search_seeds),
         **describe_winner(best, record),

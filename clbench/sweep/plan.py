@@ -13,8 +13,9 @@ from clbench.config.files import Layer, parse_sets, read_file
 from clbench.config.options import did_you_mean, shown
 from clbench.config.resolve import Config, Table, plain
 from clbench.errors import UserError
-from clbench.registry import strategies
+from clbench.registry import datasets, strategies, streams
 from clbench.results import digest, folder_of
+from clbench.streams.find import data_sets_of
 from clbench.sweep.space import Axis, axes_of, parse_grids, setting
 
 SEARCHES = ("grid", "random", "tpe")
@@ -22,9 +23,21 @@ PROTOCOLS = {
     "stream": "{mean} on validation images of the whole stream",
     "first": "{mean} on validation images of the stream's first tasks alone (Chaudhry et al. 2019, A-GEM)",
     "other-seed": "{mean} on validation images of a stream made with another seed (after Chaudhry et al. 2019)",
+    "other-data": "{mean} on validation images of {tune_on}, a stream of other images (after Cha & Cho 2024)",
     "continual": "task by task, on validation images of the task at hand alone (De Lange et al. 2021; FACIL)",
 }
-KEYS = ("grid", "search", "trials", "protocol", "validation", "tasks", "stop_early", "search_seeds", "tolerance")
+KEYS = (
+    "grid",
+    "search",
+    "trials",
+    "protocol",
+    "validation",
+    "tasks",
+    "tune_on",
+    "stop_early",
+    "search_seeds",
+    "tolerance",
+)
 MOST_TRIALS = 100_000
 
 
@@ -59,17 +72,21 @@ class Plan:
     search_seeds: tuple[int, ...]
     seeds: tuple[int, ...]  # of the winner
     tolerance: float  # of the protocol continual: share of the reference accuracy that may be lost
+    tune_on: str | None = None  # of the protocol other-data: the stream that trials learn
 
     @property
     def ordered(self) -> bool:
         """Whether what is tried next, or stopped, depends on which trials have ended by then."""
         return self.search == "tpe" or self.stop_early
 
-    def config(self, seeds: tuple[int, ...], score: str, *sets: str) -> Config:
+    def config(self, seeds: tuple[int, ...], score: str, *sets: str, on: str | None = None) -> Config:
+        """Of a run on the stream `on`, else on that of the sweep; with other data, both have the same values of
+        method, network and training: what clbench.toml says of the searched stream, not of the winner's.
+        """
         asked = self.asked
         return configuration.resolve(
             asked.method,
-            asked.stream,
+            on or asked.stream,
             network=asked.network,
             scenario=asked.scenario,
             seeds=seeds,
@@ -78,12 +95,18 @@ class Plan:
             file=self.file,
             sets=asked.sets,
             asked=(Layer("sweep", parse_sets(sets)),),
+            values_of=self.tune_on,
         )
 
     @cached_property
     def base(self) -> Config:
         """What all runs share: the winner's configuration before any value is chosen."""
         return self.config(self.seeds, "test", f"stream.validation={self.kept_out}")
+
+    @property
+    def elsewhere(self) -> Config:
+        """The same with the data that the protocol other-data searches on."""
+        return self.config(self.search_seeds, "test", f"stream.validation={self.kept_out}", on=self.tune_on)
 
     @property
     def kept_out(self) -> float:
@@ -99,7 +122,7 @@ class Plan:
             sets.append(f"stream.first={self.tasks}")
         if self.protocol == "other-seed":
             sets.append(f"stream.seed={self.base.stream_options['seed'] + 1}")
-        return self.config(self.search_seeds, "validation", *sets)
+        return self.config(self.search_seeds, "validation", *sets, on=self.tune_on)
 
     def winner(self, values: Table) -> Config:
         """On all training images, with fresh seeds, scored on test images."""
@@ -119,13 +142,10 @@ class Plan:
         return replace(config, continual=own, origins={**config.origins, **came})
 
     def as_dict(self) -> Table:
-        base = {key: value for key, value in self.base.as_dict().items() if key != "score"}
-        for axis in self.axes:  # what it is set to elsewhere, as by --write-defaults, is no part of the sweep
-            section, *_, option = axis.name.split(".")
-            base[section] = {key: value for key, value in base[section].items() if key != option}
         return plain(
             {
-                "config": base,
+                "config": self.unsearched(self.base),
+                **({} if self.tune_on is None else {"tune_on": self.unsearched(self.elsewhere)["stream"]}),
                 "space": {axis.name: axis.as_dict() for axis in self.axes},
                 "search": self.search,
                 "trials": self.trials,
@@ -137,6 +157,14 @@ class Plan:
                 "tolerance": self.tolerance if self.protocol == "continual" else None,
             }
         )
+
+    def unsearched(self, config: Config) -> Table:
+        """What of a configuration is not searched: other values of that, as by --write-defaults, are no part of it."""
+        found = {key: value for key, value in config.as_dict().items() if key != "score"}
+        for axis in self.axes:
+            section, *_, option = axis.name.split(".")
+            found[section] = {key: value for key, value in found[section].items() if key != option}
+        return found
 
     @property
     def digest(self) -> str:
@@ -209,6 +237,9 @@ def planned(path: Path | None, asked: Asked) -> Plan:
     experiment = (
         None if file is None else replace(file, values={k: v for k, v in file.values.items() if k != "sweep"})
     )
+    tune_on, tune_on_at = given("tune_on", None)
+    if tune_on is not None or protocol == "other-data":
+        require_other_data(protocol, tune_on, tune_on_at)
     stop_early, where = given("stop_early", False)
     if not isinstance(stop_early, bool):
         raise UserError(f"{where}: expected true or false, got {shown(stop_early)}")
@@ -225,9 +256,45 @@ def planned(path: Path | None, asked: Asked) -> Plan:
         search_seeds=tuple(range(search_seeds)),
         seeds=tuple(range(search_seeds, search_seeds + seeds)),
         tolerance=share(*given("tolerance", 0.2)),
+        tune_on=tune_on,
     )
+    if tune_on is not None:
+        require_other_images(plan, tune_on_at)
     check(plan)
     return plan
+
+
+def require_other_data(protocol: str, tune_on: Any, where: str) -> None:
+    """UserError where one of the protocol and its stream is given alone, or there is no such stream."""
+    if tune_on is None:
+        raise UserError("--protocol other-data: name the stream that trials learn, --tune-on STREAM")
+    if protocol != "other-data":
+        raise UserError(f"{where} goes with --protocol other-data, and the protocol is {protocol}")
+    if not isinstance(tune_on, str):
+        raise UserError(f"{where}: expected the name of a stream, got {shown(tune_on)}")
+    with configuration.prefix_errors(f"{where}: "):
+        streams.registered_as(tune_on)
+
+
+def require_other_images(plan: Plan, where: str) -> None:
+    """UserError where trials and winner would share a data set, or have networks of different names."""
+    winner, trial = plan.base, plan.elsewhere
+    if winner.network != trial.network:
+        raise UserError(
+            f"{where}: {trial.stream} is made for {trial.network} and {winner.stream} for {winner.network}; "
+            "--network NAME gives both one"
+        )
+    if shared := data_of(winner) & data_of(trial):
+        raise UserError(
+            f"{where}: {trial.stream} and {winner.stream} both show {', '.join(sorted(shared))}; "
+            "name a stream of other images"
+        )
+
+
+def data_of(config: Config) -> set[str]:
+    """The data sets of a stream, files by where they lie; of one that loads its own, its own name."""
+    named = data_sets_of(config.stream, config.stream_options) or [config.stream]
+    return {name if name in datasets else str(Path(name).resolve()) for name in named}
 
 
 def flattened(grid: Table) -> Table:

@@ -96,6 +96,8 @@ def pairs(rows: Iterator[tuple[str, Any]]) -> str:
 def of_sweep(record: Record) -> Iterator[tuple[str, Any]]:
     plan, best = record.plan, record.best
     yield "kind", f"sweep, {plan['search']} search, protocol {plan['protocol']}"
+    if plan.get("tune_on"):
+        yield "tuned on", plan["tune_on"]["name"]
     yield "status", record.status
     yield "began, ended", times(record.started, record.finished)
     for name, axis in plan["space"].items():
@@ -118,6 +120,8 @@ def of_result(result: AnyResult) -> Iterator[tuple[str, Any]]:
         yield "scored on", f"{result.config['score']} data"
         if result.search:
             yield "chosen by", f"clbench sweep: {result.search.get('record', 'its record is not named')}"
+        if other := (result.search or {}).get("tuned_on"):
+            yield "tuned on", other.get("name") if isinstance(other, dict) else other
     if isinstance(result, PruningResult):
         yield "layers", values_of(result.layers)
     for run in result.runs:
