@@ -68,6 +68,7 @@ def test_trials_learn_the_other_stream_and_the_winner_its_own():
     assert done.result.config["stream"]["name"] == "split-digits"
     assert (done.result.config["score"], done.result.seeds) == ("test", [1, 2])
     assert done.path.parent.name == "split-digits"
+    assert done.result.search is not None
     assert done.result.search["tuned_on"]["name"] == "split:other.npz"
     assert "validation images of split:other.npz" in done.result.search["data"]
     assert records.load(done.path) == done.record
@@ -100,10 +101,10 @@ def test_what_is_tuned_for_the_winner_s_stream_is_no_part_of_the_sweep():
 
 @pytest.mark.parametrize("search", ["grid", "random"])
 def test_no_test_label_of_either_stream_is_read_before_the_winner(monkeypatch, search):
-    load = learning.load
+    load, nothing = learning.load, Poison()
 
     def poisoned(*args, **options):
-        return replace(load(*args, **options), x_test=Poison(), y_test=Poison())
+        return replace(load(*args, **options), x_test=nothing, y_test=nothing)
 
     monkeypatch.setattr(learning, "load", poisoned)
     plan = other("strategy.lam=1,2", search=search, trials=2)

@@ -117,8 +117,8 @@ def resolve(
     """The whole configuration of one method; UserError for whatever is unknown or out of range.
 
     `asked`: further options, which win over those of `sets`. `named_at`: where the method was asked for.
-    `values_of`: a stream whose sections of the clbench.toml files hold for method, network and training in place of
-    its own, which then say what the stream itself is and nothing else.
+    `values_of`: a stream whose sections of the clbench.toml files hold for method, network and training in place
+    of its own, which then say what the stream itself is and nothing else.
     """
     given = file or Layer("", {})
     flags = {"method": method, "stream": stream, "network": network, "scenario": scenario, "score": score}

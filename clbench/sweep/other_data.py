@@ -35,10 +35,11 @@ def require_fit(plan: Plan, values: Table, machine: Machine) -> None:
 def require_same_network(config: Config, searched: Stream, winner: Stream) -> None:
     shapes = searched.input_shape, winner.input_shape
     if shapes[0] != shapes[1]:
-        alike = "; --set stream.size and stream.channels show images alike"
+        pixels = len(shapes[0]) == len(shapes[1])
+        alike = "; --set stream.size and stream.channels show images alike" if pixels else ""
         raise UserError(
             f"--tune-on {searched.name}: its images are {by(shapes[0])} and those of {winner.name} "
-            f"{by(shapes[1])}, for which {config.network} is another network{alike if len(shapes[0]) == len(shapes[1]) else ''}"
+            f"{by(shapes[1])}, for which {config.network} is another network{alike}"
         )
     if heads_of(searched) != heads_of(winner):
         raise UserError(

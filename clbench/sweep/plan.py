@@ -159,7 +159,7 @@ class Plan:
         )
 
     def unsearched(self, config: Config) -> Table:
-        """What of a configuration is not searched: other values of that, as by --write-defaults, are no part of it."""
+        """A configuration without what is searched: what that is elsewhere, as by --write-defaults, is no matter."""
         found = {key: value for key, value in config.as_dict().items() if key != "score"}
         for axis in self.axes:
             section, *_, option = axis.name.split(".")
