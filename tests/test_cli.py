@@ -250,7 +250,7 @@ def test_show_says_every_value_with_its_origin_and_what_made_it(copy):
         r"^method +ewc +--method$",
         r"^network.hidden +\[8\] +--set$",
         r"^strategy.fisher +true +code$",
-        r"^strategy.lam +100000.0 +shipped clbench.toml:\d+ \(tuned for task, mlp\)$",
+        r"^strategy.lam +[\d.]+ +shipped clbench.toml:\d+ \(tuned for task, mlp\)$",
     ):
         assert re.search(words, ran.out, re.MULTILINE), words
     [found] = clbench_json("show", copy, "--json")

@@ -186,12 +186,14 @@ def test_tuned_values_hold_where_they_were_tuned_and_nowhere_else(method, elsewh
 
 
 def test_er_replays_as_many_images_as_its_code_says_in_a_scenario_that_nobody_tuned():
-    assert resolve("er", "split-mnist").strategy_options["replay"] == 32
+    assert resolve("er", "split-mnist").origins["strategy.replay"].endswith("(tuned for task, mlp)")
     assert resolve("er", "split-mnist", scenario="domain").strategy_options["replay"] == 128
 
 
 def test_tuned_values_are_of_a_network_by_its_name():
-    assert resolve("ewc", "split-mnist", sets=("network.hidden=8",)).strategy_options["lam"] == 1e5
+    tuned = resolve("ewc", "split-mnist")
+    assert tuned.origins["strategy.lam"].endswith("(tuned for task, mlp)")
+    assert resolve("ewc", "split-mnist", sets=("network.hidden=8",)).strategy_options == tuned.strategy_options
 
 
 def test_what_i_write_holds_in_every_scenario_and_what_i_state_as_tuned_in_its_own():
@@ -257,13 +259,52 @@ def test_tuned_values_of_a_file_of_mine():
     assert config.origins["strategy.lam"] == "clbench.toml:2 (tuned for class, mlp)"
 
 
+def test_a_method_has_its_own_training():
+    Path("clbench.toml").write_text(
+        "[train]\nlr = 0.5\nepochs = 7\n[strategy.ewc.train]\nlr = 0.25\n"
+        "[stream.permuted-digits.train]\nlr = 0.125\n"
+        "[tuned.split-digits.task.mlp.train]\nlr = 0.4\nmomentum = 0.3\n"
+        "[tuned.split-digits.task.mlp.strategy.ewc]\nlam = 3\n"
+        "[tuned.split-digits.task.mlp.strategy.ewc.train]\nlr = 0.2\n"
+    )
+    rates = {
+        (stream, method): resolve(method, stream).train.lr
+        for stream in ("split-mnist", "permuted-digits", "split-digits")
+        for method in ("ewc", "si")
+    }
+    assert list(rates.values())[2:] == [0.125, 0.125, 0.2, 0.4]  # the later section wins, as of other values
+    assert resolve("ewc", "rotated-digits").train.lr == 0.25
+    assert resolve("si", "rotated-digits").train.lr == 0.5
+    config = resolve("ewc", "split-digits")
+    assert (config.train.momentum, config.strategy_options["lam"]) == (0.3, 3)
+    assert config.origins["train.lr"] == "clbench.toml:14 (tuned for task, mlp)"
+    assert config.origins["train.momentum"] == "clbench.toml:10 (tuned for task, mlp)"
+    assert config.origins["strategy.lam"] == "clbench.toml:12 (tuned for task, mlp)"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("[strategy.anpyc.train]\nlr_stp = 3", 2, "no option train.lr_stp; did you mean 'lr_step'"),
+        ("[strategy.anpyc]\ntrain = 3", 2, "train must be a table"),
+        ("[strategy.anpyc.train]\n\nepochs = 'x'", 3, "train.epochs: should be a valid integer"),
+    ],
+)
+def test_a_fault_in_a_method_s_own_training_is_named_with_its_line(text, line, words):
+    Path("clbench.toml").write_text(text)
+    message = refusal()
+    assert message.startswith(f"clbench.toml:{line}: ")
+    assert words in message
+
+
 def test_every_value_has_its_origin():
     Path("clbench.toml").write_text("[train]\nlr_gamma = 0.5\n[preset.mine.train]\nmomentum = 0.8\n")
     file = written("e.yaml", "method: ewc\nstream: {name: split-mnist, tasks: 3}\n")
     config = resolve(file=file, preset="mine", scenario="task", seeds=(1,), sets=("strategy.ewc.anchors=online",))
     toml = (Path(__file__).parent.parent / "clbench.toml").read_text().splitlines()
-    lam = toml.index("[tuned.split-mnist.task.mlp.strategy.ewc]") + 3
-    assert toml[lam - 1] == "lam = 1e5"
+    begun = toml.index("[tuned.split-mnist.task.mlp.strategy.ewc]")
+    lam = next(n for n in range(begun, len(toml)) if toml[n].startswith("lam = ")) + 1
+    assert toml[lam - 1].startswith("lam = ")
     assert {
         "method": "e.yaml:1",
         "stream.name": "e.yaml:2",

@@ -401,7 +401,7 @@ def test_status_and_best_answer_from_the_file_alone():
         (("sweep", "a.yaml", "b.yaml"), "expected one file"),
         (("sweep", "nowhere.yaml"), "No such file"),
         ((*WORDS, "--grid", "strategy.lam=1", "--out", "nothing://x"), "nothing"),
-        ((*WORDS, "--grid", "train.lr=0.1", "--write-defaults"), "options of the method alone"),
+        ((*WORDS, "--grid", "stream.seed=1", "--write-defaults"), "the method's options and training"),
         ((*WORDS, "--grid", "strategy.lam=1", "--ray", "127.0.0.1:9"), "no cluster answers"),
     ],
 )
@@ -430,15 +430,13 @@ def test_write_defaults_keeps_comments_and_other_values():
     assert "gamma = 0.5 # kept" in written
     assert "lam = 3 # clbench sweep, stream, validation ACC" in written
     assert "[tuned.permuted-digits.task.mlp.strategy.ewc]" in written
-    assert "train.lr=0.1 would hold for every method" in done.out
+    assert "[tuned.permuted-digits.task.mlp.strategy.ewc.train]\nlr = 0.1 # clbench sweep" in written
     assert clbench("train", "--method", "ewc", "--stream", "permuted-digits", *WORDS[5:], "--quiet").code == 0
-    [trained] = [
-        r
-        for p in results.find([Path("runs")])
-        if (r := results.load(p)).config["score"] == "test" and r.seeds == [0]
-    ]
-    assert trained.config["strategy"]["lam"] == 3
-    assert trained.origins["strategy.lam"].endswith("(tuned for task, mlp)")
+    [trained] = results.find([Path("runs")])  # what is trained by default is what won
+    assert results.load(trained).seeds == [0, 1]
+    assert resolve("ewc", "permuted-digits").origins["strategy.lam"].endswith("(tuned for task, mlp)")
+    assert resolve("ewc", "permuted-digits").train.lr == 0.1
+    assert resolve("si", "permuted-digits").train.lr == 0.05
 
 
 def test_write_defaults_says_with_how_little_the_values_were_found():

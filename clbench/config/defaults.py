@@ -86,11 +86,13 @@ def sections(file: Layer, kind: Kind) -> Iterator[Layer]:
 
 
 def of_method(layer: Layer, kind: Kind, more: dict, lines: dict | None = None) -> Layer:
-    """Its [train] and [network], and the method's own of [strategy]."""
+    """Its [train] and [network], and the method's own of [strategy], whose .train is of that method alone."""
     strategy, network = tables(layer.inner("strategy")).inner(kind.method), layer.inner("network")
-    moved = {("strategy", *path): line for path, line in strategy.lines.items()}
+    own = strategy.inner("train").values
+    moved = {path if path[0] == "train" else ("strategy", *path): n for path, n in strategy.lines.items()}
     general = {name: value for name, value in network.values.items() if not isinstance(value, dict)}
-    values = {"train": layer.inner("train").values, "network": general, "strategy": strategy.values, **more}
+    options = {name: value for name, value in strategy.values.items() if name != "train"}
+    values = {"train": {**layer.inner("train").values, **own}, "network": general, "strategy": options, **more}
     return replace(layer, values=values, lines={**layer.lines, **moved, **(lines or {})})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from clbench.sweep.plan import Plan
 from clbench.sweep.space import format_settings
 
 FILE = Path("clbench.toml")
+OWN = ("strategy.", "train.")  # sections that can hold for one method alone
 
 
 def require_possible(plan: Plan, file: Path = FILE) -> None:
@@ -28,42 +30,62 @@ def require_possible(plan: Plan, file: Path = FILE) -> None:
         raise UserError(
             "--write-defaults: a continual search chooses anew for every task; there is no one value to write"
         )
-    if not any(axis.name.startswith("strategy.") for axis in plan.axes):
-        raise UserError("--write-defaults writes options of the method alone, and none is searched")
-    inner(read(file), keys_of(plan.base.as_dict()), file)
+    if not any(axis.name.startswith(OWN) for axis in plan.axes):
+        raise UserError("--write-defaults writes the method's options and training, and neither is searched")
+    inner(read(file), (*keys_of(plan.base.as_dict()), "train"), file)
     make_ready(file)
 
 
 def write(record: Record, path: Path, file: Path = FILE) -> str:
-    """Put the best trial's strategy options into [tuned.STREAM.SCENARIO.NETWORK.strategy.Y]; a line about it.
+    """Put the best trial's options of the method into [tuned.STREAM.SCENARIO.NETWORK.strategy.Y], those of its
+    training into the .train of that; a line about it.
 
-    They hold where they were tuned: other scenarios and networks do not take them.
-    Options of train, stream and network hold for every method of the stream and are not written.
+    They hold where they were tuned: other scenarios and networks do not take them, and no other method.
+    Options of stream and network hold for every method of the stream and are not written.
     UserError: no trial has finished, the file is no TOML or not writable.
     """
     best = record.best
     config = record.plan["config"]
     if best is None:
         raise UserError(f"{path}: no trial has finished, so there is nothing to write into {file}")
-    own = {
-        n.removeprefix("strategy.").split(".")[-1]: v for n, v in best.values.items() if n.startswith("strategy.")
-    }
     document = read(file)
     keys = keys_of(config)
-    table = inner(document, keys, file)
     reached = record.scored(best.score or 0.0)
     found = f"{judged(record)}, validation {record.measure.mean_name} {reached}"
     origin = f"clbench sweep, {found}, {', '.join(search_of(record))}: {path}"
-    for name, value in own.items():
-        table[name] = value
-        table[name].comment(origin)
+    own, left = split(best.values)
+    put(document, keys, own, file, origin)
     write_whole(file, tomlkit.dumps(document).encode())
-    left = {n: v for n, v in best.values.items() if not n.startswith("strategy.")}
     note = (
         f" ({format_settings(left)} would hold for every method of the stream and was not written)" if left else ""
     )
     header = ".".join(key if re.fullmatch(r"[\w-]+", key) else f'"{key}"' for key in keys)
-    return f"{file}: [{header}] {format_settings(own)}{note}"
+    told = {(name if place == "strategy" else f"train.{name}"): v for (place, name), v in own.items()}
+    return f"{file}: [{header}] {format_settings(told)}{note}"
+
+
+Own = dict[tuple[str, str], Any]  # ('strategy', 'lam') or ('train', 'lr') -> value
+
+
+def split(values: Mapping[str, Any]) -> tuple[Own, dict[str, Any]]:
+    """What of 'strategy.lam', 'train.lr' .. is the method's own, and what is not."""
+    own = {
+        (section := name.partition(".")[0], name.removeprefix(f"{section}.").rpartition(".")[2]): value
+        for name, value in values.items()
+        if name.startswith(OWN)
+    }
+    return own, {name: value for name, value in values.items() if not name.startswith(OWN)}
+
+
+def put(document: Any, keys: tuple[str, ...], own: Own, file: Path, comment: str = "") -> None:
+    """Into the method's table at `keys`, what is of its training into the .train of that; all else stays."""
+    for section in dict.fromkeys(section for section, _ in own):
+        table = inner(document, keys if section == "strategy" else (*keys, section), file)
+        for (place, name), value in own.items():
+            if place == section:
+                table[name] = value
+                if comment:
+                    table[name].comment(comment)
 
 
 def keys_of(config: dict[str, Any]) -> tuple[str, ...]:

@@ -159,7 +159,7 @@ class Plan:
         )
 
     def unsearched(self, config: Config) -> Table:
-        """A configuration without what is searched: what that is elsewhere, as by --write-defaults, is no matter."""
+        """A configuration without what is searched, which may be set elsewhere, as by --write-defaults."""
         found = {key: value for key, value in config.as_dict().items() if key != "score"}
         for axis in self.axes:
             section, *_, option = axis.name.split(".")
