@@ -1,11 +1,12 @@
-"""The searches behind the tuned values of clbench.toml: a sweep a method, all of one budget, on validation data.
+"""The searches behind the tuned values of clbench.toml: a sweep a method, judged on validation data.
 
 `benchmarks/tuning.yaml` says what is searched; records, trials and winners' results stay in `benchmarks/tuning/`,
-so that `clbench sweep status` shows each and a second call runs only what is missing.
+so that `clbench sweep status` and `clbench sweep compare` show them and a second call runs only what is missing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,7 @@ import yaml
 
 from clbench.config.options import did_you_mean
 from clbench.errors import UserError
-from clbench.run.machine import Machine
-from clbench.sweep.command import Where, run
+from clbench.results.sweep_record import ENDED, Record, found
 from clbench.sweep.plan import Asked, Plan, planned
 from clbench.sweep.space import setting
 
@@ -29,34 +29,57 @@ class Search:
 
     name: str
     table: dict[str, Any]
-    sweep: dict[str, Any]
+    sweep: dict[str, Any]  # of all searches; the table's own wins
     seeds: int
 
     @property
     def methods(self) -> list[str]:
         return list(self.table["methods"])
 
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Where its values hold."""
+        return self.table["stream"]["name"], self.table["scenario"], self.table["network"]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Of the sweeps: search, trials, search_seeds .."""
+        return {**self.sweep, **self.table.get("sweep", {})}
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """What all its methods are trained with, 'train.epochs' and the like; the searched values win."""
+        return {f"train.{name}": value for name, value in self.table.get("train", {}).items()}
+
+    def fixed(self, method: str) -> dict[str, Any]:
+        """What of a method is set and not searched."""
+        own: dict[str, Any] = self.table["methods"][method].get("set", {})
+        return own
+
     def plan(self, method: str) -> Plan:
         if method not in self.methods:
             raise UserError(f"{self.name}: no search of {method!r}; {did_you_mean(method, self.methods)}")
-        table = self.table
-        stream = dict(table["stream"])
-        own = dict(table["methods"][method])
-        fixed = {f"train.{name}": value for name, value in table["train"].items()}
-        fixed |= {f"stream.{name}": value for name, value in stream.items() if name != "name"}
-        fixed |= own.pop("set", {})
-        grids = {**table["grid"], **own}
+        stream = {f"stream.{name}": value for name, value in self.table["stream"].items() if name != "name"}
+        sets = {**self.training, **stream, **self.fixed(method)}
+        own = {name: text for name, text in self.table["methods"][method].items() if name != "set"}
         asked = Asked(
             method,
-            stream["name"],
-            table["network"],
-            table["scenario"],
-            sets=tuple(setting(name, value) for name, value in fixed.items()),
-            grids=tuple(f"{name}={values(text)}" for name, text in grids.items()),
+            self.place[0],
+            self.table["network"],
+            self.table["scenario"],
+            sets=tuple(setting(name, value) for name, value in sets.items()),
+            grids=tuple(f"{name}={values(text)}" for name, text in {**self.table.get("grid", {}), **own}.items()),
             seeds=self.seeds,
-            options={**self.sweep, **table.get("sweep", {})},
+            options=self.options,
         )
         return planned(None, asked)
+
+    def records(self, folder: Path) -> Iterator[tuple[str, Record]]:
+        """The record of every method whose trials have all ended."""
+        for method in self.methods:
+            record = found(folder / self.plan(method).path)
+            if record and record.best and record.count(*ENDED) == record.plan["trials"]:
+                yield method, record
 
 
 def values(text: Any) -> str:
@@ -66,16 +89,26 @@ def values(text: Any) -> str:
 
 def searches() -> dict[str, Search]:
     """All of benchmarks/tuning.yaml, by name."""
-    found = yaml.safe_load((HERE / "tuning.yaml").read_text())
-    return {name: Search(name, table, found["sweep"], found["seeds"]) for name, table in found["streams"].items()}
+    plans = yaml.safe_load((HERE / "tuning.yaml").read_text())
+    return {
+        name: Search(name, table, plans["sweep"], table.get("seeds", plans["seeds"]))
+        for name, table in plans["searches"].items()
+    }
+
+
+def named(name: str) -> Search:
+    known = searches()
+    if name not in known:
+        raise UserError(f"no search called {name!r}; {did_you_mean(name, list(known))}")
+    return known[name]
 
 
 def tune(name: str, methods: list[str] | None, data_root: Path | None, out: Path = RECORD) -> None:
     """Run what is missing of every method's sweep, one after the other."""
-    known = searches()
-    if name not in known:
-        raise UserError(f"no search called {name!r}; {did_you_mean(name, list(known))}")
-    search = known[name]
+    from clbench.run.machine import Machine  # with torch
+    from clbench.sweep.command import Where, run
+
+    search = named(name)
     plans = [search.plan(method) for method in methods or search.methods]
     for plan in plans:
         run(plan, Where(str(out)), Machine(data_root=data_root, keep="none"), False, False)

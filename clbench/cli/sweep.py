@@ -1,4 +1,4 @@
-"""`clbench sweep`, and `sweep status` and `sweep best`."""
+"""`clbench sweep`, and `sweep status`, `sweep best` and `sweep compare`."""
 
 from __future__ import annotations
 
@@ -41,8 +41,9 @@ def sweep(
     what: Annotated[
         list[str] | None,
         typer.Argument(
-            help="A file of a sweep (YAML or TOML); or status RECORD, best RECORD of one that runs or ran.",
-            metavar="[FILE | status RECORD | best RECORD]",
+            help="A file of a sweep (YAML or TOML); or status RECORD, best RECORD of one that runs or ran; or "
+            "compare RECORD.. of several, or of folders of them.",
+            metavar="[FILE | status RECORD | best RECORD | compare RECORD..]",
             show_default=False,
         ),
     ] = None,
@@ -138,8 +139,10 @@ def sweep(
     words = what or []
     if words[:1] in (["status"], ["best"]):
         return show_sweep(words, printing(format_, output, as_json, quiet))
+    if words[:1] == ["compare"]:
+        return compare_sweeps(words[1:], printing(format_, output, as_json, quiet, plots=plots), plots)
     if len(words) > 1:
-        raise UserError(f"sweep {' '.join(words)}: expected one file, or status RECORD, or best RECORD")
+        raise UserError(f"sweep {' '.join(words)}: expected one file, or status, best, compare RECORD")
     how = printing(format_, output, as_json, quiet, plots=plots)
     from clbench.run.api import get_ready
     from clbench.sweep.plan import Asked, planned
@@ -202,3 +205,12 @@ def show_sweep(words: list[str], how: Printing) -> None:
     best = record.best
     rows = [{"trial": best.number + 1, **best.values, "score": best.score}] if best else []
     how.show([document_of_rows(rows, display.best(record), asdict(best) if best else None, str(path))])
+
+
+def compare_sweeps(words: list[str], how: Printing, plots: Path | None) -> None:
+    """`sweep compare`: budgets, spaces and winners of the searches in records and folders of them."""
+    if not words:
+        raise UserError("sweep compare: name records, runs/STREAM/sweep-METHOD-DIGEST.json, or a folder of them")
+    from clbench.sweep.comparison import document
+
+    how.show([document([Path(word) for word in words])], plots)
