@@ -216,17 +216,33 @@ def long(
 
 @app.command()
 def tune(
-    search: Annotated[str, typer.Argument(help="A search of benchmarks/tuning.yaml, such as split-mnist-task.")],
+    search: Annotated[
+        str | None,
+        typer.Argument(help="A search of benchmarks/tuning.yaml, such as split-mnist-task.", show_default=False),
+    ] = None,
     method: Annotated[
         list[str] | None, typer.Option(help="One of its methods.  [default: all]", show_default=False)
     ] = None,
     out: Annotated[Path, typer.Option(help="Records, trials, winners.")] = Path("benchmarks/tuning"),
+    write: Annotated[
+        bool, typer.Option("--write", help="Put the winners of all finished searches into clbench.toml.")
+    ] = False,
+    file: Annotated[Path, typer.Option(help="Of --write.")] = Path("clbench.toml"),
     data_root: DataRoot = None,
 ) -> None:
     """The searches behind the tuned values of clbench.toml, on validation data; runs what is missing."""
-    from benchmarks.tune import tune as run_all
+    if search is None and not write:
+        raise UserError(
+            "name a search of benchmarks/tuning.yaml, or put what was found into clbench.toml: --write"
+        )
+    if search is not None:
+        from benchmarks.tune import tune as run_all
 
-    run_all(search, method, data_root, out)
+        run_all(search, method, data_root, out)
+    if write:
+        from benchmarks.tuned_values import write as write_all
+
+        typer.echo("\n".join(write_all(file, out)))
 
 
 @app.command()

@@ -5,10 +5,14 @@ import subprocess
 import sys
 
 import pytest
+from command_line import ROOT
 
-from benchmarks import chromium, tune
+from benchmarks import chromium, tune, tuned_values
 from clbench.config.defaults import default_files
+from clbench.config.resolve import resolve
 from clbench.errors import UserError
+from clbench.results.trial_files import compare
+from clbench.sweep.searched import Searched
 
 
 def benchmark(*arguments: str) -> str:
@@ -215,17 +219,122 @@ def test_every_pipeline_shows_every_image_once_as_the_others_do(tmp_path):
         np.testing.assert_allclose(np.sort([image[2, 16, 16] for image in shown]), expected, 1e-4, 1e-4)
 
 
-@pytest.mark.parametrize("stream", tune.PLANS)
-def test_what_was_tuned_is_recorded_and_stands_where_it_holds(stream):
-    plan = tune.PLANS[stream]
-    assert all((tune.RECORD / trial.path).is_file() for trial in tune.configs(stream))
+SEARCHES = tune.searches()
+EQUAL = [name for name, search in SEARCHES.items() if search.options["search"] == "tpe"]  # what tables are made of
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_what_won_a_search_is_what_is_trained_by_default(name):
+    search = SEARCHES[name]
+    stream, scenario, network = search.place
+    for method, record in search.records(tune.RECORD):
+        plan = search.plan(method)
+        assert all((tune.RECORD / trial.file).is_file() for trial in record.trials)
+        compare(record, tune.RECORD / plan.path, tune.RECORD)
+        trained = resolve(method, stream, scenario=scenario, network=network)
+        assert trained.as_dict() == plan.winner(record.best.values).as_dict(), method
+
+
+def test_nothing_counts_as_tuned_that_no_search_names():
     shipped, *_ = default_files()
-    tuned = shipped.values["tuned"][stream][plan["scenario"]][plan["network"]]
-    assert tuned["source"] == f"benchmarks/tuning/{stream}"
-    assert tuned["strategy"].keys() <= plan["methods"].keys()
-    for method, options in tuned["strategy"].items():
-        tried = {name: value for grid in plan["methods"][method] for name, value in grid.items()}
-        assert options.keys() <= tried.keys()
+    named: dict[tuple[str, str, str], set[str]] = {}
+    for search in SEARCHES.values():
+        named.setdefault(search.place, set()).update(search.methods)
+    for stream, scenarios in shipped.values["tuned"].items():
+        for scenario, networks in scenarios.items():
+            for network, table in networks.items():
+                assert table["source"] == f"benchmarks/tuning/{stream}"
+                assert table["strategy"].keys() <= named[stream, scenario, network]
+
+
+@pytest.mark.parametrize("name", EQUAL)
+def test_methods_of_a_table_are_searched_with_one_budget_and_with_room_around_what_won(name):
+    search = SEARCHES[name]
+    plans = [search.plan(method) for method in search.methods]
+    spent = {(p.search, p.trials, p.search_seeds, p.seeds, p.validation, p.protocol, p.stop_early) for p in plans}
+    assert len(spent) == 1
+    assert len({(p.base.train.epochs, p.base.train.iterations, p.base.train.batch_size) for p in plans}) == 1
+    assert all("train.lr" in {axis.name for axis in p.axes} for p in plans)
+    found = [Searched(tune.RECORD / search.plan(m).path, record) for m, record in search.records(tune.RECORD)]
+    edges = {one.method: v.option for one in found for v in one.values if v.edge and not v.natural}
+    assert edges == {}
+
+
+@pytest.fixture
+def toml(tmp_path):
+    """A copy of clbench.toml as a user has one, so that it holds where the test stands."""
+    (tmp_path / "clbench.toml").write_text((ROOT / "clbench.toml").read_text())
+    return tmp_path / "clbench.toml"
+
+
+def test_winners_that_stand_in_clbench_toml_are_not_written_again(toml):
+    before = toml.read_text()
+    tuned_values.write(toml)
+    assert toml.read_text() == before
+
+
+def test_winners_are_put_where_they_hold_and_all_else_stays(toml, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    search, found = SEARCHES["split-digits-task"], {}
+    for method, record in search.records(tune.RECORD):
+        record.plan["search"] = "changed"
+        for trial in record.trials:
+            trial.values = dict.fromkeys(trial.values, 7.5)
+        found[method] = record
+    monkeypatch.setattr(tune.Search, "records", lambda self, _: found.items() if self.name == search.name else ())
+    before = toml.read_text()
+    tuned_values.write(toml)
+    after = toml.read_text()
+    gone = [line for line in before.splitlines() if line not in after.splitlines()]
+    assert [line for line in gone if line.startswith("#")] == []
+    for method in found:
+        config = resolve(method, "split-digits")
+        assert config.strategy_options["lam"] == 7.5
+        assert config.train == resolve("sgd", "split-digits").train
+        assert resolve(method, "split-digits", scenario="domain").strategy_options["lam"] != 7.5
+    assert resolve("ewc", "permuted-digits").strategy_options["lam"] == 1000
+
+
+def test_a_method_keeps_its_own_rate_and_a_remark_on_old_values_goes():
+    text = """# top
+[train]
+lr = 1
+
+# -- here
+
+# old
+[tuned.s.task.mlp.strategy.ewc]
+lam = 1
+
+# -- there
+
+[other]
+x = 1
+"""
+    blocks, here = tuned_values.blocks_of(text), ("tuned", "s", "task", "mlp", "strategy", "ewc")
+    assert "\n".join(line for block in blocks for line in block.lines) + "\n" == text
+    tuned_values.set_section(blocks, here, {"lam": 2.5}, (*here, "train"), {"lr": 0.1})
+    tuned_values.set_section(blocks, (*here[:-1], "a b"), {"lam": "x"}, ("other",), {})
+    assert (
+        "\n".join(line for block in blocks for line in block.lines) + "\n"
+        == """# top
+[train]
+lr = 1
+
+# -- here
+
+[tuned.s.task.mlp.strategy.ewc]
+lam = 2.5
+
+[tuned.s.task.mlp.strategy.ewc.train]
+lr = 0.1
+
+[tuned.s.task.mlp.strategy."a b"]
+lam = "x"
+"""
+    )
+    tuned_values.set_section(blocks, here, {})
+    assert blocks[2].lines == ["", "# -- here", "", "[tuned.s.task.mlp.strategy.ewc.train]", "lr = 0.1"]
 
 
 def test_seeds_prints_a_speed_for_every_form():
