@@ -67,8 +67,7 @@ def squared_after_the_mean(trainer: Any, task: Any, labels: Any) -> Params:
     for x, y in model.examples(trainer, task, importance.at_once(trainer, task)):
         for choose, weight in importance.label_choices(model, task, labels, y, generators):
             value = importance.weighted_log_likelihood(model, task, weight)
-            for name, sums in importance.per_sample_sums(trainer, task, x, choose, value, lambda g: g).items():
-                total[name].add_(sums)
+            importance.add_per_sample_sums(total, trainer, task, x, choose, value, lambda g: g)
     return {name: t.div_(len(task.train)).square() for name, t in total.items()}
 
 
