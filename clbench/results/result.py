@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -246,9 +246,21 @@ def samples_path(folder: Path, stage: int, seed: int) -> Path:
     return folder / "samples" / f"stage-{stage:03d}-seed-{seed}.png"
 
 
+def as_fields(result: AnyResult) -> Raw:
+    """As `asdict` gives it, but for copies: of a matrix of a thousand tasks they cost more than to train one."""
+    raw = {f.name: getattr(result, f.name) for f in fields(result)}
+    raw |= {name: asdict(value) for name, value in raw.items() if is_dataclass(value)}
+    return raw | {"runs": [fields_of(run) for run in result.runs]}
+
+
+def fields_of(run: SeedRun) -> Raw:
+    """Its lists themselves, by name."""
+    return {f.name: getattr(run, f.name) for f in fields(run)}
+
+
 def save(result: AnyResult, path: Path) -> None:
     """Write the whole file or none of it; UserError if the disk refuses. Equal results give equal bytes."""
-    raw = asdict(result)
+    raw = as_fields(result)
     jsonfile.write({**raw, "sha256": seal(raw)}, path)
 
 

@@ -15,7 +15,7 @@ import torch
 
 from clbench.errors import UserError, out_of_memory
 from clbench.learn.trainer import Trainer
-from clbench.results import SeedRun
+from clbench.results import SeedRun, fields_of
 from clbench.results.checks import run_fault
 from clbench.results.digests import key_of
 from clbench.run import checkpoint
@@ -265,7 +265,7 @@ class SeedGroup:
 
     def keep_checkpoint(self, trainer: Trainer, stage: int, runs: list[Any], keep: Keep) -> None:
         slots = {name: asdict(slot) for name, slot in trainer.model.slots.items()}
-        found = {"runs": [asdict(run) for run in runs], "makers": self.makers}
+        found = {"runs": [fields_of(run) for run in runs], "makers": self.makers}
         record = {**self.belongs(stage), **found, "slots": slots}
         path = checkpoint.path_of(self.folder, stage, self.seeds)
         checkpoint.write(path, checkpoint.collect(trainer), record)
