@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pytest
 from command_line import clbench
+from scipy.stats import ttest_ind
 
 from clbench.errors import UserError
+from clbench.report.build.cells import with_interval
 from clbench.reproduce.claims import Claim
 from clbench.reproduce.experiments import chosen, folder, read
 from clbench.reproduce.lines import LOST
 from clbench.reproduce.names import ORDER
-from clbench.reproduce.verdicts import table
+from clbench.reproduce.verdicts import counted, table
 from clbench.results import find, load
+from clbench.statistics import t_interval
 
 TEN = {"sgd", "sgd-f", "finetuning", "ewc", "si", "mas", "lwf", "hat", "anpyc", "joint"}
 SMALL = "train: {epochs: 1}, network: {hidden: [8]}"
@@ -97,18 +100,18 @@ def test_a_fault_in_a_configuration_is_one_line(text, words):
 
 def test_a_table_of_generators_is_of_old_classes_and_so_are_its_claims():
     Path("mine.yaml").write_text(
-        "title: My table\nalso: samples\nruns:\n"
+        "title: My table\nalso: samples\nseeds: 2\nruns:\n"
         "  - method: [joint, finetuning]\n    stream: {name: cgan-digits, tasks: 2, limit: 40}\n"
         "    network: {name: mlp-gan, hidden: [16], samples: 20}\n    train: {epochs: 1}\n"
         "claims:\n"
         "  - {says: x, value: old, of: {method: joint}, better_than: [{method: finetuning}]}\n"
-        "  - {says: y, value: read, of: {method: joint}, at_least: 0}\n"
+        "  - {says: y, value: read, of: {method: joint}, at_least: -100000}\n"
     )
     done = clbench("reproduce", "mine.yaml", "--plots", "plots", "--quiet", "--output", "mine.md")
     assert done.code == 0, done
     page = Path("mine.md").read_text()
     assert re.search(r"\| method +\| +old \| +FID-lenet \|", page)
-    assert re.search(r"\| x +\| (holds|does not hold)", page), page
+    assert re.search(r"\| x +\| (holds|does not hold|undecided) +\| +[+-][\d.]+ \[", page), page
     assert re.search(r"\| y +\| holds", page), page
     assert re.findall(r"!\[.*\]\(<plots/mine-samples-cgan-digits-task\.png>\)", page)
 
@@ -154,11 +157,9 @@ def test_a_mistake_is_one_line(words, expected):
 # -- claims ---------------------------------------------------------------------------------------------------
 
 LINES = [
-    {"method": "a", "width": 1, "ACC": 90.0, "seed": 0},
-    {"method": "a", "width": 1, "ACC": 92.0, "seed": 1},
-    {"method": "b", "width": 1, "ACC": 90.5},
-    {"method": "a", "width": 2, "ACC": 80.0},
-    {"method": "b", "width": 2, "ACC": 83.0},
+    {"method": method, "width": width, "ACC": number, "seed": seed}
+    for method, width, number in (("a", 1, 91.0), ("b", 1, 90.5), ("a", 2, 80.0), ("b", 2, 83.0))
+    for seed in (0, 1)
 ]
 
 
@@ -180,32 +181,36 @@ A, B, C = ({"method": name} for name in "abc")
 @pytest.mark.parametrize(
     ("raw", "verdict", "by"),
     [
-        ({"above": [{"method": "b", "width": 1}], "of": {"method": "a", "width": 1}}, "holds", "+0.5"),
-        ({"below": [{"method": "b", "width": 1}], "of": {"method": "a", "width": 1}}, "does not hold", "-0.5"),
-        ({"above": [{"method": "b"}], "of": {"method": "a"}, "each": "width"}, "does not hold", "-3"),
-        ({"above": [{"method": "b"}], "of": {"method": "a"}, "each": "width", "by": -3}, "holds", "-3"),
-        ({"at_least": 87, "of": {"method": "a"}}, "holds", "+0.3"),
-        ({"at_least": 87.33333333333333, "of": {"method": "a"}}, "holds", "+0.0"),
-        ({"at_least": 88, "of": {"method": "a"}}, "does not hold", "-0.7"),
-        ({"above": [{"method": "c"}], "of": {"method": "a"}}, "undecided", "–"),
-        ({"above": [{"method": "a"}], "of": {"method": "c"}}, "undecided", "–"),
-        ({"above": [{"method": "a"}], "of": {"method": "a"}}, "does not hold", "+0"),
+        ({"above": [B]}, "holds", "+2.0 [+0.7, +3.3]"),
+        ({"below": [B]}, "does not hold", "-2.0 [-3.3, -0.7]"),
+        ({"above": [C]}, "undecided", "+0.5 [-1.6, +2.6]"),
+        ({"above": [C], "by": -1.6}, "holds", "+0.50 [-1.55, +2.55]"),
+        ({"above": [B], "by": 3.4}, "does not hold", "+2.0 [+0.7, +3.3]"),
+        ({"above": [B], "by": 2}, "undecided", "+2.0 [+0.7, +3.3]"),
+        ({"at_least": 88.9}, "holds", "+2.6 [+0.5, +4.7]"),
+        ({"at_least": 91}, "undecided", "+0.5 [-1.6, +2.6]"),
+        ({"at_least": 93.7}, "does not hold", "-2.2 [-4.3, -0.1]"),
+        ({"above": [{"method": "d"}]}, "undecided", "–"),
+        ({"above": [A]}, "does not hold", "+0 [+0, +0]"),
+        ({"above": [A], "by": 0}, "holds", "+0 [+0, +0]"),
     ],
 )
-def test_a_claim_holds_where_the_means_bear_it_out(raw, verdict, by):
-    said = Claim.read({"says": "x", "value": "ACC", **raw}).judged(LINES).words()
-    assert [said[0], said[1].removesuffix(" (close)"), said[2].split(" ±")[0]] == ["x", verdict, by]
+def test_a_claim_is_decided_by_the_whole_of_its_interval(raw, verdict, by):
+    """a - b is 1, 3, 2, 2 and a - c -1, 2, 1, 0: spreads of 0.816 and 1.291, t(3) 3.182; a alone spreads 1.291."""
+    every = [*seeds("a", 90, 93, 92, 91), *seeds("b", 89, 90, 90, 89), *seeds("c", 91, 91, 91, 91)]
+    said = Claim.read({"says": "x", "value": "ACC", "of": A, **raw}).judged(every).words()
+    assert said[:3] == ["x", verdict, by]
 
 
 def test_of_several_the_nearest_decides_and_is_named():
     found = claim({"method": "a", "width": 1}, {"method": "b", "width": 2}, {"method": "b", "width": 1})
     [line] = table([found.judged(LINES)], "t").words
-    assert line[2:] == ["+0.5", "b, 1"]
+    assert line[2:] == ["+0.5 [+0.5, +0.5]", "b, 1"]
 
 
 def test_a_group_without_numbers_leaves_the_claim_undecided_and_is_named():
     found = claim({"method": "a", "width": 1}, {"method": "b", "width": 1}, C).judged(LINES)
-    assert found.words()[1:] == ["undecided", "+0.5", "b, 1; no numbers of c"]
+    assert found.words()[1:] == ["undecided", "+0.5 [+0.5, +0.5]", "b, 1; no numbers of c"]
     assert (found.holds, found.without) == (None, ("no numbers of c",))
 
 
@@ -213,23 +218,24 @@ def test_a_rival_that_diverged_leaves_the_claim_undecided():
     every = [*seeds("a", 90, 91), *seeds("b", 80, 81), lost("c", 0), lost("c", 1)]
     assert claim(A, B).judged(every).holds is True
     found = claim(A, B, C).judged(every)
-    assert found.words()[1:] == ["undecided", "+10 ± 0", "b; no numbers of c (seed 0 diverged, seed 1 diverged)"]
+    why = "b; no numbers of c (seed 0 diverged, seed 1 diverged)"
+    assert found.words()[1:] == ["undecided", "+10 [+10, +10]", why]
 
 
 def test_a_seed_that_diverged_leaves_the_claim_undecided_whosever_it_is():
     for group in ("a", "b"):
         every = [*seeds("a", 90, 91), *seeds("b", 80, 81), lost(group, 2)]
         found = claim(A, B).judged(every)
-        assert found.words()[1:] == ["undecided", "+10 ± 0", f"b; {group}: seed 2 diverged"]
+        assert found.words()[1:] == ["undecided", "+10 [+10, +10]", f"b; {group}: seed 2 diverged"]
         assert claim(B, A).judged(every).holds is None  # of its survivors alone nothing is refuted either
-        assert claim(A, at_least=85).judged(every).holds is (None if group == "a" else True)
+        assert claim(A, at_least=80).judged(every).holds is (None if group == "a" else True)
 
 
 def test_one_rival_whose_seeds_all_ended_refutes_whatever_else_is_missing():
     every = [*seeds("a", 70, 71), *seeds("b", 80, 82), lost("c", 0)]
     found = claim(A, B, C).judged(every)
     assert found.holds is False
-    assert found.words()[2:] == ["-10.50 ± 0.50", "b; no numbers of c (seed 0 diverged)"]
+    assert found.words()[2:] == ["-10.5 [-16.9, -4.1]", "b; no numbers of c (seed 0 diverged)"]
 
 
 def test_what_is_missing_at_one_place_alone_is_missed():
@@ -248,31 +254,69 @@ def test_a_gap_of_which_seeds_are_lost_is_undecided():
     assert claim(A, **raw).judged([*every, lost("b", 2)]).holds is None
 
 
-def test_a_claim_is_close_where_any_of_its_margins_is():
-    every = [*seeds("a", 90, 92, 94), *seeds("b", 89, 91, 93), *seeds("c", 99, 85, 80)]
-    found = claim(A, B, C).judged(every)  # over b by 1 without error, over c by 4 with an error of 6.7
-    assert found.holds is True
-    assert found.words()[1:] == ["holds (close)", "+1 ± 0", "b; close: c"]
-    assert found.object()["close_to"] == ["c"]
-    assert claim(A, B).judged(every).words()[1] == "holds"
+def test_one_rival_that_is_undecided_leaves_the_claim_so_and_is_named():
+    """Over b by 1 in every seed; over c by -9, 7 and 14, over d by -11, 6 and 11."""
+    every = [*seeds("a", 90, 92, 94), *seeds("b", 89, 91, 93), *seeds("c", 99, 85, 80), *seeds("d", 101, 86, 83)]
+    assert claim(A, B).judged(every).words()[1:] == ["holds", "+1 [+1, +1]", "b"]
+    found = claim(A, B, C, {"method": "d"}).judged(every)
+    assert found.words()[1:3] == ["undecided", "+2 [-27, +31]"]
+    assert found.words()[3] == f"d; undecided too: c; {found.seeds_needed} seeds would do"
+    assert found.object()["undecided"] == ["c", "d"]
 
 
-def test_a_verdict_that_nothing_close_could_turn_names_what_is_close_all_the_same():
-    """Refuted by b beyond doubt; over c by 4, with an error of 6.7."""
+def test_one_rival_beyond_doubt_refutes_whatever_is_undecided():
     every = [*seeds("a", 90, 92, 94), *seeds("b", 91, 93, 95), *seeds("c", 99, 85, 80)]
     found = claim(A, B, C).judged(every)
-    assert found.words()[1:] == ["does not hold", "-1 ± 0", "b; close: c"]
-    assert found.object()["close"] is True
-    assert (
-        claim(A, {"method": "d"}).judged([*every, *seeds("d", 80, 92, 107)]).words()[1] == "does not hold (close)"
-    )
+    assert found.words()[1:] == ["does not hold", "-1 [-1, -1]", "b"]
+    assert (found.holds, found.object()["undecided"]) == (False, ["c"])
+
+
+def test_what_refutes_by_the_number_of_rivals_alone_is_marked():
+    """a - b is -4, -2, -3: to -0.52 with 4.30 at 95 percent, and to +0.58 with 6.21 at 97.5."""
+    every = [*seeds("a", 90, 90, 90), *seeds("b", 94, 92, 93), *seeds("c", 80, 80, 80)]
+    assert claim(A, B).judged(every).words()[1] == "does not hold"
+    found = claim(A, B, C).judged(every)
+    assert found.words()[1:3] == ["does not hold (uncorrected)", "-3.0 [-5.5, -0.5]"]
+    assert (found.holds, found.object()["corrected"]) == (False, False)
+    assert "Holm" in " ".join(table([found], "t").notes)
+
+
+def test_the_seeds_that_would_do_are_of_all_rivals_or_of_one_that_refutes():
+    every = [*seeds("a", 90, 93, 92), *seeds("b", 88, 94, 88), *seeds("c", 89, 92, 93), *seeds("d", 95, 92, 93)]
+    d = {"method": "d"}
+    alone = [claim(A, other).judged(every).seeds_needed for other in (B, C, d)]
+    assert all(alone)
+    assert alone[0] != alone[1]
+    assert claim(A, B, C).judged(every).seeds_needed == max(alone[:2])  # both are ahead of zero: all must be
+    assert claim(A, B, C, d).judged(every).seeds_needed == alone[2]  # d is on the other side, and enough
+    assert claim(A, B).judged([*every, lost("b", 3)]).seeds_needed is None
+    equal = [*seeds("a", 90, 92), *seeds("b", 92, 90)]
+    assert claim(A, B).judged(equal).words()[3] == "b; no number of seeds up to 10,000 would do"
+
+
+def test_one_seed_decides_nothing():
+    found = claim(A, B).judged(seeds("a", 90) + seeds("b", 80))
+    assert found.words()[1:] == ["undecided", "+10", "b; needs two seeds"]
+    assert claim(A, at_least=80).judged(seeds("a", 90)).words()[1:] == ["undecided", "+10", "80; needs two seeds"]
+    assert claim(A, B).judged(seeds("a", 90, 91) + seeds("b", 80)).holds is None
+
+
+def test_several_numbers_of_a_seed_are_one():
+    """Four layers of two seeds are two seeds: -1 and 3 seed by seed."""
+    layers = [{**line, "layer": n} for n in range(4) for line in seeds("a", 89 + n, 93 - n)]
+    few = claim(A, B).judged([*layers, *seeds("b", 90, 90)])
+    assert found_interval(few) == pytest.approx(t_interval([0.5, 1.5]))
+
+
+def found_interval(verdict):
+    return verdict.object()["low"], verdict.object()["high"]
 
 
 def test_every_group_that_a_claim_is_of_is_tested():
     every = [*seeds("a", 90, 90), *seeds("b", 70, 70), *seeds("c", 80, 80)]
     assert claim(A, C).judged(every).holds is True
     found = claim([A, B], C).judged(every)
-    assert found.words()[1:] == ["does not hold", "-10 ± 0", "b beside c"]
+    assert found.words()[1:] == ["does not hold", "-10 [-10, -10]", "b beside c"]
 
 
 def test_among_each_of_several():
@@ -293,44 +337,74 @@ def test_better_and_worse_follow_the_direction_of_the_value():
     assert better.judged(every, lower).margin.by == 20
     assert claim(A, B).judged(every, lower).holds is False  # above is above
     gap = claim(A, gap={"to": B, "from": {"n": 1}, "until": {"n": 2}})
-    wider = [line for n in (1, 2) for line in (*seeds("a", 30 - n, n=n), *seeds("b", 50, n=n))]
+    wider = [line for n in (1, 2) for line in (*seeds("a", 30 - n, 31 - n, n=n), *seeds("b", 50, 51, n=n))]
     assert [gap.judged(wider, d).holds for d in (lower, {"ACC": "higher"})] == [True, False]
     with pytest.raises(UserError, match="kurtosis is neither better nor worse; say above or below"):
         claim(A, better_than=[B], value="kurtosis").judged([{**line, "kurtosis": 1} for line in every])
 
 
 def test_standard_deviations_are_compared_where_a_claim_is_about_them():
-    every = [*seeds("a", 90, 94), *seeds("b", 80, 81), *seeds("c", 80)]
+    """s 2.83 and 0.71 of two seeds each: by MOVER of intervals of chi-square, 0.446 s to 31.9 s."""
+    every = [*seeds("a", 90, 94), *seeds("b", 80, 81), *seeds("c", 80), *seeds("d", 80, 80), *seeds("e", 70, 70)]
     found = claim(A, B, statistic="deviation").judged(every)
     assert found.margin.by == pytest.approx(8**0.5 - 0.5**0.5)
-    assert found.margin.standard_error == pytest.approx((8 / 2 + 0.5 / 2) ** 0.5)  # s / sqrt(2 (n - 1)), n = 2
-    assert found.words()[1] == "holds (close)"
-    assert claim(A, C, statistic="deviation").judged(every).words()[1::2] == ["undecided", "c (needs two seeds)"]
+    first, second = 8**0.5, 0.5**0.5
+    low = first - second - ((first * (1 - 0.44615)) ** 2 + (second * (31.9102 - 1)) ** 2) ** 0.5
+    high = first - second + ((first * (31.9102 - 1)) ** 2 + (second * (1 - 0.44615)) ** 2) ** 0.5
+    assert found_interval(found) == pytest.approx((low, high), rel=1e-4)
+    assert found.words()[1] == "undecided"
+    assert "MOVER" in " ".join(table([found], "t").notes)
+    assert claim(A, C, statistic="deviation").judged(every).words()[1::2] == ["undecided", "c; needs two seeds"]
+    d, e = {"method": "d"}, {"method": "e"}
+    assert claim(d, e, statistic="deviation").judged(every).words()[1:3] == ["does not hold", "+0 [+0, +0]"]
+    assert claim(A, d, statistic="deviation").judged(every).holds is True
 
 
-def test_a_difference_comes_with_its_standard_error():
+def test_a_margin_comes_with_its_interval():
     paired = claim(A, B).judged(seeds("a", 90, 92, 95) + seeds("b", 89, 90, 92))
-    assert paired.margin.by == pytest.approx(2)
-    assert paired.margin.standard_error == pytest.approx(1 / 3**0.5)  # the pairs differ by 1, 2, 3
-    assert paired.words()[1:3] == ["holds", "+2.00 ± 0.58"]
-    assert not paired.close
+    assert found_interval(paired) == pytest.approx(t_interval([1, 2, 3]))
     unpaired = claim(A, B).judged(seeds("a", 90, 92, 95) + seeds("b", 89, 91))
-    assert unpaired.margin.standard_error == pytest.approx((19 / 9 + 1) ** 0.5)
-    alone = claim(A, B).judged(seeds("a", 90) + seeds("b", 89))
-    assert alone.margin.standard_error is None
+    welch = ttest_ind([90, 92, 95], [89, 91], equal_var=False).confidence_interval(0.95)
+    assert found_interval(unpaired) == pytest.approx((welch.low, welch.high))
     level = claim(A, at_least=91).judged(seeds("a", 90, 92, 95))
-    assert level.margin.standard_error == pytest.approx((19 / 3 / 3) ** 0.5)
-    assert level.close
+    low, high = t_interval([90, 92, 95])
     assert level.object() == {
-        "close": True,
-        "without": [],
         "claim": "x",
-        "holds": True,
+        "verdict": "undecided",
+        "holds": None,
+        "corrected": None,
         "by": pytest.approx(4 / 3),
-        "standard_error": pytest.approx((19 / 9) ** 0.5),
+        "low": pytest.approx(low - 91),
+        "high": pytest.approx(high - 91),
+        "level": 0.95,
+        "needed": 0.0,
         "nearest": "91",
-        "close_to": ["91"],
+        "undecided": ["91"],
+        "without": [],
+        "seeds_needed": level.seeds_needed,
     }
+    assert level.seeds_needed > 3
+
+
+@pytest.mark.parametrize(
+    ("mean", "interval", "limit", "words"),
+    [
+        (-0.264, (-0.305, -0.224), 0, "-0.26 [-0.30, -0.22]"),
+        (35.63, (34.33, 36.93), 0, "+35.6 [+34.3, +36.9]"),
+        (0.04, (0.004, 0.076), 0, "+0.040 [+0.004, +0.076]"),
+        (0.0056, (0.0047, 0.0065), 0, "+0.0056 [+0.0047, +0.0065]"),
+        (1145.0, (887.0, 1403.0), 0, "+1145 [+887, +1403]"),
+        (4.0, (4.0, 4.0), 0, "+4 [+4, +4]"),
+        (4.0, None, 0, "+4"),
+    ],
+)
+def test_an_interval_is_printed_to_what_it_tells(mean, interval, limit, words):
+    assert with_interval(mean, interval, limit) == words
+
+
+def test_claims_that_hold_and_those_undecided_are_counted():
+    assert counted([True, False, None, True, None]) == "2 of 5 claims hold, 2 undecided"
+    assert counted([True, False]) == "1 of 2 claims hold"
 
 
 def test_a_gap_that_grows_is_taken_seed_by_seed():
@@ -342,7 +416,9 @@ def test_a_gap_that_grows_is_taken_seed_by_seed():
     ]
     raw = {"gap": {"to": {"method": "b"}, "from": {"tasks_learned": 2}, "until": {"tasks_learned": 10}}}
     wider = claim(A, **raw)
-    assert wider.judged(lines).words() == ["x", "holds", "+3.0 ± 1.0", "b, from 2 to 10"]  # 5 - 1 and 4 - 2
+    assert wider.judged(lines).words() == [
+        *("x", "undecided", "+3 [-10, +16]", "b, from 2 to 10; 4 seeds would do"),  # 5 - 1 and 4 - 2
+    ]
     assert wider.judged(lines[:-2]).holds is None
 
 
@@ -419,7 +495,7 @@ def test_a_figure_is_its_analysis(show, run, value):
     Path("fig.yaml").write_text(
         f"title: A figure\nshow: {show}\nseeds: 2\ncheckpoints: all\nruns:\n"
         f"  - {{method: anpyc, stream: {{name: split-digits, limit: 40}}, network: {{hidden: [8]}}, {run}}}\n"
-        f"claims: [{{says: a number, value: {value}, of: {{method: anpyc}}, at_least: -1000}}]\n"
+        f"claims: [{{says: a number, value: {value}, of: {{method: anpyc}}, at_least: -1000000000}}]\n"
     )
     done = clbench("reproduce", "fig.yaml", "--plots", "plots", "--quiet", "--set", "train.epochs=1")
     assert done.code == 0, done
@@ -446,6 +522,7 @@ def test_a_figure_without_its_checkpoints_says_how_to_get_them():
 def test_a_study_is_reproduced_too():
     Path("study.yaml").write_text(
         "title: A study\nshow: study\n"
+        "seeds: 2\n"
         "study: {importance: [magnitude], dataset: digits, epochs: 1, retrain_epochs: 1, rates: 0.5, limit: 60}\n"
         "claims: [{says: half is left, value: compression, of: {round: 1}, at_least: 1.99}]\n"
     )

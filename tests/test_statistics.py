@@ -4,7 +4,7 @@ from itertools import permutations, product
 
 import numpy as np
 import pytest
-from scipy.stats import norm, rankdata
+from scipy.stats import norm, rankdata, t, ttest_ind
 
 from clbench import statistics as s
 
@@ -137,3 +137,54 @@ def test_an_agreement_says_whether_either_list_has_ties():
         found = s.agreement(ours, theirs)
         assert found is not None
         assert found.ties is ties
+
+
+# -- estimates -------------------------------------------------------------------------------------------------
+
+
+def test_an_estimate_of_pairs_is_students_and_of_others_welchs():
+    ours = {0: 90.0, 1: 92.0, 2: 95.0}
+    paired = s.mean_difference(ours, {2: 92.0, 1: 90.0, 0: 89.0})
+    assert paired.interval(0.9) == pytest.approx(s.t_interval([1.0, 2.0, 3.0], 0.9))
+    other = s.mean_difference(ours, {3: 89.0, 4: 91.0})
+    welch = ttest_ind([90, 92, 95], [89, 91], equal_var=False).confidence_interval(0.9)
+    assert other.interval(0.9) == pytest.approx((welch.low, welch.high))
+    assert s.mean_difference({0: 1.0}, {0: 2.0}).interval() is None
+    assert s.mean_difference({0: 0.1 + 0.2, 1: 0.5}, {0: 0.3, 1: 0.5}).interval() == (0, 0)
+    assert s.mean_difference({0: 2.0, 1: 2.0}, {2: 1.0, 3: 1.0}).interval() == (1, 1)
+
+
+def test_the_seeds_that_part_a_mean_from_a_limit_do():
+    found = s.mean_of([0.5, 2.0, 0.2])
+    needed = found.seeds_to_part(0.0)
+
+    def half(n):
+        return t.ppf(0.975, n - 1) * found.deviation / n**0.5
+
+    assert half(needed) < found.value <= half(needed - 1)
+    assert s.mean_of([1.0, -1.0]).seeds_to_part(0.0) is None
+    assert s.mean_of([1.0]).seeds_to_part(0.0) is None
+    assert s.mean_of([1.0, 1.0]).seeds_to_part(0.0) == 2
+
+
+@pytest.mark.parametrize("spreads", [(1.0, 1.0), (3.0, 1.0), (1.0, 0.2)])
+@pytest.mark.parametrize("n", [3, 5, 10])
+def test_the_interval_of_deviations_holds_the_difference_as_often_as_it_says(spreads, n):
+    draws = np.random.default_rng(0).normal(size=(2000, 2, n)) * np.array(spreads)[None, :, None]
+    true = spreads[0] - spreads[1]
+    intervals = [s.deviation_difference(*pair).interval() for pair in draws]
+    assert np.mean([low <= true <= high for low, high in intervals]) > 0.935  # of three seeds, up to 0.995
+    if not true:
+        return
+    rows = np.random.default_rng(1).integers(n, size=(200, n))
+    bootstrapped = [np.std(pair[:, rows], axis=2, ddof=1) for pair in draws[:200]]
+    shares = [np.quantile(first - second, (0.025, 0.975)) for first, second in bootstrapped]
+    assert np.mean([low <= true <= high for low, high in shares]) < 0.94  # which is why it is not a bootstrap
+
+
+def test_the_seeds_that_part_two_deviations_do():
+    found = s.deviation_difference([1.0, 2.0, 3.0], [1.0, 1.2, 1.4])
+    needed = found.seeds_to_part(0.0)
+    assert found.bounds((needed, needed), 0.95)[0] > 0 >= found.bounds((needed - 1, needed - 1), 0.95)[0]
+    assert s.deviation_difference([1.0], [1.0, 2.0]).interval() is None
+    assert s.deviation_difference([1.0, 1.0], [2.0, 2.0]).interval() == (0, 0)

@@ -11,6 +11,7 @@ from clbench.compare.pairs import Pair, pair
 from clbench.report.build.cells import Cell, Column
 from clbench.results import AnyResult
 from clbench.results.differences import shown
+from clbench.statistics.estimates import enough_seeds
 from clbench.statistics.noninferiority import Difference, Outcome, Test, difference
 
 State = Outcome | Literal["not comparable"]
@@ -126,10 +127,7 @@ def advice(gain: Difference, tolerance: float) -> str:
     """How many seeds would do."""
     if gain.deviation is None:
         return "one seed tells of no spread; 2 are the least"
-    needed = gain.seeds_needed(tolerance)
-    if needed is None:
-        return f"no number of seeds up to 10,000 would tell {gain.mean:+.3g} from the tolerance"
-    return f"{needed} seeds would do, if mean and spread stay"
+    return f"{enough_seeds(gain.seeds_needed(tolerance))}, if mean and spread stay"
 
 
 def lost_seeds(before: AnyResult, after: AnyResult) -> str:

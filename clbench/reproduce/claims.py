@@ -34,7 +34,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class Claim:
-    """The mean of `value` over the lines of every group in `of` lies above that of every group in `above`.
+    """The mean of `value` over the seeds of every group in `of` lies above that of every group in `above`.
 
     below, better_than, worse_than: the same on the other side, or on the side that is better for this value.
     gap: instead, how far it is better than another group grows from one place to another. statistic: deviation

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import stats
 
+from clbench.statistics.estimates import MeanEstimate, mean_of, welch_difference
 from clbench.statistics.intervals import Interval, bootstrap_interval
 from clbench.statistics.paired import DIGITS
 
 Test = Literal["paired", "welch", "none"]
 Outcome = Literal["better", "same", "worse", "undecided"]
-MOST = 10_000  # seeds; more than that is no advice
 
 
 @dataclass(frozen=True)
@@ -53,12 +52,8 @@ class Difference:
 
     def seeds_needed(self, tolerance: float) -> int | None:
         """The fewest seeds that decide, if mean and spread stay as they are; None if more than 10,000."""
-        if self.deviation is None:
-            return None
-        counts = np.arange(2, MOST + 1)
-        half = stats.t.ppf(1 - self.alpha, counts - 1) * self.deviation / np.sqrt(counts)
-        enough = counts[half < abs(self.mean + tolerance)]
-        return int(enough[0]) if len(enough) else None
+        spread = MeanEstimate(self.mean, self.n, self.deviation)
+        return spread.seeds_to_part(-tolerance, 1 - 2 * self.alpha)
 
 
 def difference(
@@ -68,29 +63,18 @@ def difference(
     1947), for seeds that are not the same; none: the means alone, without an interval.
     """
     if test == "welch":
-        return _welch(list(baseline.values()), list(candidate.values()), alpha)
+        return _of(welch_difference(list(candidate.values()), list(baseline.values())), None, alpha)
     seeds = sorted(set(baseline) & set(candidate))
-    each = np.round([candidate[seed] - baseline[seed] for seed in seeds], DIGITS)
-    mean, n = float(each.mean()), len(seeds)
+    each = np.round([candidate[seed] - baseline[seed] for seed in seeds], DIGITS).tolist()
+    found = mean_of(each)
     if test == "none":
-        return Difference(n, mean, (mean, mean), None, None, alpha)
-    if n < 2:
-        same = (0.0, 0.0) if mean == 0 else None  # equal to the digit: there is nothing to test
-        return Difference(n, mean, same, None, None, alpha)
-    deviation = float(each.std(ddof=1))
-    half = float(stats.t.ppf(1 - alpha, n - 1)) * deviation / n**0.5
-    interval = (mean - half, mean + half)
-    return Difference(n, mean, interval, bootstrap_interval(each.tolist(), 1 - 2 * alpha), deviation, alpha)
+        return Difference(found.n, found.value, (found.value, found.value), None, None, alpha)
+    if found.n < 2:
+        same = (0.0, 0.0) if found.value == 0 else None  # equal to the digit: there is nothing to test
+        return Difference(found.n, found.value, same, None, None, alpha)
+    return _of(found, bootstrap_interval(each, 1 - 2 * alpha), alpha)
 
 
-def _welch(baseline: list[float], candidate: list[float], alpha: float) -> Difference:
-    n, mean = min(len(baseline), len(candidate)), float(np.mean(candidate) - np.mean(baseline))
-    if n < 2:
-        return Difference(n, mean, None, None, None, alpha)
-    parts = [np.var(side, ddof=1) / len(side) for side in (baseline, candidate)]
-    error = float(np.sqrt(sum(parts)))
-    if error == 0:
-        return Difference(n, mean, (mean, mean), None, 0.0, alpha)
-    squares = [part**2 / (len(side) - 1) for part, side in zip(parts, (baseline, candidate), strict=True)]
-    half = float(stats.t.ppf(1 - alpha, sum(parts) ** 2 / sum(squares))) * error
-    return Difference(n, mean, (mean - half, mean + half), None, error * n**0.5, alpha)
+def _of(found: MeanEstimate, bootstrap: Interval | None, alpha: float) -> Difference:
+    interval = found.interval(1 - 2 * alpha)
+    return Difference(found.n, found.value, interval, bootstrap, found.deviation, alpha)

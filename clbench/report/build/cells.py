@@ -17,6 +17,7 @@ from clbench.scores import ACCURACY, Score, score_of
 
 DEFAULT_COLUMNS = ["mean", "BWT", "FWT", "SMT"]
 PAINTED = ["old", "mean", "BWT", "pooled", "read"]  # of results that hold samples
+TINY = 1e-9  # differences of less are rounding of floats
 NO_JOINT = "no finished joint run of this stream, data, scenario, network and split with the same seeds"
 
 
@@ -169,6 +170,23 @@ def significant(mean: float | None, error: float | None, sign: str = "") -> str:
         return number if error is None else f"{number} ± 0"
     digits = max(0, 1 - math.floor(math.log10(error)))
     return f"{fixed(mean, digits, sign)} ± {fixed(error, digits)}"
+
+
+def with_interval(mean: float, interval: tuple[float, float] | None, limit: float) -> str:
+    """`-0.26 [-0.30, -0.23]`: to hundredths, or to the second digit of half the width where that is wide, its
+    first where it is narrow; further, where an end would be rounded to the limit."""
+    if interval is None:
+        return significant(mean, None, "+")
+    half = (interval[1] - interval[0]) / 2
+    if half < TINY:
+        same = significant(mean, None, "+")
+        return f"{same} [{same}, {same}]"
+    first = -math.floor(math.log10(half))
+    digits = max(0, min(first + 1, max(2, first)))
+    while digits < 9 and any(round(end - limit, digits) == 0 for end in interval if abs(end - limit) > TINY):
+        digits += 1
+    low, high = (fixed(end, digits, "+") for end in interval)
+    return f"{fixed(mean, digits, '+')} [{low}, {high}]"
 
 
 def fixed(number: float, digits: int, sign: str = "") -> str:
