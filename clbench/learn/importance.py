@@ -52,7 +52,7 @@ def activations(trainer: Trainer, task: Task) -> int:
         layers = [layer for module in model.modules.values() for layer in module.modules()]
         hooks = [layer.register_forward_hook(hook) for layer in layers if not list(layer.children())]
         try:
-            with model.evaluation(), model.as_seed(0, {}):
+            with model.evaluation(), model.as_seed(0, {}), model.passes.aside():
                 trainer.strategy.outputs(model, model.blank(task), task)
         finally:
             for one in hooks:

@@ -86,7 +86,7 @@ def add_per_sample_sums(
         uses = uses_of(value(outputs, choose(outputs.detach())), taps)
         add_layers(total, 0, layers, uses, f, trainer.budget)
         return
-    with torch.no_grad():
+    with torch.no_grad(), model.passes.aside():  # one seed alone needs no pass for it
         chosen = choose(strategy.outputs(model, x, task))
     for seed in range(len(x)):
         alone = {name: p[seed].detach().requires_grad_() for name, p in model.shared.items()}
@@ -149,7 +149,8 @@ def trusted(trainer: Trainer, task: Task, x: Tensor, layers: dict[str, Layer], v
     """
     model = trainer.model
     if model not in WELL_KNOWN:
-        WELL_KNOWN[model] = covered(model, layers) and agree(trainer, task, x[:, :PROBED], layers, value)
+        with model.passes.aside():
+            WELL_KNOWN[model] = covered(model, layers) and agree(trainer, task, x[:, :PROBED], layers, value)
     return WELL_KNOWN[model]
 
 
@@ -380,7 +381,8 @@ def general(
 
         shared = {name: model.params[name][seed].detach() for name in names}
         for chunk in torch.arange(x.shape[1], device=x.device).split(samples):
-            each = vmap(grad(of_one), in_dims=(None, 0, 0))(shared, x[seed, chunk], target[seed, chunk])
+            with model.passes.aside(len(chunk)):
+                each = vmap(grad(of_one), in_dims=(None, 0, 0))(shared, x[seed, chunk], target[seed, chunk])
             for name in names:
                 sums[name][seed] += f(each[name]).sum(0)
     return sums

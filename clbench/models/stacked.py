@@ -12,6 +12,7 @@ from clbench.errors import UserError
 from clbench.models.lift import Forward, lift, unrolled
 from clbench.models.noise import Noise, seed_dropout
 from clbench.models.params import Params, copies
+from clbench.models.passes import Passes
 from clbench.models.slots import normalises_over_the_batch, slots_of
 from clbench.streams.budget import Budget
 from clbench.streams.draws import generator
@@ -54,6 +55,7 @@ class Stacked:
         self.precision, self.channels_last, self.budget = "float32", False, Budget()  # the trainer's to say
         self.only: int | None = None  # the one seed in place, within as_seed
         self.narrow: Params = {}  # what a task uses of its head, within own_head
+        self.passes = Passes()
         for p in self.params.values():
             p.requires_grad_(True)
 
@@ -79,10 +81,13 @@ class Stacked:
         if self.channels_last:
             inputs = [channels_last(t) if t is not None and t.dim() == 5 else t for t in inputs]
         if self.precision == "float32":
-            return self.run(function, self.modules, state, inputs, self.noise, self.only or 0)
-        with torch.autocast(self.device.type, torch.bfloat16, cache_enabled=False):
             outputs = self.run(function, self.modules, state, inputs, self.noise, self.only or 0)
-        return outputs.float() if isinstance(outputs, Tensor) else tuple(t.float() for t in outputs)
+        else:
+            with torch.autocast(self.device.type, torch.bfloat16, cache_enabled=False):
+                outputs = self.run(function, self.modules, state, inputs, self.noise, self.only or 0)
+            outputs = outputs.float() if isinstance(outputs, Tensor) else tuple(t.float() for t in outputs)
+        self.passes.count(first.shape[0] * first.shape[1], outputs)
+        return outputs
 
     def here(self, t: Tensor) -> Tensor:
         """The part [s, ...] of a tensor [S, ...] (or [1, ...]) that belongs to the seeds now in place."""

@@ -184,6 +184,9 @@ def _run_inconsistencies(
         yield "matrix", f"{len(matrix)} rows are too many for {tasks} tasks"
     if done and len(matrix) not in {stages + 1, tasks + 1}:
         yield "matrix", f"{len(matrix)} rows, but a finished run has {stages + 1}"
-    for name in (*STAGE_LISTS, *(name for name in ("pruned", "samples", "state_bytes") if run.get(name))):
+    for name in (
+        *STAGE_LISTS,
+        *(name for name in ("pruned", "samples", "state_bytes", "passes") if run.get(name)),
+    ):
         if len(run[name]) != len(matrix):
             yield name, f"{len(run[name])} entries, but the matrix has {len(matrix)} stages"

@@ -15,7 +15,15 @@ from clbench.results.locks import locked
 
 ALIKE = ("kind", "protocol", "tasks", "score", "layers", "output_parameters")  # fields, where a kind has them
 # of a run: what it cost and where it was made, which is not the same on two machines
-BESIDE = ("seconds", "samples_per_second", "importance_seconds", "peak_memory_bytes", "made_by", "together")
+BESIDE = (
+    "seconds",
+    "samples_per_second",
+    "importance_seconds",
+    "peak_memory_bytes",
+    "made_by",
+    "together",
+    "passes",
+)
 Loaded = list[tuple[Path, Any]]
 
 

@@ -51,6 +51,9 @@ class Run(SeedRun):
     network_parameters: list[int] = field(default_factory=list)  # network with the heads of the tasks seen
     state_parameters: list[int] = field(default_factory=list)  # numbers the method keeps beside the network
     state_bytes: list[int] = field(default_factory=list)  # what these take; empty: made before it was kept
+    passes: list[dict[str, int]] = field(
+        default_factory=list
+    )  # images of a stage, and how many passed forward and backward; empty: made before they were counted
     pruned: list[float] = field(default_factory=list)  # share of weights zeroed in each stage, if it prunes
     chosen: list[Raw] = field(
         default_factory=list

@@ -7,6 +7,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from clbench.datasets.find import sha256_of
 from clbench.errors import UserError
 from clbench.learn.optimizers import new_optimizer
 from clbench.learn.trainer import Trainer
+from clbench.models.passes import Passes
 from clbench.networks import pretrained
 from clbench.registry import datasets, model_kind, models, networks, plugins_behind, strategies
 from clbench.registry import streams as forms
@@ -257,13 +259,14 @@ class Train(Experiment):
 
     def learn_stage(self, group: SeedGroup, trainer: Trainer, stage: int, runs: list[Run]) -> bool:
         if stage == 0:
-            self.score(group, trainer, runs, 0, 0.0, 0.0)
+            self.score(group, trainer, runs, 0, 0.0, 0.0, {"images": 0, "forward": 0, "backward": 0})
         else:
             self.learn_task(group, trainer, trainer.stream.tasks[stage - 1], runs)
         return True
 
     def learn_task(self, group: SeedGroup, trainer: Trainer, task: Task, runs: list[Run]) -> None:
         before, start = trainer.trained, time.perf_counter()
+        passes = copy(trainer.model.passes)
         trainer.model.seen = task.index + 1
         trainer.strategy.begin_task(trainer, task)
         trainer.strategy.learn(trainer, task)
@@ -272,13 +275,31 @@ class Train(Experiment):
             trainer.model.keep_statistics(task.index)
         trainer.strategy.end_task(trainer, task)
         speed = (trainer.trained - before) * len(group.seeds) / max(learned, 1e-9)
-        self.score(group, trainer, runs, task.index + 1, time.perf_counter() - start, speed)
+        seconds, cost = time.perf_counter() - start, self.cost(trainer, task, passes)
+        self.score(group, trainer, runs, task.index + 1, seconds, speed, cost)
+
+    def cost(self, trainer: Trainer, task: Task, before: Passes) -> dict[str, int]:
+        """Training images of a task, and how many passed forward and back since, of one seed."""
+        now, seeds, joint = trainer.model.passes, len(trainer.model.seeds), trainer.strategy.protocol == "joint"
+        images = trainer.strategy.fitted(task, trainer.stream)[0] if joint else len(task.train)
+        return {
+            "images": images if not joint or task.index == 0 else 0,
+            "forward": round((now.forward - before.forward) / seeds),
+            "backward": round((now.backward - before.backward) / seeds),
+        }
 
     def name_of(self, stage: int) -> str:
         return f"task {stage}"
 
     def score(
-        self, group: SeedGroup, trainer: Trainer, runs: list[Run], stage: int, seconds: float, speed: float
+        self,
+        group: SeedGroup,
+        trainer: Trainer,
+        runs: list[Run],
+        stage: int,
+        seconds: float,
+        speed: float,
+        passes: dict[str, int],
     ) -> None:
         """A row of the matrix of every seed, and what the stage cost."""
         joint, seeds = trainer.strategy.protocol == "joint", len(group.seeds)
@@ -286,6 +307,7 @@ class Train(Experiment):
         state = trainer.strategy.numbers(stage) + trainer.model.numbers_kept()
         held = trainer.strategy.bytes(stage) + trainer.model.bytes_kept()
         told = all(len(run.state_bytes) == len(run.matrix) for run in runs)  # by an older clbench it was not
+        counted = all(len(run.passes) == len(run.matrix) for run in runs)
         pruned, rows = self.pruned(trainer, runs, stage), self.rows(trainer, stage, runs)
         learned = trainer.stream.tasks[: trainer.model.seen]
         more = trainer.model.account(trainer, learned)
@@ -299,6 +321,7 @@ class Train(Experiment):
             network_parameters=[parameters] * seeds,
             state_parameters=[state] * seeds,
             **({"state_bytes": [held] * seeds} if told else {}),
+            **({"passes": [passes] * seeds} if counted else {}),
             **({} if pruned is None else {"pruned": pruned}),
             **({} if more is None else {"samples": more}),
         )

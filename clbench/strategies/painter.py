@@ -32,6 +32,7 @@ class Painter:
             return MLPVAE(stream.input_shape, hidden, latent)
 
         self.vae = VAE(network, stream, model.seeds, model.device, settings)
+        self.vae.passes = model.passes  # what it costs is the method's
 
     def begin(self, trainer: Trainer, rate: float) -> None:
         """Before a task. The optimiser starts anew, or goes on where that of training does."""

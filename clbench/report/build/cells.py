@@ -83,6 +83,30 @@ COSTS = [
         definition="bytes that the method keeps beside the network after the last task",
     ),
     Column(
+        "seconds_a_seed",
+        "s",
+        None,
+        1,
+        cost=lambda run: sum(run.seconds) / max(1, len(run.together)),
+        definition="the same, shared out among the seeds that were trained together",
+    ),
+    Column(
+        "forward",
+        "passes an image",
+        None,
+        2,
+        cost=lambda run: passes_an_image(run, "forward"),
+        definition="images that passed forward through a network of the method, for each training image",
+    ),
+    Column(
+        "backward",
+        "passes an image",
+        None,
+        2,
+        cost=lambda run: passes_an_image(run, "backward"),
+        definition="those of which a gradient came back",
+    ),
+    Column(
         "pruned",
         "%",
         None,
@@ -109,9 +133,11 @@ SAMPLES = [
         definition="of generators: share of samples of the old classes that a classifier reads as their class",
     ),
 ]
+PARAMETERS = ["network_parameters", "state_parameters"]
 ALIASES = {
-    "parameters": ["network_parameters", "state_parameters"],
+    "parameters": PARAMETERS,
     "costs": ["seconds", "peak_memory", "stored"],
+    "all-costs": ["forward", "backward", "stored", *PARAMETERS, "seconds_a_seed"],
 }
 WITH_COSTS = ["default", "costs"]
 
@@ -268,6 +294,8 @@ def cell(column: Column, result: Result, joint: Result | None) -> Cell:
             return Cell(notes=["memory: not to be told from that of earlier runs of the process"])
         if column.name == "stored" and not all(run.state_bytes for run in runs):
             return Cell(notes=["trained before clbench kept how many bytes a method stores"])
+        if column.name in ("forward", "backward") and not all(run.passes for run in runs):
+            return Cell(notes=["trained before clbench counted passes"])
         return _cost(column.cost, runs, timed=column.name == "seconds")
     assert column.metric is not None
     return _metric(column.metric, result, runs, joint)
@@ -301,6 +329,11 @@ def _cost(cost: Callable[[Run], float], runs: list[Run], timed: bool) -> Cell:
     shared = timed and together > 1
     notes = [f"wall time of the program that trained up to {together} seeds together"] if shared else []
     return Cell([run.seed for run in runs], [float(cost(run)) for run in runs], notes)
+
+
+def passes_an_image(run: Run, way: str) -> float:
+    """Passes, forward or backward, of all stages for each training image of all tasks."""
+    return sum(stage[way] for stage in run.passes) / max(1, sum(stage["images"] for stage in run.passes))
 
 
 def read_of_old(run: Run) -> list[float]:
