@@ -33,7 +33,14 @@ from clbench.cli.options import (
 from clbench.errors import UserError
 
 if TYPE_CHECKING:
+    from datetime import date
+
+    from clbench.compare.again import Again
+    from clbench.compare.check import Draw
     from clbench.compare.verdicts import Compared, Rules
+    from clbench.run.experiment import Experiment
+
+    Chosen = tuple[list[Experiment], list[Again]]
 
 TESTS = ("paired", "welch", "none")  # as noninferiority.Test, which imports scipy
 Strict = Annotated[bool, typer.Option("--strict", help="Exit code 1 for what is undecided, too.")]
@@ -105,6 +112,23 @@ def check(
         Path, typer.Option("--out", help="Folder of results; those of this very code are not made again.")
     ] = Path("runs/check"),
     force: Annotated[bool, typer.Option("--force", help="Run everything afresh.")] = False,
+    share: Annotated[
+        float | None,
+        typer.Option(
+            "--share",
+            help="Run so much of it, drawn by the day; 0.1: a tenth.  [default: all]",
+            show_default=False,
+        ),
+    ] = None,
+    draw: Annotated[
+        str | None,
+        typer.Option(
+            "--draw", help="The day that draws, as 2026-11-27.  [default: today, UTC]", show_default=False
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what is asked for, or drawn, and run nothing.")
+    ] = False,
     workers: Workers = "auto",
     ray: Ray = None,
     cpus: Cpus = 1.0,
@@ -122,21 +146,49 @@ def check(
     """Run what a file asks for and compare with its baselines: exit codes as of `clbench compare`."""
     how = printing(format_, output, as_json, quiet)
     ready(junit)
+    from clbench.compare.check import Draw, chosen
     from clbench.compare.check import check as run
     from clbench.compare.check_file import read
     from clbench.run.ray import executor
 
     asked = read(file)
+    draws = draw_of(share, draw)
+    load_plugins(plugin)
+    some = Draw(*draws) if draws else None
+    if some or dry_run:
+        say_drawn(chosen(asked, some), chosen(asked, None), some)
+    if dry_run:
+        return
     machine = machine_of(device, threads, data_root, allow_modified_data, plugin, "none")
     silent = quiet or how.format == "json"
     with executor(ray, cpus, gpus, workers_of(workers)) as runs_on, watching(silent) as watch:
-        found = run(asked, out, machine, runs_on, watch, update, force)
+        found = run(asked, out, machine, runs_on, watch, update, force, some)
     for path in found.stale if not quiet else ():
         typer.echo(f"clbench: {path}: a baseline that {file} no longer asks for; remove it", err=True)
     if update:
         counts = f"{len(found.written)} of {len(found.results)} baselines were written"
         found.compared.notes.append(f"{counts} to {asked.baselines}; the others are as before")
     show(found.compared, asked.title, how, strict, junit, github, update)
+
+
+def draw_of(share: float | None, words: str | None) -> tuple[float, date] | None:
+    from clbench.compare.draw import day_of, require_share
+
+    if share is None:
+        if words is not None:
+            raise UserError("--draw chooses a --share; add --share 0.1")
+        return None
+    require_share(share)
+    return share, day_of(words)
+
+
+def say_drawn(some: Chosen, every: Chosen, draw: Draw | None) -> None:
+    """On the error stream: how many of how many, by which day, and each of them."""
+    (experiments, repeated), count = some, len(every[0]) + len(every[1])
+    by = f", drawn by {draw.day}" if draw else ""
+    typer.echo(f"clbench: {len(experiments) + len(repeated)} of {count}{by}:", err=True)
+    for path in [*(one.config.path for one in experiments), *(one.path for one in repeated)]:
+        typer.echo(f"  {path}", err=True)
 
 
 def rules_of(metrics: list[str] | None, tolerance: list[str] | None, test: str, alpha: float) -> Rules:

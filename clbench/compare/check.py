@@ -6,14 +6,17 @@ import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from clbench.compare.again import Again, again
 from clbench.compare.check_file import Check
+from clbench.compare.draw import drawn
 from clbench.compare.entries import Entry, entries
-from clbench.compare.verdicts import Compared, compare
+from clbench.compare.verdicts import Compared, Rules, compare
 from clbench.errors import UserError
 from clbench.results import AnyResult, find, load, of_seeds, save
 from clbench.results.atomic import make_ready
@@ -38,6 +41,25 @@ class Checked:
     stale: list[Path]  # baselines of what is no longer asked for
 
 
+@dataclass(frozen=True)
+class Draw:
+    """Which share of what is asked for is run, and the day that chooses it."""
+
+    share: float
+    day: date
+
+
+def chosen(asked: Check, draw: Draw | None) -> tuple[list[Experiment], list[Again]]:
+    """What is to be run: of runs and studies, and of results; all, or those drawn."""
+    experiments, stored = asked.experiments(), again(asked.results, asked.path.parent, asked.seeds)
+    if draw is None:
+        return experiments, stored
+    every: list[Any] = [*experiments, *stored]
+    digests = [(one.experiment if isinstance(one, Again) else one).config.digest for one in every]
+    some = drawn(every, digests, draw.share, draw.day)
+    return [one for one in some if not isinstance(one, Again)], [one for one in some if isinstance(one, Again)]
+
+
 def check(
     asked: Check,
     out: Path,
@@ -46,12 +68,81 @@ def check(
     watch: Watcher | None = None,
     update: bool = False,
     force: bool = False,
+    draw: Draw | None = None,
 ) -> Checked:
     """Results in `out` that this very code has made are not made again.
 
     UserError: where a name or value is unknown, the machine fails, or there is no baseline at all to compare with.
     """
-    experiments = asked.experiments()
+    if asked.results and update:
+        raise UserError(f"{asked.path}: its results are their own baselines; --update has nothing to write")
+    experiments, repeated = chosen(asked, draw)
+    parts = []
+    if experiments:
+        parts.append(of_baselines(asked, experiments, draw, out, machine, executor, watch, update, force))
+    if repeated:
+        parts.append(of_results(asked, repeated, out, machine, executor, watch, force))
+    return joined(parts)
+
+
+def of_results(
+    asked: Check,
+    repeated: Sequence[Again],
+    out: Path,
+    machine: Machine,
+    executor: Executor | None,
+    watch: Watcher | None,
+    force: bool,
+) -> Checked:
+    """Each held against itself, with the tolerance of its group."""
+    done = run([one.experiment for one in repeated], out, machine, executor, watch, force)
+    metrics = asked.rules.metrics
+    before, after = (entries(side, metrics) for side in ([(one.path, one.result) for one in repeated], done))
+    groups: list[tuple[Rules, set[str]]] = []
+    for one in repeated:
+        if not groups or groups[-1][0] != one.rules:
+            groups.append((one.rules, set()))
+        groups[-1][1].add(one.result.digest)
+
+    def of(side: list[Entry], digests: set[str]) -> list[Entry]:
+        return [entry for entry in side if entry.result.digest in digests]
+
+    each = [compare(of(before, digests), of(after, digests), rules) for rules, digests in groups]
+    return Checked(united(each), done, [], [])
+
+
+def united(each: Sequence[Compared]) -> Compared:
+    """One comparison of several, whose verdicts know what was tolerated of them."""
+    return Compared(
+        [verdict for one in each for verdict in one.verdicts],
+        each[0].rules,
+        [entry for one in each for entry in one.new],
+        list(dict.fromkeys(words for one in each for words in one.code)),
+        list(dict.fromkeys(words for one in each for words in one.notes)),
+    )
+
+
+def joined(parts: Sequence[Checked]) -> Checked:
+    return Checked(
+        united([part.compared for part in parts]),
+        [found for part in parts for found in part.results],
+        [path for part in parts for path in part.written],
+        [path for part in parts for path in part.stale],
+    )
+
+
+def of_baselines(
+    asked: Check,
+    experiments: Sequence[Experiment],
+    draw: Draw | None,
+    out: Path,
+    machine: Machine,
+    executor: Executor | None,
+    watch: Watcher | None,
+    update: bool,
+    force: bool,
+) -> Checked:
+    """Runs and studies, held against the stored baselines; of a draw, against those of what is drawn alone."""
     digests = {one.config.digest for one in experiments}
     stored = [(path, load(path)) for path in find([asked.baselines])] if asked.baselines.exists() else []
     for one in experiments if update else ():
@@ -60,7 +151,7 @@ def check(
         raise UserError(f"{asked.baselines}: no baselines there; clbench check {asked.path} --update writes them")
     done = run(experiments, out, machine, executor, watch, force)
     candidates = entries(done, asked.rules.metrics)
-    kinds = {entry.kind for entry in candidates}
+    kinds = {entry.kind for entry in candidates} if draw is None else set()
     of_it = [e for e in entries(stored, asked.rules.metrics) if e.result.digest in digests or e.kind in kinds]
     stale = [entry for entry in of_it if entry.result.digest not in digests]
     compared = compare(without_replaced(of_it, stale, candidates), candidates, asked.rules)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from clbench.compare.again import Group
 from clbench.compare.verdicts import DEFAULT_METRICS, TOLERANCE, Rules
 from clbench.config.files import Layer, Lines, Table, read_yaml
 from clbench.config.options import did_you_mean
@@ -13,7 +14,7 @@ from clbench.reproduce.experiments import Reproduction, place
 from clbench.results.checks import schema_fault
 from clbench.run.experiment import Experiment
 
-KEYS = ("title", "baselines", "seeds", "metrics", "tolerance", "test", "alpha", "runs", "studies")
+KEYS = ("title", "baselines", "seeds", "metrics", "tolerance", "test", "alpha", "runs", "studies", "results")
 SEEDS = 3
 
 
@@ -31,6 +32,7 @@ class Check:
     seeds: int = SEEDS
     runs: tuple[Table, ...] = ()
     studies: tuple[Table, ...] = ()
+    results: tuple[Group, ...] = ()  # files that are run again, and are their own baselines
     lines: Lines = field(default_factory=dict)
 
     def experiments(self) -> list[Experiment]:
@@ -60,8 +62,15 @@ def read(path: Path) -> Check:
         values.get("seeds", SEEDS),
         tuple(values.get("runs", [])),
         tuple(values.get("studies", [])),
+        tuple(group_of(entry, values) for entry in values.get("results", [])),
         lines,
     )
+
+
+def group_of(entry: Table, values: Table) -> Group:
+    """Of an entry of `results`: what it tolerates is its own, else the file's."""
+    files = entry["files"] if isinstance(entry["files"], list) else [entry["files"]]
+    return Group(tuple(files), rules_of({**values, **{k: v for k, v in entry.items() if k == "tolerance"}}))
 
 
 def rules_of(values: Table) -> Rules:

@@ -111,11 +111,15 @@ def require_same_code(path: Path, result: Result) -> None:
         raise UserError(f"{path}: {words}; --accept-other-code scores it with what is there now")
 
 
-def group_of(path: Path, result: Any, seeds: tuple[int, ...]) -> SeedGroup:
+def experiment_of(result: Any, path: Path) -> Train | PruneLenet:
+    """What would make a result anew."""
     if result.kind == "train":
-        return Train(configuration(result, path)).group(seeds, path.with_suffix(""), result.digest)
-    study = PruneLenet(settings.resolve_stored(result.config, path))
-    return study.group(seeds, path.with_suffix(""), result.digest)
+        return Train(configuration(result, path))
+    return PruneLenet(settings.resolve_stored(result.config, path))
+
+
+def group_of(path: Path, result: Any, seeds: tuple[int, ...]) -> SeedGroup:
+    return experiment_of(result, path).group(seeds, path.with_suffix(""), result.digest)
 
 
 def stored(run: Run | PrunedRun, stage: int, tasks: int) -> Sequence[float | None]:
