@@ -7,6 +7,7 @@ import pytest
 from command_line import clbench
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from results_by_hand import JOINT3, R3, result, run, shifted
 
 from clbench.report.draw.pareto import Point, label, not_dominated
@@ -58,11 +59,8 @@ def test_labels_cover_neither_marks_nor_each_other(tmp_path):
 
 def words_of(text, renderer):
     """Where the words are, without the line that leads to the mark."""
-    arrow, text.arrow_patch = text.arrow_patch, None
-    try:
-        return text.get_window_extent(renderer)
-    finally:
-        text.arrow_patch = arrow
+    text.update_positions(renderer)
+    return Text.get_window_extent(text, renderer)
 
 
 def test_a_report_draws_it_where_there_is_a_choice(folder, tmp_path):
