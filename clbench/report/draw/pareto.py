@@ -19,10 +19,10 @@ from clbench.report.build.cells import COSTS, Column, cell, of_metric
 from clbench.report.build.result_table import ResultRow, ResultTable
 from clbench.report.document import Picture
 from clbench.report.draw import draws
-from clbench.report.pictures import entitled, level, titled
+from clbench.report.pictures import COLUMN, entitled, level, titled
 from clbench.report.scales import labelled, percent_like
 
-PAGE, HEIGHT = 6.8, 3.1  # inches
+HEIGHT = 5.6  # inches, of two panels over each other
 BEST, OTHER = "#332288", "#999999"
 LEAST = 3  # methods, of fewer there is nothing to choose
 NEAR_100 = (0, 50, 80, 90, 95, 97, 98, 99, 99.5, 99.8, 100)  # ticks of an axis stretched towards 100
@@ -95,10 +95,10 @@ def not_dominated(points: Sequence[Point], higher: bool) -> list[Point]:
 
 
 def drawing(table: ResultTable, panels: Sequence[Panel]) -> Figure:
-    figure = Figure(figsize=(PAGE, HEIGHT))
+    figure = Figure(figsize=(COLUMN, HEIGHT))
     FigureCanvasAgg(figure)  # labels are placed by how large they come out
     for n, panel in enumerate(panels):
-        axes = figure.add_axes((0.08 + n * 0.48, 0.14, 0.43, 0.74))
+        axes = figure.add_axes((0.13, 0.56 - n * 0.48, 0.85, 0.39))
         scaled(axes, table, panel)
         for row in table.rows:
             if row.joint and row.seeds and (ceiling := mean_of(table, row)) is not None:
@@ -110,8 +110,7 @@ def drawing(table: ResultTable, panels: Sequence[Panel]) -> Figure:
         for point in panel.points:
             axes.plot(point.cost, point.score, "o", color=BEST if point in best else OTHER, markersize=3.5)
         axes.set_xlabel(panel.words)
-        if n == 0:
-            axes.set_ylabel(labelled(table.score.mean_name, table.score))
+        axes.set_ylabel(labelled(table.score.mean_name, table.score))
         if axes.get_legend_handles_labels()[0]:
             axes.legend(loc="lower right")
         label(axes, panel.points, best)
