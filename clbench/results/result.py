@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -252,7 +252,7 @@ def samples_path(folder: Path, stage: int, seed: int) -> Path:
 def as_fields(result: AnyResult) -> Raw:
     """As `asdict` gives it, but for copies: of a matrix of a thousand tasks they cost more than to train one."""
     raw = {f.name: getattr(result, f.name) for f in fields(result)}
-    raw |= {name: asdict(value) for name, value in raw.items() if is_dataclass(value)}
+    raw |= {name: asdict(value) for name, value in raw.items() if isinstance(value, Score)}
     return raw | {"runs": [fields_of(run) for run in result.runs]}
 
 
