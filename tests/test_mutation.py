@@ -21,6 +21,7 @@ def test_every_method_measure_and_statistic_is_mutated_and_every_test_file_is_th
     assert all((ROOT / f"tests/methods/{name}.py").is_file() for name in EVERY)
     assert chosen("statistics/,metrics") == [
         "metrics",
+        "statistics/estimates",
         "statistics/intervals",
         "statistics/noninferiority",
         "statistics/paired",

@@ -81,6 +81,7 @@ TESTS = {
     "scores/fid/kernel": Tests(FID),
     "scores/fid/manifolds": Tests(FID),
     "scores/fid/score": Tests(FID),
+    "statistics/estimates": Tests(("tests/test_statistics",)),
     "statistics/intervals": Tests(SEEDS),
     "statistics/noninferiority": Tests(("tests/test_compare",)),
     "statistics/paired": Tests(SEEDS),

@@ -36,7 +36,11 @@ def new_optimizer(options: Training, params: list[Tensor], rate: float = 1.0) ->
         wanted["betas"] = options.betas
     given = {name: value for name, value in wanted.items() if name in taken}
     groups = fused(params) if chosen is torch.optim.SGD and params[0].device.type == "cpu" else params
-    return uncompiled(chosen)(groups, lr=options.lr * rate, **given)
+    made: torch.optim.Optimizer = uncompiled(chosen)(groups, lr=options.lr * rate, **given)
+    for group in made.param_groups:
+        if group.get("fused") and group["momentum"]:  # one pass takes all parameters with a momentum, or none
+            made.state |= {p: {"momentum_buffer": torch.zeros_like(p.detach())} for p in group["params"]}
+    return made
 
 
 def fused(params: list[Tensor]) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from hashlib import sha256
 from itertools import repeat
 from math import isfinite
 from typing import TYPE_CHECKING
@@ -96,6 +97,7 @@ class Trainer:
         seeds, device = len(self.model.seeds), self.model.device
         self.first_bad = torch.full((seeds,), -1, device=device)  # step at which the loss was not finite
         self.steps = torch.zeros(seeds, dtype=torch.int64, device=device)  # of each seed, whole stream
+        self.answered: dict[int, bytes] = {}  # a digest of all that answered a task when it was last asked for
         self.draws_of["dropout"] = self.model.noise.generators
         self.model.precision, self.model.channels_last = self.options.precision, self.options.channels_last
         self.model.budget = self.budget
@@ -357,6 +359,15 @@ class Trainer:
     def scored_at_once(self, split: Split) -> int:
         """Images a forward pass in evaluation."""
         return self.budget.images_at_once(split.numbers, SCORED_AT_ONCE)
+
+    def answers_as_before(self, task: Task) -> bool:
+        """Whether all that answers a task is, to the bit, what it was when this was last asked of it."""
+        model, found = self.model, sha256()
+        heads = [model.params[name][model.own(name, task)] for name, s in model.slots.items() if s.role == "head"]
+        for t in (*model.shared.values(), *model.buffers.values(), *model.fixed.values(), *heads):
+            found.update(t.detach().cpu().numpy().tobytes())
+        before, self.answered[task.index] = self.answered.get(task.index), found.digest()
+        return before == self.answered[task.index]
 
     @torch.inference_mode()
     def score(self, task: Task, split: Split | None) -> list[float | None]:

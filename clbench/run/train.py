@@ -32,6 +32,7 @@ from clbench.run import sample_sheets
 from clbench.run.experiment import GOES_ON, Experiment, Scores, SeedGroup
 from clbench.run.free_memory import seeds_that_fit
 from clbench.run.machine import Machine
+from clbench.strategies.base import Strategy
 from clbench.streams.assemble import Common, assemble
 from clbench.streams.budget import Budget
 from clbench.streams.find import data_sets_of, is_list, own_file, place_of
@@ -355,13 +356,17 @@ class Train(Experiment):
         tasks, seeds = trainer.stream.tasks, len(trainer.model.seeds)
         joint = trainer.strategy.protocol == "joint"
         chosen = scored_after(stage, len(tasks), 1 if joint else self.config.train.score_every)
-        known = trainer.strategy.untouched(trainer.model, tasks[stage - 1]) if runs and stage else set()
+        strategy = trainer.strategy
+        asks = bool(runs) and type(strategy).untouched is not Strategy.untouched  # it takes a moment
+        known = strategy.untouched(trainer.model, tasks[stage - 1]) if asks and stage else set()
         nothing: list[float | None] = [None] * seeds
 
         def column(task: Task) -> list[float | None]:
             if task.index not in chosen:
                 return nothing
-            before = [run.matrix[stage - 1][task.index] for run in runs] if task.index in known else nothing
+            rows = [run.matrix[stage - 1] if 0 < stage == len(run.matrix) else () for run in runs]
+            same = asks and trainer.answers_as_before(task) and task.index in known
+            before = [row[task.index] for row in rows] if same and all(rows) else nothing
             return self.scored(trainer, task) if None in before else before
 
         columns = [column(task) for task in tasks]

@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 
 import pytest
+import tiny
 import torch
 from command_line import ROOT, TINY
 
@@ -85,3 +86,12 @@ def test_sgd_in_one_pass_gives_the_numbers_of_torchs_plain_loop(size, momentum):
             plain.step()
         assert torch.equal(mine, theirs)
     assert [group["fused"] for group in made.param_groups] == [size % 16 == 0]
+
+
+@pytest.mark.parametrize("method", ["finetuning", "ewc"])
+def test_a_kept_optimiser_goes_on_where_a_new_head_has_no_momentum_yet(method):
+    """In one pass torch takes momenta of all parameters or of none."""
+    network = "network.hidden=16,16"  # whose tensors are all taken in one pass
+    trainer = tiny.train(method, network, "train.keep_optimizer=true", "train.momentum=0.9", "stream.tasks=3")
+    assert tiny.finite(trainer)
+    assert {key.partition("/")[0] for key in trainer.optimizer_state} == {"momentum_buffer"}
