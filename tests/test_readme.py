@@ -249,6 +249,17 @@ def test_the_table_of_results_is_the_report_of_the_committed_runs(page, stream):
     assert marked("results", page) == report([RESULTS / stream], "md").strip()
 
 
+def test_the_page_of_equal_budgets_is_what_is_printed_of_its_records(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    for name, words in (
+        ("table", ["report", "benchmarks/budgets/split-mnist", "--format", "md"]),
+        ("searches", ["sweep", "compare", "benchmarks/budgets", "--format", "md"]),
+    ):
+        done = CliRunner().invoke(app, words)
+        assert done.exit_code == 0, done.output
+        assert marked(name, ROOT / "benchmarks" / "budgets" / "README.md") == done.stdout.strip()
+
+
 def test_what_stands_beside_the_paper_is_what_reproduce_prints():
     done = CliRunner().invoke(app, ["reproduce", "table1", "table2", "--out", str(RESULTS)])
     blocks = re.split(r"(?m)^(?=##+ )", done.stdout)
