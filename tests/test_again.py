@@ -7,21 +7,12 @@ from datetime import date, timedelta
 import pytest
 import yaml
 from command_line import ROOT, clbench
+from test_compare import CHECK, verdicts
 
 from clbench.compare.again import again
 from clbench.compare.check_file import read
 from clbench.compare.draw import drawn
 from clbench.results import find, load, save
-
-CHECK = """
-seeds: 2
-metrics: [mean, BWT]
-runs:
-  - method: [finetuning, ewc]
-    stream: {name: permuted-digits, tasks: 2, limit: 60}
-    network: {name: mlp, hidden: [8]}
-    train: {epochs: 1}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +22,6 @@ def checked(tmp_path_factory):
     ran = clbench("check", folder / "gate.yaml", "--update", "--out", folder / "runs", "--quiet")
     assert ran.code == 0, ran
     return folder
-
-
-def verdicts(ran):
-    (whole,) = json.loads(ran.out)
-    return {(v["method"], v["metric"]): v["verdict"] for v in whole["verdicts"]}
 
 
 def test_the_same_day_draws_the_same_and_every_thing_is_drawn_sooner_or_later():

@@ -28,7 +28,7 @@ class Seed:
         self.modules, self.state = modules, state
 
     def __call__(self, name: str, *inputs: Any) -> Any:
-        """As torch.func.functional_call does it, which looks every name up anew: half a small network's time."""
+        """As torch.func.functional_call does it, which looks every name up anew each time."""
         module = self.modules[name]
         places = places_of(module)
         before = [holder[leaf] for holder, leaf, _ in places]
