@@ -61,7 +61,7 @@ def test_figure_7a_is_made_of_the_runs_of_table_2():
 
 
 def test_printed_settings_are_those_of_the_paper():
-    [anpyc] = [e.config for e in chosen(["table1"])[0].experiments("paper", 1, {}) if e.config.method == "anpyc"]
+    [anpyc] = [e.config for e in chosen(["table1"])[0].experiments("paper", (0,), {}) if e.config.method == "anpyc"]
     assert (anpyc.train.lr, anpyc.train.momentum, anpyc.train.batch_size) == (0.01, 0.9, 128)
     assert (anpyc.strategy_options["lam"], anpyc.strategy_options["beta"]) == (4, 15)
     assert anpyc.network_options["dropout"] == 0.5
@@ -129,13 +129,32 @@ def test_a_preset_may_change_one_run_alone():
         "quick: {stream: {limit: 60}, train: {epochs: 2}}\n"
     )
     with pytest.raises(UserError, match=r"mine\.yaml:8: train\.epochs"):
-        read(Path("mine.yaml")).experiments("quick", 1, {})
+        read(Path("mine.yaml")).experiments("quick", (0,), {})
     Path("mine.yaml").write_text(Path("mine.yaml").read_text().replace("-3", "3"))
     one = read(Path("mine.yaml"))
     plain, quick = ([e.config for e in one.experiments(preset, None, {})] for preset in (None, "quick"))
     assert [len(c.seeds) for c in (*plain, *quick)] == [1, 1, 1, 4]
     assert [c.stream_options["limit"] for c in plain] == [None, 50]
     assert [(c.stream_options["limit"], c.train.epochs) for c in quick] == [(60, 2), (70, 3)]
+
+
+def test_a_table_names_its_seeds_and_a_flag_wins():
+    text = "seeds: {}\nruns:\n  - {{method: ewc, stream: split-digits, quick: {{seeds: [9]}}}}\nquick: {{seeds: 4}}\n"
+    Path("mine.yaml").write_text(text.format("[3, 5]"))
+
+    def used(preset=None, seeds=None):
+        [one] = read(Path("mine.yaml")).experiments(preset, seeds, {})
+        return one.config.seeds
+
+    assert (used(), used("quick"), used(None, (7, 8))) == ((3, 5), (9,), (7, 8))
+    limits = ("--set", "stream.limit=40", "--set", "train.epochs=1", "--quiet", "--json")
+    assert clbench("reproduce", "mine.yaml", "--seed-list", "7,8", *limits).code == 0
+    [written] = find([Path("runs")])
+    assert load(written).seeds == [7, 8]
+    for wrong in ("[3, 3]", "[]", "[x]", "[-1]", "0", "true"):
+        Path("mine.yaml").write_text(text.format(wrong))
+        assert "mine.yaml" in clbench("reproduce", "mine.yaml").line
+    assert "exclude each other" in clbench("reproduce", "table1", "--seeds", "2", "--seed-list", "3").line
 
 
 @pytest.mark.parametrize(

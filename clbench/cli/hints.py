@@ -23,7 +23,7 @@ OF_COMMAND = {
     ("sweep", "seed"): "--seeds 1, or --search-seeds",
     ("sweep", "dataset"): "--stream split-{}",
     ("sweep", "lr"): "--set train.lr={}, or to search it --grid train.lr=0.1,0.01",
-    ("reproduce", "seed"): "--seeds {}",
+    ("reproduce", "seed"): "--seed-list {}",
     (STUDY, "seed"): "--seed-list {}",
     (STUDY, "stream"): "--dataset {}",
     (STUDY, "method"): "--importance {}",

@@ -22,12 +22,14 @@ from clbench.cli.options import (
     Quiet,
     Ray,
     Resume,
+    SeedList,
     Seeds,
     Threads,
     Workers,
     fail_where_all_diverged,
     machine_of,
     printing,
+    seeds_of,
     sets_of,
     watching,
     workers_of,
@@ -52,6 +54,7 @@ def reproduce(
         ),
     ] = None,
     seeds: Seeds = None,
+    seed_list: SeedList = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", help="SECTION.OPTION=VALUE of every training.", show_default=False),
@@ -88,6 +91,7 @@ def reproduce(
     from clbench.reproduce.names import require_known
 
     require_known(what or [])
+    asked_seeds = seeds_of(seeds, seed_list)
     machine = machine_of(device, threads, data_root, allow_modified_data, None, accept_modified=accept_modified)
     from clbench.config.files import parse_sets
     from clbench.reproduce.command import How
@@ -104,7 +108,7 @@ def reproduce(
             out,
             machine,
             preset,
-            seeds,
+            asked_seeds,
             overlay,
             force=not resume,
             watch=watch,

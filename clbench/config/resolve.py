@@ -305,13 +305,16 @@ def methods_of(file: Layer | None) -> list[str]:
 
 def seeds_of(layer: Layer) -> tuple[int, ...]:
     """`seeds: 5` means 0..4, `seeds: [3, 5]` those."""
-    value = layer.values.get("seeds", 1)
+    return seeds_in(layer.values.get("seeds", 1), f"{layer.at('seeds')}seeds")
+
+
+def seeds_in(value: Any, where: str) -> tuple[int, ...]:
+    """Of a number or a list, as files have them."""
     if isinstance(value, int) and not isinstance(value, bool):
-        return first_seeds(value, f"{layer.at('seeds')}seeds")
-    found = value
-    if not isinstance(found, (list, tuple)) or not found:
-        raise UserError(f"{layer.at('seeds')}seeds must be a number of seeds or a list, got {shown(value)}")
-    return checked_seeds(tuple(found), f"{layer.at('seeds')}seeds")
+        return first_seeds(value, where)
+    if not isinstance(value, (list, tuple)) or not value:
+        raise UserError(f"{where} must be a number of seeds or a list, got {shown(value)}")
+    return checked_seeds(tuple(value), where)
 
 
 def first_seeds(count: int, where: str) -> tuple[int, ...]:

@@ -96,7 +96,7 @@ class How:
     out: Path
     machine: Machine
     preset: str | None = None
-    seeds: int | None = None
+    seeds: tuple[int, ...] | None = None  # None: as its file has them
     overlay: dict[str, Any] = field(default_factory=dict)  # options that win over the files'
     force: bool = False
     watch: Watcher = field(default_factory=Silent)

@@ -32,7 +32,7 @@ class Reproduction:
     name: str
     title: str
     show: str
-    seeds: int
+    seeds: int | list[int]  # as in an experiment's file: how many from 0 up, or which ones
     also: str | None = None  # a second analysis of the same runs
     checkpoints: Keep = "last"
     runs: tuple[Table, ...] = ()
@@ -43,13 +43,13 @@ class Reproduction:
     origin: str = ""
     lines: Lines = field(default_factory=dict)
 
-    def experiments(self, preset: str | None, seeds: int | None, overlay: Table) -> list[Experiment]:
-        """Everything that is to be run; `overlay` are options that win over those of the file."""
+    def experiments(self, preset: str | None, seeds: Sequence[int] | None, overlay: Table) -> list[Experiment]:
+        """Everything that is to be run; `seeds` and the options of `overlay` win over those of the file."""
         changed = {"quick": self.quick, "paper": self.paper}.get(preset or "", {})
 
         def first_of(own: Table) -> tuple[int, ...]:
-            count = seeds or own.get("seeds") or changed.get("seeds", self.seeds)
-            return configuration.first_seeds(count, f"{self.origin}: seeds")
+            asked = seeds or own.get("seeds") or changed.get("seeds", self.seeds)
+            return configuration.seeds_in(asked, f"{self.origin}: seeds")
 
         if self.show == "study":
             options = {**self.study, **{k: v for k, v in changed.items() if k != "seeds"}}
