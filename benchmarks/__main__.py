@@ -278,6 +278,15 @@ def published(
 
 
 @app.command()
+def printed(as_json: AsJson = False) -> None:
+    """Do tables I and II of the paper agree with its equations 10 to 12? What they imply of the first task."""
+    from benchmarks.printed import implied, text
+
+    found = implied()
+    typer.echo(json.dumps(found, indent=1) if as_json else text(found))
+
+
+@app.command()
 def seeds(
     network: Annotated[str, typer.Option(help="mlp or lenet.")] = "mlp",
     numbers: Annotated[str, typer.Option(help="Numbers of seeds, comma-separated.")] = "1,3,5,10",

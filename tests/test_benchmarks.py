@@ -4,10 +4,11 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from command_line import ROOT
 
-from benchmarks import chromium, tune, tuned_values
+from benchmarks import chromium, printed, tune, tuned_values
 from clbench.config.defaults import default_files
 from clbench.config.resolve import resolve
 from clbench.errors import UserError
@@ -258,6 +259,18 @@ def test_methods_of_a_table_are_searched_with_one_budget_and_with_room_around_wh
     found = [Searched(tune.RECORD / search.plan(m).path, record) for m, record in search.records(tune.RECORD)]
     edges = {one.method: v.option for one in found for v in one.values if v.edge and not v.natural}
     assert edges == {}
+
+
+def test_what_the_printed_numbers_imply_is_what_they_were_made_of():
+    rng = np.random.default_rng(0)
+    matrix, alone = rng.uniform(20, 99, (5, 5)), 97.0
+    of = {
+        "ACC": matrix[-1].mean(),
+        "BWT": (matrix[-1] - matrix.diagonal())[:-1].mean(),
+        "FWT": (matrix.diagonal()[1:] - alone).mean(),
+    }
+    assert printed.first_task(5, alone, **of) == pytest.approx(matrix[0, 0])
+    assert [printed.possible(first, 95) for first in (101, 100.1, 0, -5.1, -6)] == [False, True, True, True, False]
 
 
 @pytest.fixture

@@ -260,6 +260,11 @@ def test_the_page_of_equal_budgets_is_what_is_printed_of_its_records(monkeypatch
         assert marked(name, ROOT / "benchmarks" / "budgets" / "README.md") == done.stdout.strip()
 
 
+def test_what_the_printed_tables_imply_is_what_is_printed_of_them():
+    done = CliRunner().invoke(benchmarks, ["printed"])
+    assert marked("printed", ROOT / "benchmarks" / "paper" / "README.md") == done.stdout.strip()
+
+
 def test_what_stands_beside_the_paper_is_what_reproduce_prints():
     done = CliRunner().invoke(app, ["reproduce", "table1", "table2", "--out", str(RESULTS)])
     blocks = re.split(r"(?m)^(?=##+ )", done.stdout)

@@ -61,7 +61,9 @@ def test_figure_7a_is_made_of_the_runs_of_table_2():
 
 
 def test_printed_settings_are_those_of_the_paper():
-    [anpyc] = [e.config for e in chosen(["table1"])[0].experiments("paper", (0,), {}) if e.config.method == "anpyc"]
+    [anpyc] = [
+        e.config for e in chosen(["table1"])[0].experiments("paper", (0,), {}) if e.config.method == "anpyc"
+    ]
     assert (anpyc.train.lr, anpyc.train.momentum, anpyc.train.batch_size) == (0.01, 0.9, 128)
     assert (anpyc.strategy_options["lam"], anpyc.strategy_options["beta"]) == (4, 15)
     assert anpyc.network_options["dropout"] == 0.5
@@ -139,7 +141,9 @@ def test_a_preset_may_change_one_run_alone():
 
 
 def test_a_table_names_its_seeds_and_a_flag_wins():
-    text = "seeds: {}\nruns:\n  - {{method: ewc, stream: split-digits, quick: {{seeds: [9]}}}}\nquick: {{seeds: 4}}\n"
+    text = (
+        "seeds: {}\nruns:\n  - {{method: ewc, stream: split-digits, quick: {{seeds: [9]}}}}\nquick: {{seeds: 4}}\n"
+    )
     Path("mine.yaml").write_text(text.format("[3, 5]"))
 
     def used(preset=None, seeds=None):
