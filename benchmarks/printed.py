@@ -5,9 +5,9 @@ With P[i][i] the accuracy on task i right after it was learned and m[i] that of 
     T · ACC = P[1][1] + (T-1) · (m + FWT + BWT),    m the mean of m[2] .. m[T],
 
 exactly, and so of means over runs too. With m the printed ACC of joint training, as it is where tasks are alike,
-P[1][1] follows. It lies between 0 and 100 percent, and is one number for all methods that do nothing else than train
-before the second task. If the first task is easier than the others, P[1][1] is larger by at most 100 - ACC of joint
-training.
+P[1][1] follows. It lies between 0 and 100 percent, and is one number for all methods that do nothing but train
+before the second task. If the first task is easier than the others, P[1][1] is larger by at most 100 - ACC of
+joint training.
 """
 
 from __future__ import annotations

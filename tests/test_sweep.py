@@ -189,6 +189,20 @@ def test_tpe_comes_near_the_best_of_a_list():
     assert abs(np.array(tried[10:]) - 31).mean() < 10  # random: 14.1
 
 
+@pytest.mark.parametrize("status", ["diverged", "failed"])
+def test_tpe_keeps_away_from_where_trials_are_lost(status):
+    search = Search(plan_of("strategy.lam=0.001..1000:log", search="tpe", trials=30))
+    tried = []
+    for n in range(30):
+        tried.append(strength := search.ask(n)["strategy.lam"])
+        lost = strength > 1  # the best values are those next to it
+        trial = Trial(n, {"strategy.lam": strength}, "", status if lost else "done")
+        trial.scores = [] if lost else [np.log(strength)]
+        search.tell(trial)
+    assert sum(strength > 1 for strength in tried[10:]) < 8  # of 20; all 20 where nothing is learned of them
+    assert max(strength for strength in tried if strength <= 1) > 0.5
+
+
 def test_a_trial_below_the_median_of_the_others_is_hopeless():
     search = Search(plan_of("strategy.lam=0:9:1", stop_early=True))
     for n in range(5):

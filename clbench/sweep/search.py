@@ -17,7 +17,13 @@ from clbench.sweep.plan import Plan
 from clbench.sweep.space import Axis
 
 AT_FIRST = 5  # trials that are finished before any is stopped, and before TPE models them
-STATES = {"done": TrialState.COMPLETE, "stopped": TrialState.PRUNED}
+STATES = {  # TPE takes what is pruned for worse than all that is complete, and learns nothing of a failure
+    "done": TrialState.COMPLETE,
+    "stopped": TrialState.PRUNED,
+    "diverged": TrialState.PRUNED,
+    "failed": TrialState.PRUNED,
+    "repeated": TrialState.FAIL,
+}
 
 
 class Search:
@@ -74,7 +80,7 @@ class Search:
         return self.plan.stop_early and open_.should_prune()
 
     def tell(self, trial: Trial) -> None:
-        state = STATES.get(trial.status, TrialState.FAIL)
+        state = STATES[trial.status]
         score = trial.score if state == TrialState.COMPLETE else None
         self.study.tell(self.open.pop(trial.number), score, state=state)
 
