@@ -223,7 +223,10 @@ def tune(
     method: Annotated[
         list[str] | None, typer.Option(help="One of its methods.  [default: all]", show_default=False)
     ] = None,
-    out: Annotated[Path, typer.Option(help="Records, trials, winners.")] = Path("benchmarks/tuning"),
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Records, trials, winners.  [default: the search's folder]", show_default=False),
+    ] = None,
     write: Annotated[
         bool, typer.Option("--write", help="Put the winners of all finished searches into clbench.toml.")
     ] = False,

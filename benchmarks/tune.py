@@ -1,7 +1,8 @@
 """The searches behind the tuned values of clbench.toml: a sweep a method, judged on validation data.
 
-`benchmarks/tuning.yaml` says what is searched; records, trials and winners' results stay in `benchmarks/tuning/`,
-so that `clbench sweep status` and `clbench sweep compare` show them and a second call runs only what is missing.
+`benchmarks/tuning.yaml` says what is searched; records, trials and winners' results stay in `benchmarks/tuning/`
+or in the folder that the search names, so that `clbench sweep status` and `clbench sweep compare` show them and a
+second call runs only what is missing.
 """
 
 from __future__ import annotations
@@ -34,7 +35,18 @@ class Search:
 
     @property
     def methods(self) -> list[str]:
+        """As they are listed; of "anpyc, gradient" the method is anpyc, and the rest says which variant it is."""
         return list(self.table["methods"])
+
+    @property
+    def folder(self) -> Path:
+        """Of its records."""
+        return HERE / self.table.get("folder", RECORD.name)
+
+    @property
+    def tunes(self) -> bool:
+        """Whether its winners are default values; else it is a study, in a folder of its own."""
+        return "folder" not in self.table
 
     @property
     def place(self) -> tuple[str, str, str]:
@@ -63,7 +75,7 @@ class Search:
         sets = {**self.training, **stream, **self.fixed(method)}
         own = {name: text for name, text in self.table["methods"][method].items() if name != "set"}
         asked = Asked(
-            method,
+            method.partition(",")[0],
             self.place[0],
             self.table["network"],
             self.table["scenario"],
@@ -74,10 +86,10 @@ class Search:
         )
         return planned(None, asked)
 
-    def records(self, folder: Path) -> Iterator[tuple[str, Record]]:
+    def records(self, folder: Path | None = None) -> Iterator[tuple[str, Record]]:
         """The record of every method whose trials have all ended."""
         for method in self.methods:
-            record = found(folder / self.plan(method).path)
+            record = found((folder or self.folder) / self.plan(method).path)
             if record and record.best and record.count(*ENDED) == record.plan["trials"]:
                 yield method, record
 
@@ -103,12 +115,12 @@ def named(name: str) -> Search:
     return known[name]
 
 
-def tune(name: str, methods: list[str] | None, data_root: Path | None, out: Path = RECORD) -> None:
-    """Run what is missing of every method's sweep, one after the other."""
+def tune(name: str, methods: list[str] | None, data_root: Path | None, out: Path | None = None) -> None:
+    """Run what is missing of every method's sweep, one after the other. out: None is the search's own folder."""
     from clbench.run.machine import Machine  # with torch
     from clbench.sweep.command import Where, run
 
     search = named(name)
     plans = [search.plan(method) for method in methods or search.methods]
     for plan in plans:
-        run(plan, Where(str(out)), Machine(data_root=data_root, keep="none"), False, False)
+        run(plan, Where(str(out or search.folder)), Machine(data_root=data_root, keep="none"), False, False)

@@ -16,7 +16,7 @@ from typing import Any
 
 import tomlkit
 
-from benchmarks.tune import RECORD, Search, searches
+from benchmarks.tune import Search, searches
 from clbench.config.files import PART
 from clbench.results.atomic import write_whole
 
@@ -60,10 +60,10 @@ def blocks_of(text: str) -> list[Block]:
     return found
 
 
-def write(file: Path, folder: Path = RECORD) -> list[str]:
+def write(file: Path, folder: Path | None = None) -> list[str]:
     """Put the winners of every search whose trials have ended into the file; a line about each method."""
     blocks, told, first = blocks_of(file.read_text(encoding="utf-8")), [], set()
-    for search in searches().values():
+    for search in (one for one in searches().values() if one.tunes):
         shares = search.place not in first  # later searches of the same place train as they do alone
         first.add(search.place)
         for method, values in winners(search, folder):
@@ -80,7 +80,7 @@ def write(file: Path, folder: Path = RECORD) -> list[str]:
     return told
 
 
-def winners(search: Search, folder: Path) -> Iterator[tuple[str, Options]]:
+def winners(search: Search, folder: Path | None) -> Iterator[tuple[str, Options]]:
     for method, record in search.records(folder):
         if record.best is not None:
             yield method, record.best.values

@@ -228,10 +228,12 @@ EQUAL = [name for name, search in SEARCHES.items() if search.options["search"] =
 def test_what_won_a_search_is_what_is_trained_by_default(name):
     search = SEARCHES[name]
     stream, scenario, network = search.place
-    for method, record in search.records(tune.RECORD):
+    for method, record in search.records():
         plan = search.plan(method)
-        assert all((tune.RECORD / trial.file).is_file() for trial in record.trials)
-        compare(record, tune.RECORD / plan.path, tune.RECORD)
+        assert all((search.folder / trial.file).is_file() for trial in record.trials)
+        compare(record, search.folder / plan.path, search.folder)
+        if not search.tunes:
+            continue
         trained = resolve(method, stream, scenario=scenario, network=network)
         assert trained.as_dict() == plan.winner(record.best.values).as_dict(), method
 
@@ -240,7 +242,8 @@ def test_nothing_counts_as_tuned_that_no_search_names():
     shipped, *_ = default_files()
     named: dict[tuple[str, str, str], set[str]] = {}
     for search in SEARCHES.values():
-        named.setdefault(search.place, set()).update(search.methods)
+        if search.tunes:
+            named.setdefault(search.place, set()).update(search.methods)
     for stream, scenarios in shipped.values["tuned"].items():
         for scenario, networks in scenarios.items():
             for network, table in networks.items():
@@ -256,7 +259,7 @@ def test_methods_of_a_table_are_searched_with_one_budget_and_with_room_around_wh
     assert len(spent) == 1
     assert len({(p.base.train.epochs, p.base.train.iterations, p.base.train.batch_size) for p in plans}) == 1
     assert all("train.lr" in {axis.name for axis in p.axes} for p in plans)
-    found = [Searched(tune.RECORD / search.plan(m).path, record) for m, record in search.records(tune.RECORD)]
+    found = [Searched(search.folder / search.plan(m).path, record) for m, record in search.records()]
     edges = {one.method: v.option for one in found for v in one.values if v.edge and not v.natural}
     assert edges == {}
 
@@ -289,12 +292,16 @@ def test_winners_that_stand_in_clbench_toml_are_not_written_again(toml):
 def test_winners_are_put_where_they_hold_and_all_else_stays(toml, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     search, found = SEARCHES["split-digits-task"], {}
-    for method, record in search.records(tune.RECORD):
+    for method, record in search.records():
         record.plan["search"] = "changed"
         for trial in record.trials:
             trial.values = dict.fromkeys(trial.values, 7.5)
         found[method] = record
-    monkeypatch.setattr(tune.Search, "records", lambda self, _: found.items() if self.name == search.name else ())
+
+    def only(self, _=None):
+        return found.items() if self.name == search.name else ()
+
+    monkeypatch.setattr(tune.Search, "records", only)
     before = toml.read_text()
     tuned_values.write(toml)
     after = toml.read_text()
