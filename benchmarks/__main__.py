@@ -281,6 +281,20 @@ def published(
 
 
 @app.command()
+def pages(
+    write: Annotated[bool, typer.Option("--write", help="Put right what is not as printed.")] = False,
+) -> None:
+    """Are the tables on the pages of results those that are printed now? Exit code 1 where one is not."""
+    from benchmarks.pages import parts, stale
+    from benchmarks.pages import write as put_right
+
+    found = put_right(parts()) if write else stale(parts())
+    typer.echo("\n".join(map(str, found)) or "all as printed")
+    if found and not write:
+        raise typer.Exit(1)
+
+
+@app.command()
 def printed(as_json: AsJson = False) -> None:
     """Do tables I and II of the paper agree with its equations 10 to 12? What they imply of the first task."""
     from benchmarks.printed import implied, text

@@ -17,14 +17,12 @@ from command_line import but_for, plugins_forgotten
 from typer.testing import CliRunner
 
 import clbench
+from benchmarks import pages
 from benchmarks.__main__ import app as benchmarks
 from benchmarks.methods import page as page_of_methods
 from clbench.cli import app
+from clbench.errors import UserError
 from clbench.registry import strategies
-from clbench.report.compose import report
-from clbench.report.write import md
-from clbench.reproduce.experiments import chosen
-from clbench.reproduce.verdicts import counted, table
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -151,7 +149,7 @@ def test_what_the_results_are_from_finds_them_finished(command, tmp_path, monkey
         assert "55 of 55 trials ended" in done.output, done.output
         assert "finished before" in done.output or "status" in words
     elif words[0] == "reproduce":
-        assert command in REPRODUCED
+        assert tuple(words) in {one.words for one in pages.REPRODUCED}
     else:
         done = CliRunner().invoke(app, [*words, "--dry-run", "--json"])
         assert done.exit_code == 0, done.output
@@ -237,112 +235,34 @@ def test_the_page_of_methods_is_printed_from_the_code():
     assert set(own) <= set(re.findall(r"`([\w-]+)`", kinds))
 
 
-def marked(name: str, page: Path) -> str:
-    """What stands between the marks of that name."""
-    printed = re.search(rf"<!-- {name} -->\n(.*)<!-- /{name} -->", page.read_text(), flags=re.DOTALL)
-    assert printed is not None, name
-    return printed[1].strip()
+@pytest.mark.parametrize("part", pages.parts(), ids=str)
+def test_what_a_page_shows_of_results_is_what_is_printed_of_them(part):
+    """`python -m benchmarks pages --write` puts it right."""
+    assert pages.stale([part]) == []
+    shown = (ROOT / part.page).read_text()
+    assert all((ROOT / part.page).parent.joinpath(name).is_file() for name in re.findall(r"\(<(.*?)>\)", shown))
 
 
-@pytest.mark.parametrize(("page", "stream"), [(PAGES[0], "permuted-mnist"), (BENCHMARKS, "split-mnist")], ids=str)
-def test_the_table_of_results_is_the_report_of_the_committed_runs(page, stream):
-    assert marked("results", page) == report([RESULTS / stream], "md").strip()
+def test_the_claims_about_parameters_are_judged_by_enough_seeds():
+    for name in pages.FROM_NUMBERS:
+        [numbers] = json.loads((ROOT / pages.FIGURES / f"{name}.json").read_text())
+        assert len({line["seed"] for line in numbers["lines"]}) >= 3
 
 
-def test_the_page_of_equal_budgets_is_what_is_printed_of_its_records(monkeypatch):
-    monkeypatch.chdir(ROOT)
-    for name, words in (
-        ("table", ["report", "benchmarks/budgets/split-mnist", "--format", "md"]),
-        ("searches", ["sweep", "compare", "benchmarks/budgets", "--format", "md"]),
-    ):
-        done = CliRunner().invoke(app, words)
-        assert done.exit_code == 0, done.output
-        assert marked(name, ROOT / "benchmarks" / "budgets" / "README.md") == done.stdout.strip()
+def test_a_page_that_is_not_as_printed_is_named_and_put_right(tmp_path, monkeypatch):
+    (tmp_path / "page.md").write_text("Ours.\n<!-- x -->\nold\n<!-- /x -->\nOurs.\n")
+    monkeypatch.setattr(pages, "ROOT", tmp_path)
+    part = pages.part(Path("page.md"), "x", lambda: "new\n")
+    assert pages.stale([part]) == [part] == pages.write([part])
+    assert (tmp_path / "page.md").read_text() == "Ours.\n<!-- x -->\nnew\n<!-- /x -->\nOurs.\n"
+    assert pages.stale([part]) == [] == pages.write([part])
+    with pytest.raises(UserError, match="no marks <!-- y -->"):
+        pages.stale([pages.part(Path("page.md"), "y", lambda: "new")])
 
 
-def test_what_the_printed_tables_imply_is_what_is_printed_of_them():
-    done = CliRunner().invoke(benchmarks, ["printed"])
-    assert marked("printed", ROOT / "benchmarks" / "paper" / "README.md") == done.stdout.strip()
-
-
-def test_what_stands_beside_the_paper_is_what_reproduce_prints():
-    done = CliRunner().invoke(app, ["reproduce", "table1", "table2", "--out", str(RESULTS)])
-    blocks = re.split(r"(?m)^(?=##+ )", done.stdout)
-    shown = [b.strip() for b in blocks if re.match(r"### .*(: ACC \(%\) beside|the paper's claims)", b)]
-    assert len(shown) == 4
-    assert marked("paper", BENCHMARKS) == "\n\n".join(shown)
-
-
-REPRODUCED = (  # commands of benchmarks/README.md that the tests around this run
-    "clbench reproduce table1 table2 --out benchmarks/results",
-    "clbench reproduce table1 --preset paper --seeds 3 --out benchmarks/results/printed",
-)
-QUICK = ("table3", "fig3", "fig4", "fig5", "fig6", "fig8b", "fig8c", "fig11")  # shown at a size that fits a laptop
-OWN = ("class-cifar10", "cgan-changes", "vae-changes", "critic")  # questions of ours
-FIGURES = RESULTS / "figures"
-FIGURE_PAGES: dict[
-    str, tuple[Path, tuple[str, ...]]
-] = {  # where the runs of a page lie, and the words that show them
-    "fig7a": (RESULTS, ("fig7a",)),
-    **{name: (FIGURES, (name,)) for name in ("fig7b", "fig7c", "fig8a")},
-    "table4": (ROOT / "benchmarks" / "pruning", ("table4",)),
-    **{name: (RESULTS, (name, "--preset", "quick")) for name in QUICK},
-    **{name: (RESULTS, (f"benchmarks/{name}.yaml",)) for name in OWN},
-}
-
-
-@pytest.mark.parametrize("name", FIGURE_PAGES)
-def test_the_page_of_a_figure_is_what_reproduce_prints(name, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    folder, words = FIGURE_PAGES[name]
-    done = CliRunner().invoke(app, ["reproduce", *words, "--out", str(folder)])
-    assert done.exit_code == 0, done.output
-    page = (FIGURES / f"{name}.md").read_text()
-    assert re.sub(r"!\[.*\n?", "", page).strip() == done.stdout.strip()
-    assert all((FIGURES / picture).is_file() for picture in re.findall(r"\(<(.*?)>\)", page))
-
-
-def test_the_page_of_the_printed_settings_is_what_reproduce_prints():
-    folder = FIGURES.parent / "printed"
-    words = ["reproduce", "table1", "--preset", "paper", "--seeds", "3", "--out", str(folder)]
-    assert CliRunner().invoke(app, words).stdout.strip() == (folder / "table1.md").read_text().strip()
-
-
-@pytest.mark.parametrize("name", ["fig9", "fig10"])
-def test_the_claims_about_parameters_are_judged_by_the_committed_numbers(name):
-    """The checkpoints behind these numbers are too large to commit."""
-    [figure] = chosen([name])
-    [numbers] = json.loads((FIGURES / f"{name}.json").read_text())
-    verdicts = [claim.judged(numbers["lines"]) for claim in figure.claims]
-    assert len({line["seed"] for line in numbers["lines"]}) >= 3
-    assert md.table(table(verdicts, figure.title)).strip() in (FIGURES / f"{name}.md").read_text()
-
-
-def verdicts_on(name: str) -> list[bool | None]:
-    """Those that stand on the page of a figure."""
-    page = (FIGURES / f"{name}.md").read_text()
-    found = re.findall(r"\| (holds|does not hold|undecided)(?: \(uncorrected\))? +\|", page)
-    return [{"holds": True, "does not hold": False}.get(words) for words in found]
-
-
-def test_the_page_of_results_counts_the_claims_that_hold():
-    lines = []
-    for name in ("fig7a", "fig7b", "fig7c", "fig8a", "fig9", "fig10", "table4"):
-        title = (FIGURES / f"{name}.md").read_text().partition("\n")[0].removeprefix("## ")
-        lines.append(f"- [{title}](results/figures/{name}.md): {counted(verdicts_on(name))}")
-    assert marked("figures", BENCHMARKS) == "\n".join(lines)
-
-
-def test_the_list_of_results_counts_the_claims_that_hold():
-    listed = (RESULTS / "README.md").read_text()
-    for name in (*QUICK, *OWN):
-        assert f"(figures/{name}.md): {counted(verdicts_on(name))} |" in listed, name
-
-
-def test_the_pruning_tables_are_from_the_report_of_the_committed_runs():
-    tables = report([ROOT / "benchmarks" / "pruning"], "md").split("### ")
-    shown = [tables[1], tables[2], tables[-1]]  # all measures; the paper's; the first round with more retraining
-    assert marked("pruning", BENCHMARKS) == "".join(f"### {table}" for table in shown).strip()
+def test_a_page_is_of_results_that_are_there(tmp_path):
+    with pytest.raises(UserError, match="not trained: seeds 0, 1"):
+        pages.Reproduced(("table1",), tmp_path, "quick", 2).text()
 
 
 def test_every_room_is_on_the_map():
