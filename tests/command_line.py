@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import signal
 import subprocess
@@ -102,3 +103,9 @@ def plugins_forgotten():
             registry.entries = entries
         for name in [name for name in sys.modules if name.startswith("clbench_plugin_")]:
             del sys.modules[name]
+
+
+def clbench_json(*words):
+    ran = clbench(*words)
+    assert (ran.code, ran.err) == (0, ""), ran
+    return json.loads(ran.out)

@@ -8,6 +8,7 @@ from command_line import clbench, train
 from results_by_hand import result
 
 from clbench.config.resolve import origins
+from clbench.report.build.notes import brief
 from clbench.report.compose import report
 from clbench.results import save
 
@@ -120,3 +121,20 @@ def test_a_pruning_study_too():
 )
 def test_an_origin_in_short(origin, short, differs):
     assert (origins.in_short(origin), origins.differs(origin)) == (short, differs)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("0.0030874833656408473", "0.003087"),
+        ("54380.98658714934", "54381"),
+        ("-3.123456789e-07", "-3.123e-07"),
+        ("0.1", "0.1"),
+        ("1e-05", "1e-05"),
+        ("12345678", "12345678"),
+        ("[0.123456789,2]", "[0.123456789,2]"),
+        ("proximal", "proximal"),
+    ],
+)
+def test_a_number_of_a_search_is_told_with_four_digits(value, said):
+    assert brief(value) == said

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import ROOT, TINY, clbench, process, train
+from command_line import ROOT, TINY, clbench, clbench_json, process, train
 from typer.main import get_command
 
 from clbench.cli import app
@@ -154,12 +154,6 @@ def test_the_same_name_set_twice_is_refused(tmp_path):
 def resealed(path, raw):
     """Written as clbench would write it."""
     path.write_text(json.dumps({**raw, "sha256": seal(raw)}))
-
-
-def clbench_json(*words):
-    ran = clbench(*words)
-    assert (ran.code, ran.err) == (0, ""), ran
-    return json.loads(ran.out)
 
 
 def below(folder: Path) -> list[tuple[Path, int]]:

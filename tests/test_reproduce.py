@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from command_line import clbench
+from command_line import clbench, clbench_json
 from scipy.stats import ttest_ind
 
 from clbench.errors import UserError
@@ -116,6 +116,18 @@ def test_a_table_of_generators_is_of_old_classes_and_so_are_its_claims():
     assert re.search(r"\| x +\| (holds|does not hold|undecided) +\| +[+-][\d.]+ \[", page), page
     assert re.search(r"\| y +\| holds", page), page
     assert re.findall(r"!\[.*\]\(<plots/mine-samples-cgan-digits-task\.png>\)", page)
+
+
+def test_a_dry_run_says_what_is_there_and_what_would_be_trained():
+    Path("mine.yaml").write_text(
+        "seeds: 2\nruns:\n  - {method: [ewc, si], stream: {name: split-digits, limit: 40}, train: {epochs: 1}}\n"
+    )
+    words = ("reproduce", "mine.yaml", "--dry-run")
+    assert [one["state"] for one in clbench_json(*words, "--json")] == ["new", "new"]
+    assert not Path("runs").exists()
+    assert clbench("reproduce", "mine.yaml", "--seeds", "1", "--quiet").code == 0
+    assert [(one["state"], one["left"]) for one in clbench_json(*words, "--json")] == [("more", [1])] * 2
+    assert clbench(*words).out.count("more seeds would be trained") == 2
 
 
 def test_a_preset_may_change_one_run_alone():

@@ -14,6 +14,7 @@ from clbench.cli.options import (
     Cpus,
     DataRoot,
     Device,
+    DryRun,
     Format,
     Gpus,
     Out,
@@ -31,6 +32,7 @@ from clbench.cli.options import (
     printing,
     seeds_of,
     sets_of,
+    show_planned,
     watching,
     workers_of,
 )
@@ -80,6 +82,7 @@ def reproduce(
     data_root: DataRoot = None,
     allow_modified_data: AllowModified = False,
     accept_modified: AcceptModified = False,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -99,9 +102,11 @@ def reproduce(
     from clbench.reproduce.experiments import chosen
     from clbench.run.ray import executor
 
-    wanted = chosen(what or [])
+    wanted, overlay = chosen(what or []), parse_sets(sets_of(set_))
+    if dry_run:
+        planned = [each for one in wanted for each in one.experiments(preset, asked_seeds, overlay)]
+        return show_planned(planned, out, machine, not resume, as_json)
     printed = printing(format_, output, as_json, quiet, "md", plots)
-    overlay = parse_sets(sets_of(set_))
     silent = quiet or printed.format == "json"
     with executor(ray, cpus, gpus, workers_of(workers)) as runs_on, watching(silent) as watch:
         how = How(

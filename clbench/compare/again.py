@@ -9,14 +9,14 @@ from typing import Any
 
 from clbench.compare.verdicts import Rules
 from clbench.errors import UserError
-from clbench.results import load, of_seeds
+from clbench.results import find, load, of_seeds
 from clbench.run.evaluate import experiment_of
 from clbench.run.experiment import Experiment
 
 
 @dataclass(frozen=True)
 class Group:
-    """An entry of `results`: patterns of files, from the folder of the check, and their tolerance."""
+    """An entry of `results`: patterns of files or folders, from the folder of the check, and their tolerance."""
 
     files: tuple[str, ...]
     rules: Rules
@@ -53,7 +53,7 @@ def matching(group: Group, folder: Path) -> Iterator[Path]:
             raise UserError(
                 f"{folder / pattern}: no result file; results of a check names files from its own folder"
             )
-        yield from paths
+        yield from find(paths)
 
 
 def read(path: Path, result: Any, rules: Rules, seeds: int) -> Again:

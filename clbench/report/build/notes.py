@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from clbench.config import origins
@@ -14,6 +15,7 @@ from clbench.scores.fid.score import ENOUGH
 
 # Said in the heading or by preset_notes.
 APART = {"method", "scenario", "score", "stream", "network", "preset"}
+MANY_DIGITS = re.compile(r"-?\d+\.\d{7,}(e[-+]?\d+)?")
 NAMES = {*APART, "seeds", "dataset", "stream.name", "network.name", "pruning.importance"}
 
 
@@ -185,12 +187,20 @@ def _words(options: Changed) -> dict[str, str]:
     words: dict[str, list[str]] = {}
     for option, (value, origin) in options.items():
         name = option.removeprefix("strategy.")
-        words.setdefault(origin, []).append(name if value is None else f"{name}={value}")
+        words.setdefault(origin, []).append(name if value is None else f"{name}={brief(value)}")
     return {origin: ", ".join(each) for origin, each in words.items()}
 
 
 def _told(values: dict[str, list[str]]) -> str:
     """`5 in ewc; 1 in all others`: the value of most rows comes last, without their names."""
     *fewer, (most, _) = sorted(values.items(), key=lambda item: len(item[1]))
-    rest = f"{most} in all {'others' if fewer else 'rows'}"
-    return "; ".join([*(f"{value} in {', '.join(labels)}" for value, labels in fewer), rest])
+    rest = f"{brief(most)} in all {'others' if fewer else 'rows'}"
+    return "; ".join([*(f"{brief(value)} in {', '.join(labels)}" for value, labels in fewer), rest])
+
+
+def brief(value: str) -> str:
+    """As a search draws numbers, 0.0030874833656408473, with four digits: 0.003087; the file has them all."""
+    if not MANY_DIGITS.fullmatch(value):
+        return value
+    number = float(value)
+    return f"{number:.0f}" if 1e3 <= abs(number) < 1e6 else f"{number:.4g}"
