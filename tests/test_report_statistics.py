@@ -157,3 +157,22 @@ def test_statistics_and_references_compile_as_latex(tmp_path):
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-2000:]
+
+
+def test_one_method_is_tested_against_every_other_with_less_to_correct_for(tmp_path):
+    put(tmp_path)
+    every, versus = report([tmp_path], stats=True), report([tmp_path], versus="ewc")
+    rows = {row["label"]: row for row in json.loads(report([tmp_path], "json", versus="ewc")) if "label" in row}
+    pairs = {p["against"]: p for p in rows["ewc"]["statistics"]["ACC"]["pairs"]}
+    assert set(pairs) == {"sgd", "si"}
+    assert [row["statistics"]["ACC"]["pairs"] for name, row in rows.items() if name != "ewc"] == [[]] * 3
+    assert pairs["si"]["permutation_holm"] == pytest.approx(2 * 0.0625)
+    low, high = pairs["si"]["interval"]
+    assert low < 3 < high
+    assert f"| ewc | si | 5 | +3.00 | {low:+.2f} to {high:+.2f} |" in re.sub(" +", " ", versus)
+    assert "ewc beside every other method" in versus
+    assert "every two methods" in every
+    with pytest.raises(UserError, match="--versus: there is no result of 'joint' here"):
+        report([tmp_path], versus="joint")
+    with pytest.raises(UserError, match="did you mean 'ewc'"):
+        report([tmp_path], versus="ewx")

@@ -4,7 +4,7 @@ from itertools import permutations, product
 
 import numpy as np
 import pytest
-from scipy.stats import norm, rankdata, t, ttest_ind
+from scipy.stats import norm, rankdata, t, ttest_1samp, ttest_ind
 
 from clbench import statistics as s
 
@@ -51,6 +51,7 @@ def test_the_paired_tests_are_those_of_all_sign_flips(differences):
     found = s.paired_tests(np.array(differences) + 90, [90.0] * len(differences))
     kept = np.array([d for d in differences if d])
     assert (found.n, found.difference) == (len(differences), pytest.approx(np.mean(differences)))
+    assert found.interval == pytest.approx(ttest_1samp(differences, 0).confidence_interval())
     assert found.permutation == pytest.approx(by_all_signs(differences))
     assert found.wilcoxon == pytest.approx(by_all_signs(np.sign(kept) * rankdata(np.abs(kept))))
 
@@ -61,7 +62,7 @@ def test_what_floats_round_apart_is_a_tie():
 
 
 def test_methods_that_never_differ_have_a_p_of_one_and_two_seeds_none():
-    assert s.paired_tests([1.0, 2, 3], [1.0, 2, 3]) == s.PairedTests(3, 0.0, 1.0, 1.0)
+    assert s.paired_tests([1.0, 2, 3], [1.0, 2, 3]) == s.PairedTests(3, 0.0, (0.0, 0.0), 1.0, 1.0)
     assert s.paired_tests([1.0, 2], [0.0, 0]) is None
 
 

@@ -96,6 +96,10 @@ def report(
         bool,
         typer.Option("--stats", help="Intervals, paired tests, ranks over streams; of ACC, or of --metrics."),
     ] = False,
+    versus: Annotated[
+        str | None,
+        typer.Option(help="--stats with tests of this method against every other alone.", show_default=False),
+    ] = None,
     accept_modified: AcceptModified = False,
     plugin: Plugins = None,
     output: Output = None,
@@ -107,8 +111,9 @@ def report(
     how = printing(format_, output, as_json, quiet, "md", plots)
     from clbench.report.compose import describe, metrics_for
 
-    words = (metrics_for(how.format, each_of(metrics, "--metrics")), kind, reference or (), stats, accept_modified)
-    how.show([describe(files or [Path("runs")], *words)], plots)
+    asked = metrics_for(how.format, each_of(metrics, "--metrics"))
+    paths = files or [Path("runs")]
+    how.show([describe(paths, asked, kind, reference or (), stats, accept_modified, versus)], plots)
 
 
 def analyze(

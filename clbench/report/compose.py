@@ -47,6 +47,7 @@ def report(
     references: Sequence[str] = (),
     stats: bool = False,
     accept_modified: bool = False,
+    versus: str | None = None,
 ) -> str:
     """The results in the files and folders given, as text in a format, with the metrics as columns.
 
@@ -56,7 +57,7 @@ def report(
     """
     write.chosen(fmt, None, "md")
     asked = metrics_for(fmt, metrics)
-    return written([describe(paths, asked, kind, references, stats, accept_modified)], fmt, plots)
+    return written([describe(paths, asked, kind, references, stats, accept_modified, versus)], fmt, plots)
 
 
 def metrics_for(fmt: str, metrics: list[str] | None) -> list[str] | None:
@@ -71,20 +72,23 @@ def describe(
     references: Sequence[str] = (),
     stats: bool = False,
     accept_modified: bool = False,
+    versus: str | None = None,
 ) -> Document:
     """The results in the files and folders given. `kind`: train or pruning, of the results of that kind alone.
 
     `references`: files of printed numbers to set beside the results, `paper` for the packaged one. `stats`:
     intervals, paired tests and ranks of the metrics chosen, of the mean (ACC) where none is; CSV has no place for
-    either. `accept_modified`: read files that do not agree with their sha256, and mark their tables.
+    either. `versus`: these with tests of this method against every other alone. `accept_modified`: read files that
+    do not agree with their sha256, and mark their tables.
     """
     found = read(paths, metrics, kind, accept_modified)
+    stats = stats or versus is not None
     if (references or stats) and not found.tables:
         raise UserError("--reference and --stats are about trainings, and here are pruning studies alone")
     if references:
         add_references(found, references)
     if stats:
-        add_statistics(found, metrics)
+        add_statistics(found, metrics, versus)
     return document(found, flat=not references and not stats)
 
 
@@ -95,14 +99,14 @@ def add_references(found: Findings, references: Sequence[str]) -> None:
     paper_comparison.add(found.tables, [table for name in references for table in reference_tables(name)])
 
 
-def add_statistics(found: Findings, metrics: list[str] | None = None) -> None:
+def add_statistics(found: Findings, metrics: list[str] | None = None, versus: str | None = None) -> None:
     """Of the metrics that tables have of these names; of the mean where none or the default ones are named."""
     from clbench.report.build import ranking, significance
 
     names = list(dict.fromkeys("mean" if name == "default" else name for name in metrics or ["mean"]))
     if not any(table.ranked(names) for table in found.tables):
         raise UserError(f"--stats: none of {', '.join(names)} is a metric; add one to --metrics")
-    significance.add(found.tables, names)
+    significance.add(found.tables, names, versus)
     found.rankings = ranking.rankings(found.tables, names)
 
 

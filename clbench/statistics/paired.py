@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from clbench.statistics.intervals import Interval, t_interval
+
 NEEDS = 3  # seeds; two give no p below 0.5
 FLIPS = 99_999  # of signs; all 2^n where that is no more, as it is up to 16 seeds
 ALPHA = 0.05
@@ -16,10 +18,11 @@ DIGITS = 9  # differences nearer to each other than this differ by rounding of f
 
 @dataclass(frozen=True)
 class PairedTests:
-    """Of n differences: their mean, and the two-sided p values of two tests that they are centred on 0."""
+    """Of n differences: their mean, its Student's interval, and two-sided p values of two tests that it is 0."""
 
     n: int
     difference: float
+    interval: Interval | None  # of 95 percent; there is one of three seeds and more
     permutation: float
     wilcoxon: float
 
@@ -35,13 +38,13 @@ def paired_tests(ours: Sequence[float], theirs: Sequence[float]) -> PairedTests 
     n = len(differences)
     if n < NEEDS:
         return None
-    mean = float(differences.mean())
+    mean, interval = float(differences.mean()), t_interval(differences.tolist())
     if not differences.any():  # nothing to flip or rank
-        return PairedTests(n, mean, 1.0, 1.0)
+        return PairedTests(n, mean, interval, 1.0, 1.0)
     flipped = stats.permutation_test(
         (differences,), np.mean, permutation_type="samples", n_resamples=FLIPS, rng=np.random.default_rng(0)
     )
-    return PairedTests(n, mean, float(flipped.pvalue), float(stats.wilcoxon(differences).pvalue))
+    return PairedTests(n, mean, interval, float(flipped.pvalue), float(stats.wilcoxon(differences).pvalue))
 
 
 def smallest_p(n: int) -> float:

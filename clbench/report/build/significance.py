@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 from clbench import statistics
+from clbench.config.options import did_you_mean
+from clbench.errors import UserError
 from clbench.report.build.cells import Cell, Column, equals, fixed
 from clbench.report.build.result_table import ResultRow, ResultTable
 from clbench.report.document import Table, table_of_words
@@ -26,27 +28,42 @@ class Pair:
     wilcoxon_holm: float
 
 
-def add(tables: list[ResultTable], names: list[str]) -> None:
-    """Set intervals and tests of the metrics named after every table, and into the JSON objects of its rows."""
+def add(tables: list[ResultTable], names: list[str], versus: str | None = None) -> None:
+    """Set intervals and tests of the metrics named after every table, and into the JSON objects of its rows.
+
+    versus: a method; it alone is tested against every other. UserError: it is in no table.
+    """
+    there = list(dict.fromkeys(row.method for table in tables for row in table.rows if not row.joint))
+    if versus is not None and versus not in there:
+        raise UserError(f"--versus: there is no result of {versus!r} here; {did_you_mean(versus, there)}")
     for table in tables:
         for column in table.ranked(names):
             if any(row.cells[column.name].values for row in table.rows):
-                found, untested = pairs(table, column)
-                table.after += [interval_grid(table, column), *pair_grid(table, column, found, untested)]
+                found, untested = pairs(table, column, versus)
+                table.after += [interval_grid(table, column), *pair_grid(table, column, found, untested, versus)]
                 for row in table.rows:
                     entry = row_object(row, row.cells[column.name], found)
                     row.more.setdefault("statistics", {})[column.name] = entry
 
 
-def pairs(table: ResultTable, column: Column) -> tuple[list[Pair], int]:
-    """Every pair of methods that has seeds enough in common, joint not among them; how many have not."""
+def pairs(table: ResultTable, column: Column, versus: str | None = None) -> tuple[list[Pair], int]:
+    """Every pair of methods that has seeds enough in common, joint not among them; how many have not.
+
+    versus: only pairs of this method, which comes first, and another.
+    """
     rows = [row for row in table.rows if not row.joint and row.cells[column.name].values]
-    every = [(a, b, tested(a.cells[column.name], b.cells[column.name])) for a, b in combinations(rows, 2)]
+    two = combinations(rows, 2) if versus is None else product(*parted(rows, versus))
+    every = [(a, b, tested(a.cells[column.name], b.cells[column.name])) for a, b in two]
     found = [(a, b, tests) for a, b, tests in every if tests]
     permutation = statistics.holm([tests.permutation for _, _, tests in found])
     wilcoxon = statistics.holm([tests.wilcoxon for _, _, tests in found])
     whole = [Pair(*pair, *p) for pair, *p in zip(found, permutation, wilcoxon, strict=True)]
     return whole, len(every) - len(whole)
+
+
+def parted(rows: list[ResultRow], method: str) -> tuple[list[ResultRow], list[ResultRow]]:
+    """Those of the method, and all others."""
+    return [row for row in rows if row.method == method], [row for row in rows if row.method != method]
 
 
 def tested(ours: Cell, theirs: Cell) -> PairedTests | None:
@@ -74,11 +91,13 @@ def interval_grid(table: ResultTable, column: Column) -> Table:
     )
 
 
-def interval_text(interval: Interval | None, column: Column) -> str:
-    return f"{fixed(interval[0], column.digits)} to {fixed(interval[1], column.digits)}" if interval else "–"
+def interval_text(interval: Interval | None, column: Column, sign: str = "") -> str:
+    return " to ".join(fixed(end, column.digits, sign) for end in interval) if interval else "–"
 
 
-def pair_grid(table: ResultTable, column: Column, found: list[Pair], untested: int) -> list[Table]:
+def pair_grid(
+    table: ResultTable, column: Column, found: list[Pair], untested: int, versus: str | None
+) -> list[Table]:
     """One table of all pairs; none where there is but one method."""
     if not found and not untested:
         return []
@@ -88,6 +107,7 @@ def pair_grid(table: ResultTable, column: Column, found: list[Pair], untested: i
             pair.second.label,
             str(pair.tests.n),
             fixed(pair.tests.difference, column.digits, "+"),
+            interval_text(pair.tests.interval, column, "+"),
             *(
                 equals(p).removeprefix("= ")
                 for p in (
@@ -100,8 +120,10 @@ def pair_grid(table: ResultTable, column: Column, found: list[Pair], untested: i
         ]
         for pair in found
     ]
-    header = ["method", "against", "n seeds", "difference", "permutation p", "Holm", "Wilcoxon p", "Holm"]
-    heading = f"{table.title}: {column.head} of every two methods over equal seeds"
+    between = f"{100 * LEVEL:.0f} percent interval"
+    header = ["method", "against", "n seeds", "difference", between, "permutation p", "Holm", "Wilcoxon p", "Holm"]
+    which = "every two methods" if versus is None else f"{versus} beside every other method"
+    heading = f"{table.title}: {column.head} of {which} over equal seeds"
     return [table_of_words(heading, header, body, pair_notes(table, found, untested))]
 
 
@@ -110,8 +132,8 @@ def pair_notes(table: ResultTable, found: list[Pair], untested: int) -> list[str
     sampled = any(2**n > FLIPS for n in counts)
     flips = f"{FLIPS} random sign flips where seeds are many" if sampled else "all sign flips of the differences"
     notes = [
-        f"Difference: method minus against. Two-sided p of the permutation test ({flips}) and of Wilcoxon's "
-        f"signed ranks; Holm: corrected over the {len(found)} pairs of this table."
+        "Difference: method minus against, with Student's interval. Two-sided p of the permutation test "
+        f"({flips}) and of Wilcoxon's signed ranks; Holm: corrected over the {len(found)} pairs of this table."
     ]
     if found:
         lowest = "; ".join(f"{statistics.smallest_p(n):.3g} with {n} seeds" for n in counts)
