@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from clbench.cli.options import AllowModified
 from clbench.errors import UserError
 
 app = typer.Typer(
@@ -232,6 +233,7 @@ def tune(
     ] = False,
     file: Annotated[Path, typer.Option(help="Of --write.")] = Path("clbench.toml"),
     data_root: DataRoot = None,
+    allow_modified_data: AllowModified = False,
 ) -> None:
     """The searches behind the tuned values of clbench.toml, on validation data; runs what is missing."""
     if search is None and not write:
@@ -241,7 +243,7 @@ def tune(
     if search is not None:
         from benchmarks.tune import tune as run_all
 
-        run_all(search, method, data_root, out)
+        run_all(search, method, data_root, out, allow_modified_data)
     if write:
         from benchmarks.tuned_values import write as write_all
 

@@ -45,8 +45,8 @@ class Search:
 
     @property
     def tunes(self) -> bool:
-        """Whether its winners are default values; else it is a study, in a folder of its own."""
-        return "folder" not in self.table
+        """Whether its winners are default values; else it is a study."""
+        return bool(self.table.get("tunes", True))
 
     @property
     def place(self) -> tuple[str, str, str]:
@@ -115,12 +115,19 @@ def named(name: str) -> Search:
     return known[name]
 
 
-def tune(name: str, methods: list[str] | None, data_root: Path | None, out: Path | None = None) -> None:
+def tune(
+    name: str,
+    methods: list[str] | None,
+    data_root: Path | None,
+    out: Path | None = None,
+    allow_modified_data: bool = False,
+) -> None:
     """Run what is missing of every method's sweep, one after the other. out: None is the search's own folder."""
     from clbench.run.machine import Machine  # with torch
     from clbench.sweep.command import Where, run
 
     search = named(name)
     plans = [search.plan(method) for method in methods or search.methods]
+    machine = Machine(data_root=data_root, keep="none", allow_modified=allow_modified_data)
     for plan in plans:
-        run(plan, Where(str(out or search.folder)), Machine(data_root=data_root, keep="none"), False, False)
+        run(plan, Where(str(out or search.folder)), machine, False, False)

@@ -69,7 +69,7 @@ def write(file: Path, folder: Path | None = None) -> list[str]:
         for method, values in winners(search, folder):
             place = ("tuned", *search.place)
             if shares:
-                source = {"source": f"benchmarks/tuning/{search.place[0]}"}
+                source = {"source": f"benchmarks/{search.folder.name}/{search.place[0]}"}
                 set_section(blocks, place, source, (*place, "train"), of("train", search.training))
             own = search.fixed(method) | values | ({} if shares else search.training | values)
             here = (*place, "strategy", method)

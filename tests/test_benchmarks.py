@@ -241,13 +241,14 @@ def test_what_won_a_search_is_what_is_trained_by_default(name):
 def test_nothing_counts_as_tuned_that_no_search_names():
     shipped, *_ = default_files()
     named: dict[tuple[str, str, str], set[str]] = {}
-    for search in SEARCHES.values():
-        if search.tunes:
-            named.setdefault(search.place, set()).update(search.methods)
+    sources: dict[tuple[str, str, str], str] = {}
+    for search in (one for one in SEARCHES.values() if one.tunes):
+        named.setdefault(search.place, set()).update(search.methods)
+        sources.setdefault(search.place, f"benchmarks/{search.folder.name}/{search.place[0]}")
     for stream, scenarios in shipped.values["tuned"].items():
         for scenario, networks in scenarios.items():
             for network, table in networks.items():
-                assert table["source"] == f"benchmarks/tuning/{stream}"
+                assert table["source"] == sources[stream, scenario, network]
                 assert table["strategy"].keys() <= named[stream, scenario, network]
 
 
