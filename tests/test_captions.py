@@ -8,9 +8,9 @@ from command_line import clbench, train
 from results_by_hand import result
 
 from clbench.config.resolve import origins
-from clbench.report.build.notes import brief
 from clbench.report.compose import report
 from clbench.results import save
+from clbench.results.differences import brief
 
 TUNED = "shipped clbench.toml:73 (tuned for task, mlp)"
 STRATEGY = {"lam": 30.0, "fisher": "true"}
@@ -138,3 +138,17 @@ def test_an_origin_in_short(origin, short, differs):
 )
 def test_a_number_of_a_search_is_told_with_four_digits(value, said):
     assert brief(value) == said
+
+
+@pytest.mark.parametrize(
+    ("strengths", "labels"),
+    [
+        ((0.123456789, 3.3), ["ewc (lam=0.1235)", "ewc (lam=3.3)"]),
+        ((0.123456789, 0.123456788), ["ewc (lam=0.123456788)", "ewc (lam=0.123456789)"]),
+    ],
+)
+def test_rows_of_a_search_are_told_apart_in_brief_where_that_does(tmp_path, strengths, labels):
+    for number, lam in enumerate(strengths):
+        save(result("ewc", strategy={"lam": lam}), tmp_path / f"{number}.json")
+    [*rows] = json.loads(report([tmp_path], "json"))
+    assert [row["label"] for row in rows] == labels

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from clbench.config import origins
 from clbench.report.build.cells import Column
 from clbench.report.build.result_table import ResultRow, ResultTable
 from clbench.results import AnyResult
-from clbench.results.differences import MISSING, described, differing, flatten, shown
+from clbench.results.differences import MISSING, brief, described, differing, flatten, shown
 from clbench.scores import ACCURACY, Score
 from clbench.scores.fid.score import ENOUGH
 
 # Said in the heading or by preset_notes.
 APART = {"method", "scenario", "score", "stream", "network", "preset"}
-MANY_DIGITS = re.compile(r"-?\d+\.\d{7,}(e[-+]?\d+)?")
 NAMES = {*APART, "seeds", "dataset", "stream.name", "network.name", "pruning.importance"}
 
 
@@ -196,11 +194,3 @@ def _told(values: dict[str, list[str]]) -> str:
     *fewer, (most, _) = sorted(values.items(), key=lambda item: len(item[1]))
     rest = f"{brief(most)} in all {'others' if fewer else 'rows'}"
     return "; ".join([*(f"{brief(value)} in {', '.join(labels)}" for value, labels in fewer), rest])
-
-
-def brief(value: str) -> str:
-    """As a search draws numbers, 0.0030874833656408473, with four digits: 0.003087; the file has them all."""
-    if not MANY_DIGITS.fullmatch(value):
-        return value
-    number = float(value)
-    return f"{number:.0f}" if 1e3 <= abs(number) < 1e6 else f"{number:.4g}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from clbench.report.build.notes import (
 from clbench.report.build.result_table import ResultRow, ResultTable
 from clbench.report.scales import digits_of
 from clbench.results import Result
-from clbench.results.differences import described, differing, flatten, sortable
+from clbench.results.differences import brief, described, differing, flatten, shown, sortable
 from clbench.scores import Score, score_of
 
 ORDER = ["sgd", "sgd-f", "finetuning", "ewc", "si", "mas", "lwf", "hat", "anpyc"]  # the paper's, then joint
@@ -112,14 +112,21 @@ def _ordered(rows: list[ResultRow]) -> list[ResultRow]:
     for row in rows:
         own.setdefault(row.method, []).append(_options(row))
     names_of = {method: differing(same) for method, same in own.items()}
+    say_of = {method: teller(same, names_of[method]) for method, same in own.items()}
     for row in rows:
         names, options = names_of[row.method], flatten(_options(row))
-        words = described(options, names)
+        words = described(options, names, say_of[row.method])
         row.label = f"{row.method} ({words})" if words else row.method
         place = ORDER.index(row.method) if row.method in ORDER else len(ORDER)
         values = [sortable(options.get(name, "")) for name in names]
         keys[row.result.digest] = (row.joint, place, row.method, values, row.result.digest)
     return sorted(rows, key=lambda row: keys[row.result.digest])
+
+
+def teller(configurations: list[dict[str, Any]], names: list[str]) -> Callable[[Any], str]:
+    """How values of the options are written: in brief if that tells the configurations apart."""
+    told = {described(options, names, brief) for options in configurations}
+    return brief if len(told) == len(configurations) else shown
 
 
 def _options(row: ResultRow) -> dict[str, Any]:
