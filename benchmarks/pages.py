@@ -114,6 +114,12 @@ def beside_the_paper() -> str:
     return "\n\n".join(b.strip() for b in blocks if re.match(r"### .*(: ACC \(%\) beside|the paper's claims)", b))
 
 
+def versus() -> str:
+    """The last table of `clbench report --versus`: ANPyC beside every other method."""
+    text = clbench("report", str(RESULTS / "split-mnist"), "--versus", "anpyc", "--format", "md")
+    return text[text.index("### split-mnist: ACC (%) of anpyc beside") :]
+
+
 def pruning() -> str:
     """All measures; the paper's; the first round with more retraining."""
     tables = clbench("report", "benchmarks/pruning", "--format", "md").split("### ")
@@ -174,14 +180,13 @@ def parts() -> list[Part]:
     from benchmarks.printed import implied
     from benchmarks.printed import text as implications
 
-    budgets = Path("benchmarks/budgets/README.md")
     return [
         printed(README, "results", "report", str(RESULTS / "permuted-mnist"), "--format", "md"),
         printed(BENCHMARKS, "results", "report", str(RESULTS / "split-mnist"), "--format", "md"),
         part(BENCHMARKS, "paper", beside_the_paper),
         part(BENCHMARKS, "pruning", pruning),
-        printed(budgets, "table", "report", "benchmarks/budgets/split-mnist", "--format", "md"),
-        printed(budgets, "searches", "sweep", "compare", "benchmarks/budgets", "--format", "md"),
+        part(BENCHMARKS, "versus", versus),
+        printed(RESULTS / "searches.md", "searches", "sweep", "compare", str(RESULTS), "--format", "md"),
         part(Path("benchmarks/paper/README.md"), "printed", lambda: implications(implied())),
         Part(RESULTS / "printed" / "table1.md", "all", partial(all_but_pictures, AS_PRINTED)),
         *(Part(FIGURES / f"{n}.md", "all", partial(all_but_pictures, one)) for n, one in FIGURE_PAGES.items()),
