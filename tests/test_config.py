@@ -49,13 +49,13 @@ def test_the_default_is_anpyc_on_the_embedded_digits():
 
 
 def test_each_place_wins_over_the_one_before():
-    assert resolve("ewc", "split-mnist").train.epochs == 5  # the code
+    assert resolve("ewc", "split-cifar10").train.epochs == 5  # the code
     Path("clbench.toml").write_text("[train]\nepochs = 7\n[preset.mine.train]\nepochs = 8\n")
-    assert resolve("ewc", "split-mnist").train.epochs == 7
-    assert resolve("ewc", "split-mnist", preset="mine").train.epochs == 8
+    assert resolve("ewc", "split-cifar10").train.epochs == 7
+    assert resolve("ewc", "split-cifar10", preset="mine").train.epochs == 8
     file = written("e.yaml", "train: {epochs: 9}")
-    assert resolve("ewc", "split-mnist", preset="mine", file=file).train.epochs == 9
-    assert resolve("ewc", "split-mnist", preset="mine", file=file, sets=("train.epochs=10",)).train.epochs == 10
+    assert resolve("ewc", "split-cifar10", preset="mine", file=file).train.epochs == 9
+    assert resolve("ewc", "split-cifar10", preset="mine", file=file, sets=("train.epochs=10",)).train.epochs == 10
 
 
 def test_flags_win_over_the_file():
