@@ -243,4 +243,5 @@ def test_the_space_of_a_record_is_one(axis, tmp_path):
 def test_a_number_of_seeds_that_is_whole_but_written_as_a_float(command, tmp_path):
     (tmp_path / "x.yaml").write_text("seeds: 2.0\nruns:\n  - {method: sgd, stream: split-digits}\n")
     more = ("--update",) if command == "check" else ()
-    assert "2.0 seeds" in clbench(command, tmp_path / "x.yaml", *more, "--out", tmp_path / "runs").line
+    said = clbench(command, tmp_path / "x.yaml", *more, "--out", tmp_path / "runs").line
+    assert "seeds must be a number of seeds or a list, got 2.0" in said

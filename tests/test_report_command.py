@@ -64,7 +64,9 @@ def stored(config: Config) -> Result:
 def test_the_words_lead_to_the_same_digest(names, sets, more):
     config = resolve(*names, sets=sets, **more)
     assert again(stored(config)).digest == config.digest
-    Path("clbench.toml").write_text("[train]\nepochs = 99\n[strategy.anpyc]\nlam = 98\n")
+    Path("clbench.toml").write_text(
+        "[train]\nepochs = 99\niterations = 5\nwarmup = 3\n[strategy.anpyc]\nlam = 98\ncandidates = 'tensor'\n"
+    )
     assert again(stored(config)).digest == config.digest
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from clbench.config.files import SECTIONS, Layer, read_text, read_toml, toml_lines
 from clbench.config.options import did_you_mean
@@ -138,6 +139,22 @@ def tables(layer: Layer) -> Layer:
 def default_files() -> list[Layer]:
     """Every clbench.toml, read: the one that came with the program, then one in the working folder."""
     return [read(path, "" if n else "shipped clbench.toml") for n, path in enumerate(defaults_files())]
+
+
+def default_names() -> frozenset[str]:
+    """Every option that a clbench.toml sets anywhere, by its last name: lam, lr .."""
+    return _names(tuple((path, path.stat().st_mtime_ns) for path in map(Path.resolve, defaults_files())))
+
+
+@functools.cache
+def _names(files: tuple[tuple[Path, int], ...]) -> frozenset[str]:
+    found: set[str] = set()
+    waiting: list[Any] = [read_toml(path) for path, _ in files]
+    while waiting:
+        for name, value in waiting.pop().items():
+            waiting += [value] if isinstance(value, dict) else []
+            found.add(name)
+    return frozenset(found)
 
 
 def read(path: Path, name: str = "") -> Layer:

@@ -7,6 +7,11 @@ from typing import Any
 
 import yaml
 
+from clbench.config.defaults import default_names
+from clbench.config.options import absent_of, options_of
+from clbench.config.resolve import options_for
+from clbench.config.training import Training
+from clbench.errors import UserError
 from clbench.results import AnyResult
 
 SECTIONS = ("strategy", "stream", "network", "train")
@@ -14,8 +19,10 @@ NAMED = ("dataset", "limit")  # of a pruning study, beside its sections pruning 
 
 
 def command_that_made(result: AnyResult) -> list[str] | None:
-    """The words of a command line that leads to the same digest under any clbench.toml: it gives every option that
-    is stored. None where they could not be pasted safely, as with control characters in a name.
+    """The words of a command line that leads to the same digest whatever the clbench.toml of here says.
+
+    It gives every option that is stored, and of those that a result leaves out what some clbench.toml sets. None
+    where the words could not be pasted safely, as with control characters in a name.
     """
     told = _study if result.kind == "pruning" else _training
     found = list(told(result.config, result.seeds))
@@ -31,10 +38,24 @@ def _training(config: dict[str, Any], seeds: list[int]) -> Iterator[str]:
         yield from ("--network", network["name"])
     yield from ("--scenario", config["scenario"], "--score", config["score"])
     yield from _common(config, seeds)
+    left_out = _left_out(config)
     for section in SECTIONS:
-        for name, value in config.get(section, {}).items():
+        for name, value in {**left_out.get(section, {}), **config.get(section, {})}.items():
             if name != "name" or section not in ("stream", "network"):
                 yield from ("--set", f"{section}.{name}={as_yaml(value)}")
+
+
+def _left_out(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Options at the value at which a configuration does not say them, where a clbench.toml names one of them."""
+    try:
+        known = options_for(config["method"], config["stream"]["name"], config.get("network", {}).get("name", ""))
+    except UserError:  # of a plugin that is not here
+        known = {"train": options_of(Training)}
+    named = default_names()
+    return {
+        section: {name: value for name, value in absent_of(options).items() if name in named}
+        for section, options in known.items()
+    }
 
 
 def _study(config: dict[str, Any], seeds: list[int]) -> Iterator[str]:
