@@ -186,7 +186,7 @@ def parts() -> list[Part]:
         part(BENCHMARKS, "paper", beside_the_paper),
         part(BENCHMARKS, "pruning", pruning),
         part(BENCHMARKS, "versus", versus),
-        printed(RESULTS / "searches.md", "searches", "sweep", "compare", str(RESULTS), "--format", "md"),
+        printed(RESULTS / "searches.md", "searches", "sweep", "compare", f"{RESULTS}/split-mnist", "--format", "md"),
         part(Path("benchmarks/paper/README.md"), "printed", lambda: implications(implied())),
         Part(RESULTS / "printed" / "table1.md", "all", partial(all_but_pictures, AS_PRINTED)),
         *(Part(FIGURES / f"{n}.md", "all", partial(all_but_pictures, one)) for n, one in FIGURE_PAGES.items()),
