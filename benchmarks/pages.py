@@ -29,6 +29,7 @@ from clbench.run.store import FINISHED
 ROOT = Path(__file__).parent.parent
 RESULTS, FIGURES = Path("benchmarks/results"), Path("benchmarks/results/figures")
 README, BENCHMARKS = Path("README.md"), Path("benchmarks/README.md")
+READINGS, SEARCHES = Path("benchmarks/readings/README.md"), RESULTS / "searches.md"
 PICTURE = re.compile(r"!\[.*\n?")
 
 OF_TUNED = ("fig7a", "fig7b", "fig7c", "fig8a", "fig9", "fig10", "table4")  # listed in benchmarks/README.md
@@ -186,7 +187,9 @@ def parts() -> list[Part]:
         part(BENCHMARKS, "paper", beside_the_paper),
         part(BENCHMARKS, "pruning", pruning),
         part(BENCHMARKS, "versus", versus),
-        printed(RESULTS / "searches.md", "searches", "sweep", "compare", f"{RESULTS}/split-mnist", "--format", "md"),
+        printed(SEARCHES, "searches", "sweep", "compare", f"{RESULTS}/split-mnist", "--format", "md"),
+        printed(READINGS, "table", "report", "benchmarks/readings/split-mnist", "--metrics", "mean,BWT,SMT"),
+        printed(READINGS, "searches", "sweep", "compare", "benchmarks/readings", "--format", "md"),
         part(Path("benchmarks/paper/README.md"), "printed", lambda: implications(implied())),
         Part(RESULTS / "printed" / "table1.md", "all", partial(all_but_pictures, AS_PRINTED)),
         *(Part(FIGURES / f"{n}.md", "all", partial(all_but_pictures, one)) for n, one in FIGURE_PAGES.items()),
