@@ -112,7 +112,10 @@ def between(mark: str, made: Callable[[], str], text: str) -> str:
 def beside_the_paper() -> str:
     """Of tables I and II what is set beside the paper: numbers and claims."""
     blocks = re.split(r"(?m)^(?=##+ )", TABLES.text())
-    return "\n\n".join(b.strip() for b in blocks if re.match(r"### .*(: ACC \(%\) beside|the paper's claims)", b))
+    found = [b.strip() for b in blocks if re.match(r"### .*(: ACC \(%\) beside|the paper's claims)", b)]
+    if len(found) != 2 * len(TABLES.names):
+        raise UserError(f"{' '.join(TABLES.words)}: not ACC and claims of each, but {len(found)} parts")
+    return "\n\n".join(found)
 
 
 def versus() -> str:
@@ -165,6 +168,8 @@ def claims_by_numbers(name: str, text: str) -> str:
     [numbers] = json.loads((ROOT / FIGURES / f"{name}.json").read_text())
     judged = table([claim.judged(numbers["lines"]) for claim in figure.claims], figure.title)
     here = re.compile(r"### [^\n]*: the paper's claims\n.*?(?=\n\n!\[|\n\n###|\Z)", re.DOTALL)
+    if not here.search(text):
+        raise UserError(f"{FIGURES / name}.md: there is no table of the paper's claims")
     return here.sub(lambda _: md.table(judged).strip(), text)
 
 

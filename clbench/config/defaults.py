@@ -152,8 +152,10 @@ def _names(files: tuple[tuple[Path, int], ...]) -> frozenset[str]:
     waiting: list[Any] = [read_toml(path) for path, _ in files]
     while waiting:
         for name, value in waiting.pop().items():
-            waiting += [value] if isinstance(value, dict) else []
-            found.add(name)
+            if isinstance(value, dict):
+                waiting.append(value)
+            else:
+                found.add(name)
     return frozenset(found)
 
 

@@ -47,7 +47,7 @@ class Reproduction:
         """Everything that is to be run; `seeds` and the options of `overlay` win over those of the file."""
         changed = {"quick": self.quick, "paper": self.paper}.get(preset or "", {})
 
-        def first_of(own: Table) -> tuple[int, ...]:
+        def seeds_of(own: Table) -> tuple[int, ...]:
             asked = seeds or own.get("seeds") or changed.get("seeds", self.seeds)
             return configuration.seeds_in(asked, f"{self.origin}: seeds")
 
@@ -59,7 +59,7 @@ class Reproduction:
                     near = did_you_mean(str(name), pruning.OPTIONS)
                     raise UserError(f"{self.origin}: no option {name} of {pruning.STUDY}; {near}")
             return [
-                PruneLenet(pruning.resolve(preset, first_of({}), importance=one, **options)) for one in measures
+                PruneLenet(pruning.resolve(preset, seeds_of({}), importance=one, **options)) for one in measures
             ]
         asked = (Layer("--set", overlay),)
         layers = [self.layer(n, preset or "", changed) for n in range(len(self.runs))]
@@ -67,7 +67,7 @@ class Reproduction:
             Train(config)
             for run, layer in zip(self.runs, layers, strict=True)
             for config in configuration.resolve_each(
-                None, file=layer, preset=preset, seeds=first_of(run.get(preset or "", {})), asked=asked
+                None, file=layer, preset=preset, seeds=seeds_of(run.get(preset or "", {})), asked=asked
             )
         ]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
+from clbench.config import resolve as configuration
 from clbench.config.defaults import default_names
 from clbench.config.options import absent_of, options_of
-from clbench.config.resolve import options_for
 from clbench.config.training import Training
 from clbench.errors import UserError
 from clbench.results import AnyResult
@@ -47,8 +47,9 @@ def _training(config: dict[str, Any], seeds: list[int]) -> Iterator[str]:
 
 def _left_out(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Options at the value at which a configuration does not say them, where a clbench.toml names one of them."""
+    network = config.get("network", {}).get("name", configuration.NAMED["network"])
     try:
-        known = options_for(config["method"], config["stream"]["name"], config.get("network", {}).get("name", ""))
+        known = configuration.options_for(config["method"], config["stream"]["name"], network)
     except UserError:  # of a plugin that is not here
         known = {"train": options_of(Training)}
     named = default_names()
