@@ -1,4 +1,7 @@
-"""The one check command, `python -m tests`: format check, lint, types, tests. CI runs the same."""
+"""The one check command, `python -m tests`: format check, lint, types, tests. CI runs the same.
+
+Of the tests marked long each has its turn every fourth day; `python -m tests --long all` runs every one.
+"""
 
 import os
 import subprocess
@@ -9,7 +12,7 @@ CHECKS = (
     ["ruff", "format", "--check", "."],
     ["ruff", "check", "."],
     ["mypy"],
-    ["pytest", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", *sys.argv[1:]],
+    ["pytest", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "--long", "today", *sys.argv[1:]],
 )
 
 

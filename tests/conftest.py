@@ -2,6 +2,8 @@
 
 import os
 import sys
+import zlib
+from datetime import date
 
 import pytest
 
@@ -14,3 +16,50 @@ def subnormal_numbers():
     yield
     if torch := sys.modules.get("torch"):
         torch.set_flush_denormal(False)
+
+
+# -- long tests ---------------------------------------------------------------------------------------------------
+
+DAYS = 4  # in which each long test has its turn
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--long",
+        default="all",
+        metavar="DAY",
+        help=f"which tests marked long run: all, or one of {DAYS} parts: that of today or of a date",
+    )
+
+
+def pytest_configure(config):
+    if config.option.long == "today":
+        config.option.long = date.today().isoformat()
+    if config.option.long != "all":
+        day_of(config)
+
+
+def day_of(config) -> int:
+    try:
+        return date.fromisoformat(config.option.long).toordinal() % DAYS
+    except ValueError as error:
+        raise pytest.UsageError(f"--long takes all, today or a date, not {config.option.long!r}") from error
+
+
+def turn(test: str) -> int:
+    """The same on every machine; the cases of a parametrized test have turns of their own."""
+    return zlib.crc32(test.encode()) % DAYS
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.option.long == "all":
+        return
+    day = day_of(config)
+    later = [item for item in items if item.get_closest_marker("long") and turn(item.nodeid) != day]
+    config.hook.pytest_deselected(items=later)
+    items[:] = [item for item in items if item not in set(later)]
+
+
+def pytest_report_header(config):
+    which = config.option.long
+    return "long tests: all" if which == "all" else f"long tests: those of {which}; --long all runs every one"

@@ -246,6 +246,7 @@ rows: list[dict] = one.table().rows
 """
 
 
+@pytest.mark.long
 def test_types(tmp_path):
     """A user's own checks see the types, and a keyword that there is not."""
     assert (ROOT / "clbench" / "py.typed").is_file()

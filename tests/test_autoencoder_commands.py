@@ -62,6 +62,7 @@ def test_methods_are_compared_in_the_scores_own_unit(whole: Path) -> None:
     assert "accuracy" not in ran.out, ran.out
 
 
+@pytest.mark.long
 def test_a_killed_training_ends_with_the_scores_of_one_left_alone(whole: Path, tmp_path: Path) -> None:
     running = process(*WORDS, "--out", tmp_path)
     while running.poll() is None and not list(tmp_path.rglob("*.safetensors")):

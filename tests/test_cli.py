@@ -543,6 +543,7 @@ def test_a_terminal_without_unicode(locale, trained):
     assert (ran.returncode, ran.stderr) == (0, b"")
 
 
+@pytest.mark.long
 def test_bars_on_a_terminal(tmp_path):
     ours, theirs = pty.openpty()
     ran = process("train", "--out", tmp_path, *TINY, "--method", "finetuning", stderr=theirs)

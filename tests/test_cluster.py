@@ -47,6 +47,7 @@ class KillOne(SilentOnlooker):
             threading.Thread(target=self.cluster.remove_node, args=(self.node, False)).start()
 
 
+@pytest.mark.long
 def test_a_node_that_dies_changes_no_number(two_nodes, tmp_path, monkeypatch):
     from clbench.run import ray as ours
 
@@ -71,6 +72,7 @@ def test_a_node_that_dies_changes_no_number(two_nodes, tmp_path, monkeypatch):
     assert list(Path("spread").rglob("*.safetensors"))
 
 
+@pytest.mark.long
 def test_a_list_of_trainings_and_a_pruning_study_have_the_numbers_they_have_here(two_nodes, tmp_path, monkeypatch):
     from clbench.run import ray as ours
 

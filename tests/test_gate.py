@@ -5,6 +5,7 @@ import pytest
 from benchmarks.gate import FAULTS, checked, planted
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_a_planted_fault_is_worse_than_the_baseline(fault):
     verdicts = planted(fault)
@@ -12,6 +13,7 @@ def test_a_planted_fault_is_worse_than_the_baseline(fault):
     assert len({(verdict.method, verdict.stream) for verdict in verdicts}) == 1
 
 
+@pytest.mark.long
 def test_unchanged_code_passes_one_seed_at_a_time(monkeypatch):
     from clbench.run.train import Train
 

@@ -181,6 +181,7 @@ def test_an_installed_package_is_asked(tmp_path):
     assert torch
 
 
+@pytest.mark.long
 def test_what_a_script_registers_is_known_at_once(tmp_path):
     code = f"""{METHOD}
 import clbench

@@ -19,6 +19,7 @@ from clbench.run.schedule import run
 RUN = ["train", "--method", "finetuning", "--seeds", "2", *TINY]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("moment", "second"), [(0.1, None), (0.3, 0.05), (0.6, None), (1.0, 0.2), (2.0, None), (3.0, 0.02)]
 )

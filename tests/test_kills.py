@@ -7,6 +7,7 @@ from benchmarks.kills.survive import survive
 from benchmarks.kills.table import Tally, table
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "victim", "kills"), [("train", "group", 2), ("train", "worker", 1), ("prune-lenet", "parent", 1)]
 )

@@ -38,6 +38,7 @@ print(runs[0].status, before, peak.bytes())
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="no peak is told here")
 def test_memory_stays_within_the_budget(tmp_path):
     file = tmp_path / "large.npz"

@@ -76,6 +76,7 @@ def again(*words):
     return ran.returncode, out, err
 
 
+@pytest.mark.long
 def test_a_finished_run_of_other_code_is_not_finished_before():
     plugin("mine.py", METHOD)
     assert mine("--quiet").code == 0
@@ -94,6 +95,7 @@ def test_a_finished_run_of_other_code_is_not_finished_before():
     assert again(*words)[0] == 0
 
 
+@pytest.mark.long
 def test_a_begun_run_is_not_continued_with_other_code(monkeypatch):
     load_plugin(plugin("mine.py", METHOD))
     config = resolve("mine", sets=tuple(TINY[1::2]))
@@ -106,6 +108,7 @@ def test_a_begun_run_is_not_continued_with_other_code(monkeypatch):
     assert refusal(err)
 
 
+@pytest.mark.long
 def test_a_plugin_that_the_configuration_does_not_use_is_no_matter():
     plugin("mine.py", METHOD)
     other = plugin("unused.py", UNUSED, 1)
@@ -132,6 +135,7 @@ def test_what_a_plugin_registers_or_a_base_comes_from_is_its_own():
     assert plugins_behind(method="ewc", stream="permuted", network="mlp", model="classifier") == {}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("ended", [True, False])
 def test_a_sweep_refuses_trials_of_other_code(ended):
     plugin("mine.py", METHOD)

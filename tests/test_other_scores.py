@@ -253,6 +253,7 @@ def test_pictures_are_drawn_and_named_after_the_score(three, tmp_path):
 # -- statistics, references, analyses -------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_ranks_put_the_lowest_first_and_keep_scores_apart(tmp_path):
     found = []
     for n, stream in enumerate(("a", "b")):

@@ -148,6 +148,7 @@ def limited(out, *sets, seeds="20", workers="1"):
     return subprocess.run([*command, "--out", out, *words], capture_output=True, text=True, env=environment)
 
 
+@pytest.mark.long
 @linux
 def test_under_a_limit_of_the_process_all_seeds_fail_and_fewer_or_auto_succeed(tmp_path):
     failed = limited(tmp_path)
@@ -161,6 +162,7 @@ def test_under_a_limit_of_the_process_all_seeds_fail_and_fewer_or_auto_succeed(t
     assert 1 <= len(result.runs[0].together) < 20
 
 
+@pytest.mark.long
 @linux
 def test_workers_that_run_out_of_memory_are_the_same_line(tmp_path):
     failed = limited(tmp_path, seeds="40", workers="2")

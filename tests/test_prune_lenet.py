@@ -151,6 +151,7 @@ def test_pruned_weights_are_zero_after_every_step_and_the_others_learn():
     assert all(not p.equal(before[name]) for name, p in trainer.model.shared.items())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("importance", MEASURES)
 def test_seeds_together_equal_seeds_alone(importance, tmp_path):
     _, together = pruned(small(importance=importance, seeds=(0, 3)), tmp_path / "together")
@@ -168,6 +169,7 @@ class Interrupting(Silent):
             raise KeyboardInterrupt
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stage", [0, 1, 2])
 @pytest.mark.parametrize("importance", ["ewc", "random"])  # both draw
 def test_a_resumed_study_equals_an_uninterrupted_one(importance, stage, tmp_path):
@@ -274,6 +276,7 @@ def exported(tmp_path_factory):
     return folder, ran
 
 
+@pytest.mark.long
 def test_totals_by_layer_are_the_nonzero_weights_of_the_exported_file(exported):
     folder, _ = exported
     [path] = (folder / "runs").rglob("*.json")
@@ -427,6 +430,7 @@ def test_defaults_are_the_papers():
     assert resolve().digest != paper.digest  # the preset is part of the configuration
 
 
+@pytest.mark.long
 def test_two_workers_give_the_numbers_of_one(tmp_path):
     settings = [small(importance=how, seeds=(0, 1), rates=(0.5,)) for how in ("magnitude", "entropy")]
     one, _ = run(settings, tmp_path / "one", MACHINE)

@@ -54,6 +54,7 @@ def kept_in(result):
     return result.config["train"].get("keep_optimizer", False)
 
 
+@pytest.mark.long
 def test_the_command_runs_what_is_missing_and_prints_theirs_ours_and_within(folder):
     first = published(folder, "--seeds", "2", "--json")
     assert first.returncode == 1, first.stderr  # naive is apart, and nothing says why
@@ -235,6 +236,7 @@ def test_there_is_a_table_for_each_scenario_and_buffer():
         assert [row["name"] for row in table["rows"]] == ["SGD", "joint", "ER", "A-GEM", "iCaRL", "DER++"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["der-class-200", "der-task-500"])
 def test_every_row_of_der_s_tables_takes_steps(name, data_root, tmp_path, monkeypatch):
     """A narrow network, two tasks of four images, an epoch."""

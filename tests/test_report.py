@@ -360,6 +360,7 @@ def test_plots_are_written_as_png_and_svg_and_listed(folder, tmp_path):
             assert path.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.long
 def test_pictures_fit_a_column_of_a_paper(folder, tmp_path):
     R = [[0.1] * 10] * 11
     low = [[0.05] * 10] * 11

@@ -123,6 +123,7 @@ def test_what_is_better_lower_ranks_lowest_first(tmp_path):
     assert (smt.labels, list(smt.ranks)) == (["mas", "sgd", "ewc"], [1, 2.5, 2.5])
 
 
+@pytest.mark.long
 def test_the_diagram_is_drawn_beside_the_other_plots(tmp_path):
     put(put(tmp_path / "runs"), stream=STREAM)
     text = report([tmp_path / "runs"], plots=tmp_path / "plots", stats=True)

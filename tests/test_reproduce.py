@@ -460,6 +460,7 @@ def test_a_gap_that_grows_is_taken_seed_by_seed():
 # -- the whole ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_what_is_missing_is_run_and_set_beside_printed_numbers():
     Path("mine.yaml").write_text(
         f"title: My table\nseeds: 2\nruns:\n  - {{method: [finetuning, ewc, sgd, joint], stream: split-digits, "
@@ -517,6 +518,7 @@ def test_a_rival_that_diverges_in_training_leaves_the_claim_undecided(show):
     assert re.search(r"\| x +\| undecided +\| +–", clbench("reproduce", "mine.yaml").out)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("show", "run", "value"),
     [

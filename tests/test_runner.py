@@ -207,6 +207,7 @@ def test_debug_shows_where_in_the_training(plugin, tmp_path):
 # -- worker processes -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_workers_give_the_same_bits_and_one_that_is_killed_loses_its_own_job_alone(plugin, tmp_path):
     words = ["--method", "fails,anpyc", "--seeds", "2", "--plugin", plugin, "--quiet"]
     words += ["--set", "strategy.fails.how=killed", "--set", "strategy.fails.seed=0", "--workers", "2"]
@@ -219,6 +220,7 @@ def test_workers_give_the_same_bits_and_one_that_is_killed_loses_its_own_job_alo
     assert matrices(alone) == matrices(found["anpyc"])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_warning_is_one_line_whichever_process_it_comes_from(workers, tmp_path):
     words = ["--method", "packnet", "--stream", "split-digits", "--set", "strategy.prune=0", "--seeds", "2"]
@@ -290,6 +292,7 @@ def started():
         one.communicate()
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="looks for processes in /proc")
 @pytest.mark.parametrize("workers", [1, 2])
 def test_ctrl_c_ends_everything_with_one_line(workers, tmp_path, started):
@@ -306,6 +309,7 @@ def test_ctrl_c_ends_everything_with_one_line(workers, tmp_path, started):
     wait_for(lambda: not children_of(running.pid), 30)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="looks for processes in /proc")
 def test_no_worker_outlives_a_killed_parent(tmp_path, started):
     running = started("train", "--out", tmp_path, "--quiet", *SLOW, "--seeds", "2", "--workers", "2")

@@ -47,6 +47,7 @@ def accuracy(method: str) -> float:
     return 100 * sum(sum(each) for each in scores) / len(scores) / len(seeds)
 
 
+@pytest.mark.long
 def test_er_is_below_er_ace_in_the_class_scenario(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("clbench.config.defaults.default_files", list)
     try:

@@ -168,6 +168,7 @@ def test_the_seeds_that_part_a_mean_from_a_limit_do():
     assert s.mean_of([1.0, 1.0]).seeds_to_part(0.0) == 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("spreads", [(1.0, 1.0), (3.0, 1.0), (1.0, 0.2)])
 @pytest.mark.parametrize("n", [3, 5, 10])
 def test_the_interval_of_deviations_holds_the_difference_as_often_as_it_says(spreads, n):

@@ -577,6 +577,7 @@ def test_every_number_of_options_has_its_picture(grids, suffix):
     assert axes_of({"strategy.lam": "1"}, "")[0].values == (1,)
 
 
+@pytest.mark.long
 def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on():
     more = ["--grid", "strategy.lam=0:5:1", "--workers", "2", "--set", "train.epochs=3"]
     words = but_for(list(WORDS), more)

@@ -125,6 +125,7 @@ class Mortal(Strategy):
 '''
 
 
+@pytest.mark.long
 def test_a_killed_worker_gives_exit_code_2_and_then_the_same_winner():
     Path("mortal.py").write_text(PLUGIN)
     words = ["sweep", "--method", "mortal", "--plugin", "mortal.py", *TINY, "--grid", "strategy.share=1,0.5"]

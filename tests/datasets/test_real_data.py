@@ -78,6 +78,7 @@ def test_a_stand_in_has_every_class_in_colour(name, train, test):
     assert list(images.checksums) == [f"{name}.npz (not the published file)"]
 
 
+@pytest.mark.long
 def test_caltech_101_has_its_classes_in_torchvision_s_order():
     import torch
 

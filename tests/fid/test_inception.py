@@ -64,6 +64,7 @@ def theirs(torch_home, monkeypatch, folders) -> float:
         return float(fid_score.calculate_fid_given_paths(list(map(str, folders)), 50, "cpu", DIMENSION, 0))
 
 
+@pytest.mark.long
 def test_two_folders_are_as_far_apart_as_pytorch_fid_says(torch_home, weights, folders, monkeypatch):
     features = loaded(weights, "cpu", DIMENSION)
     a, b = (statistics_of(features(pixels(folder))) for folder in folders)

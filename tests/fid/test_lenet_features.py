@@ -73,6 +73,7 @@ def test_the_same_data_gives_the_same_bits_whatever_runs_around_it(quick):
     assert made(train=(TRAIN[0].flip(0), TRAIN[1].flip(0))).sha256 != first
 
 
+@pytest.mark.long
 def test_another_process_gets_the_same_bits_and_no_global_generator_moves(quick):
     code = """
 import sys; sys.path[:0] = ["tests/fid"]

@@ -18,6 +18,7 @@ def sets_for(method: str) -> tuple[str, ...]:
     return ("stream.tasks=3", *(f"strategy.{n}={v}" for n, v in OTHERS.items() if n in known))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("method", "name"), ADJUSTABLE)
 def test_an_adjustable_option_set_after_the_start_is_as_one_given(method: str, name: str) -> None:
     given = {"lam": 30, "sparsity": 3, "prune": 90, "replay": 5, "beta": 4, "alpha": 4}[name]

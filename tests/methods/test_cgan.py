@@ -60,6 +60,7 @@ def trained(method: str, *more: str, tasks: int | None = None, **where) -> Train
     return tiny.learn(tiny.started(chosen), chosen, tasks)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", METHODS)
 def test_seeds_together_equal_seeds_alone(method: str) -> None:
     together = trained(method)
@@ -71,6 +72,7 @@ def test_seeds_together_equal_seeds_alone(method: str) -> None:
         assert tiny.alike(state, {name: t[0] for name, t in alone.strategy.state().items()})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("method", "more", "network"),
     [
@@ -251,6 +253,7 @@ BOTH = "network.consolidate_critic=true"
 CRITIC = ("critic.layers.0.weight", "critic.layers.1.weight", "critic.layers.1.bias")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", ["ewc", "mas", "si", "l2", "anpyc", "rwalk", "packnet", "sgd-f"])
 def test_a_consolidated_critic_of_seeds_together_is_that_of_seeds_alone(method: str) -> None:
     more = (BOTH, "strategy.rwalk.interval=2")

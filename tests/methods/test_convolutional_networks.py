@@ -49,6 +49,7 @@ def trained(network: str, method: str, *more: str, seeds: tuple[int, ...] = SEED
     return tiny.learn(tiny.started(chosen), chosen)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("network", "method"), EVERY)
 def test_seeds_together_equal_seeds_alone(network: str, method: str) -> None:
     together = trained(network, method)
@@ -58,6 +59,7 @@ def test_seeds_together_equal_seeds_alone(network: str, method: str) -> None:
         assert tiny.alike(found, alone), [n for n in alone if not alone[n].equal(found[n])]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("network", "method"), RESUMED)
 def test_a_resumed_run_ends_with_the_bits_of_an_uninterrupted_one(
     network: str, method: str, tmp_path: Path
@@ -70,6 +72,7 @@ def test_a_resumed_run_ends_with_the_bits_of_an_uninterrupted_one(
     assert tiny.same(found, tensors), [n for n in tensors if not tensors[n].equal(found.get(n, tensors[n] + 1))]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", ["finetuning", "hat", "packnet", "xdg", "lwf"])
 @pytest.mark.parametrize("network", TINY)
 def test_the_batched_form_is_the_unrolled_one_to_rounding(
@@ -194,6 +197,7 @@ def test_hat_with_gates_that_are_shut_or_open_never_changes_an_earlier_answer(ne
 LEARNING = ("stream.tasks=3", "stream.limit=80", "train.epochs=8", "train.batch_size=8", "train.lr=0.05")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", ["hat", "packnet"])
 @pytest.mark.parametrize("network", ["vgg9", "resnet18-small"])
 def test_under_masks_earlier_answers_stay_to_the_bit(network: str, method: str) -> None:

@@ -171,6 +171,7 @@ def test_moments_that_are_kept_are_kept_over_a_kill_too(scenario: str, tmp_path:
     assert tiny.same(found, tensors)
 
 
+@pytest.mark.long
 def test_generative_replay_keeps_more_than_fine_tuning_where_all_classes_compete() -> None:
     sets = (
         *("stream.tasks=3", "stream.limit=290", "network.hidden=100", "train.epochs=20", "train.batch_size=32"),
@@ -251,6 +252,7 @@ def test_both_players_of_a_gan_see_what_is_painted(monkeypatch: pytest.MonkeyPat
         assert a.y[:, a.own :].unique().tolist() == [0]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("network", GENERATORS)
 @pytest.mark.parametrize(("method", "more"), [("dgr", ()), ("er", ("strategy.er.replay=16",))])
 def test_a_generator_that_is_shown_old_images_ends_alike_alone_together_and_resumed(

@@ -48,6 +48,7 @@ def kill_after(chosen: Config, folder: Path, stage: int) -> None:
 KEPT_ADAM = ("train.keep_optimizer=true", "train.optimizer=adam", "train.lr=0.01")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("optimizer", "method"), tiny.met([KEPT_ADAM, ()]))
 def test_a_resumed_run_ends_with_the_bits_of_an_uninterrupted_one(
     method: str, optimizer: tuple[str, ...], tmp_path: Path
@@ -132,6 +133,7 @@ EASIER = {  # where two epochs of a network of 22 units answer with the first ta
 SCORED = [(m, s) for m in METHODS for s in strategies[m].scenarios]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("network", "both"), tiny.met(tiny.NETWORKS, 4, SCORED))
 def test_scores_are_shares_in_every_scenario(both: tuple[str, str], network: str, tmp_path: Path) -> None:
     method, scenario = both
@@ -160,6 +162,7 @@ def test_a_scenario_that_the_method_does_not_support_is_refused_in_one_sentence(
             tiny.started(chosen)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("network", tiny.NETWORKS)
 @pytest.mark.parametrize("method", METHODS)
 def test_a_seed_that_diverges_is_recorded_and_leaves_the_others_alone(

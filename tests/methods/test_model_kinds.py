@@ -178,6 +178,7 @@ def rivals(monkeypatch: pytest.MonkeyPatch) -> None:
 PATIENT = ("train.epochs=6", "train.patience=1", "train.weight_decay=0.01")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", ["finetuning", "mas", "si", "l2", "packnet", "agem"])
 @pytest.mark.parametrize("sets", [(), PATIENT, ("train.optimizer=adam", "train.keep_optimizer=true")])
 def test_two_players_fit_the_loop(method: str, sets: tuple[str, ...], rivals: None, tmp_path: Path) -> None:

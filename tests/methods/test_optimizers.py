@@ -49,6 +49,7 @@ def test_torchs_own_classes_stay_as_they_are():
     assert {name: value for name, value in vars(torch.optim.RMSprop).items() if name != "step"} == before
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("more", [[], ["--set", "train.optimizer=adam", "--set", "train.keep_optimizer=true"]])
 def test_training_loads_no_compiler(more, tmp_path):
     """It costs more CPU time than a small training."""

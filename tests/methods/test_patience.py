@@ -49,6 +49,7 @@ def made(trainer: Trainer) -> list[list[list[bool]]]:
     return fits
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", METHODS)
 def test_every_fit_of_a_method_ends_for_each_seed_after_three_epochs_without_a_lower_loss(method: str) -> None:
     chosen = tiny.config(method, *THREE, *RETRAINING.get(method, ()), "train.lr=0.01", "stream.tasks=3")

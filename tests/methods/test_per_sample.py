@@ -193,6 +193,7 @@ def refused(*_: object) -> Params:
     raise AssertionError("the general form was taken")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("form", ["one_by_one", "unfolded"])
 @pytest.mark.parametrize("network", KNOWN)
 def test_known_layers_give_the_sums_of_single_samples(

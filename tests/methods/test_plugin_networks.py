@@ -52,6 +52,7 @@ def everything(trainer: Trainer, place: int) -> Params:
 KINDS = [(network, stopping) for stopping in (STOPPING, ()) for network in NETWORKS]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("kind", "method"), tiny.met(KINDS))
 def test_seeds_together_equal_seeds_alone(kind: tuple[str, tuple[str, ...]], method: str) -> None:
     network, stopping = kind
@@ -66,6 +67,7 @@ def test_seeds_together_equal_seeds_alone(kind: tuple[str, tuple[str, ...]], met
     assert tiny.same(everything(together, 1), everything(again, 1))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("network", "method"), EVERY)
 def test_a_resumed_run_ends_with_the_bits_of_an_uninterrupted_one(
     network: str, method: str, tmp_path: Path
@@ -78,6 +80,7 @@ def test_a_resumed_run_ends_with_the_bits_of_an_uninterrupted_one(
     assert tiny.same(found, tensors), [n for n in tensors if not tensors[n].equal(found.get(n, tensors[n] + 1))]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("network", "method"), [*EVERY, ("maps-mlp", "ewc")])
 def test_the_batched_form_is_the_unrolled_one_to_rounding(
     network: str, method: str, monkeypatch: pytest.MonkeyPatch

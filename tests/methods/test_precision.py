@@ -72,6 +72,7 @@ def test_weights_after_a_task_are_those_of_float32(method: str, option: str, nea
     assert distance(moved[option], moved[""]) < 4 * near  # of the way they went, which is shorter than they are
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("option", "method"), tiny.met([BF16, LAST], 4, tiny.METHODS[::2]))
 def test_every_method_learns_and_seeds_together_equal_seeds_alone(method: str, option: str) -> None:
     together = on_convolutions(method, option)

@@ -418,6 +418,7 @@ def accuracy(method: str, folder: Path, *sets: str) -> float:
     return sum(sum(run.matrix[-1]) / len(run.matrix[-1]) for run in runs) / len(runs) * 100
 
 
+@pytest.mark.long
 def test_sgd_below_replay_below_joint_in_the_class_scenario(tmp_path: Path) -> None:
     memory = ("strategy.memory_size=60", "strategy.replay=16")
     plain = max(accuracy("sgd", tmp_path), accuracy("finetuning", tmp_path))

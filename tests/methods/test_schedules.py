@@ -133,6 +133,7 @@ SWITCHES = {
 OTHERS = ("finetuning", "ewc", "anpyc", "gdumb", "icarl", "joint")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("switch", "method"), tiny.met(SWITCHES, 3, OTHERS))
 def test_seeds_together_and_resumed_are_those_alone_and_whole(method: str, switch: str, tmp_path: Path) -> None:
     sets = (*SWITCHES[switch], "stream.tasks=3")

@@ -36,6 +36,7 @@ def switched(method: str, switch: str) -> tuple[str, ...]:
     return (*SWITCHES[switch], *(CALMER.get(method, ()) if switch == "stopping" else ()))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("switch", "method"), tiny.met(reversed(SWITCHES)))  # `kept` has most of the others in it
 def test_seeds_together_equal_seeds_alone(method: str, switch: str) -> None:
     together = tiny.train(method, *switched(method, switch), seeds=SEEDS)
@@ -48,6 +49,7 @@ def test_seeds_together_equal_seeds_alone(method: str, switch: str) -> None:
         assert tiny.same(kept, {name: t[0] for name, t in alone.optimizer_state.items()}), seed
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("optimizer", "method"), tiny.met(("adam", "sgd"), 3, QUADRATIC))
 def test_a_proximal_pull_leaves_seeds_that_stopped_where_they_are(method: str, optimizer: str) -> None:
     sets = (*STOPPING, f"train.optimizer={optimizer}", "strategy.consolidation=proximal")
@@ -65,6 +67,7 @@ def test_a_seed_that_stopped_draws_no_label_for_rwalk_s_running_fisher() -> None
         assert tiny.same({name: t[place] for name, t in together.strategy.state().items()}, state), seed
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", METHODS)
 def test_the_seeds_above_do_stop_apart(method: str) -> None:
     chosen = tiny.config(method, *switched(method, "stopping"), seeds=SEEDS)

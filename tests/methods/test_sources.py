@@ -175,6 +175,7 @@ class Pooled(nn.Module):
         return self.maps(x).relu().mean((2, 3))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", ["ewc", "lwf", "er", "joint"])
 def test_large_images_stay_on_the_disk_and_pass_a_budget_at_a_time(
     method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -239,6 +240,7 @@ SHOWING = ("finetuning", "joint", "er", "er-ace", "derpp", "agem", "gdumb", "ica
 STOPPING = ("train.patience=1", "train.epochs=5", "train.lr=0.1")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("sets", "method"), tiny.met([STOPPING, ()], 3, SHOWING))
 def test_augmented_seeds_together_equal_seeds_alone(method: str, sets: tuple[str, ...]) -> None:
     together = tiny.train(method, *AUGMENTED, *sets, stream="split-digits", seeds=(0, 3))

@@ -50,6 +50,7 @@ def trained(method: str, *more: str, tasks: int | None = None, **where) -> Train
 # -- what holds for every method ----------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", METHODS)
 def test_seeds_together_equal_seeds_alone(method: str) -> None:
     together = trained(method)
@@ -68,6 +69,7 @@ def test_the_same_run_twice_is_the_same(method: str) -> None:
     assert tiny.same(once.strategy.state(), again.strategy.state())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("method", "more", "network"),
     [
