@@ -208,6 +208,7 @@ assert "torch" not in sys.modules
     assert in_python(code, tmp_path) == "--set: no option train.lrr; did you mean 'lr'?\n"
 
 
+@pytest.mark.long
 def test_the_process_stays_as_it_was(tmp_path):
     code = f"""
 import torch, clbench

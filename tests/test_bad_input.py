@@ -195,6 +195,7 @@ def test_cells_of_csv(value, shown):
 # -- the short form of `python -m benchmarks fuzz` and `damage` -------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", READERS)
 def test_a_reader_refuses_or_reads_whatever_it_is_given(name, tmp_path):
     found = measured(name, 48, "hypothesis", tmp_path / "kept", lambda words: None)

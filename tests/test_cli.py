@@ -133,6 +133,7 @@ def every_option():
                 yield pytest.param(words, param, id=" ".join([*words, param.opts[0]]))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("words", "param"), list(every_option()))
 def test_an_option_of_one_value_is_given_once(words, param):
     value = [] if param.is_flag else ["1"]

@@ -167,6 +167,7 @@ def test_a_clock_that_jumps_back_changes_no_number(tmp_path: Path, monkeypatch: 
     assert json.loads(clbench("evaluate", path, "--json").out)
 
 
+@pytest.mark.long
 def test_begun_in_two_processes_and_ended_in_one_it_has_the_same_numbers_and_weights(tmp_path: Path) -> None:
     sets = (*TINY[1::2], "train.seeds_at_once=1")
     config = resolve("ewc", "split-digits", seeds=(0, 1), sets=sets)

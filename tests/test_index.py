@@ -161,12 +161,14 @@ class Mine(Strategy):
 """
 
 
+@pytest.mark.long
 def test_a_new_method_is_one_file(copy):
     (copy / "clbench" / "strategies" / "mine.py").write_text(METHOD)
     said, _ = asked(copy, "train", "--method", "mine", "--set", "strategy.muhc=1", path=str(copy))
     assert "did you mean 'much'?" in said
 
 
+@pytest.mark.long
 def test_an_installed_package_is_asked(tmp_path):
     folder = tmp_path / "site"
     about = folder / "theirs-1.0.dist-info"

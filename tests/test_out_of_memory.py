@@ -60,6 +60,7 @@ def test_it_is_one_line_with_what_to_try(error, short, tmp_path):
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("keep", ["last", "all"])
 def test_fewer_seeds_at_once_go_on_from_what_all_had_finished(keep, short, tmp_path, monkeypatch):
     kept = ("--checkpoints", keep)
@@ -95,6 +96,7 @@ def test_how_many_seeds_at_once_is_of_no_configuration(tmp_path):
     assert "greater than or equal to 0" in train(tmp_path, "--set", "train.seeds_at_once=-1").line
 
 
+@pytest.mark.long
 def test_auto_takes_as_many_as_there_is_room_for(tmp_path, monkeypatch):
     monkeypatch.setattr(room, "free_bytes", lambda device: 100 * 2**20)
     large = ("--set", "network.hidden=1000,1000", "--set", "train.seeds_at_once=auto")  # 4 MB of weights a seed
@@ -111,6 +113,7 @@ def test_auto_of_small_seeds_takes_all(tmp_path):
     assert [run.together for run in result.runs] == [[0, 1, 2]] * 3
 
 
+@pytest.mark.long
 def test_auto_leaves_room_for_every_worker(tmp_path, monkeypatch):
     monkeypatch.setattr("clbench.run.train.seeds_that_fit", lambda trainer, device: 4)
     assert train(tmp_path, *EWC, "--seeds", "5", "--workers", "2", "--set", "train.seeds_at_once=auto").code == 0

@@ -63,6 +63,7 @@ def words_of(text, renderer):
     return Text.get_window_extent(text, renderer)
 
 
+@pytest.mark.long
 def test_a_report_draws_it_where_there_is_a_choice(folder, tmp_path):
     done = clbench("report", folder, "--plots", tmp_path / "plots", "--format", "md")
     assert done.code == 0, done

@@ -80,6 +80,7 @@ def whole(tmp_path_factory):
     return found(sweep(plan_of(TWO), tmp_path_factory.mktemp("whole"), CPU))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", [killed, disk_full, disk_full_in_words, memory_full, gpu_gone])
 def test_a_fault_of_the_machine_stops_the_sweep_and_leaves_the_trial_open(fault, whole, monkeypatch):
     plan = plan_of(TWO)

@@ -330,6 +330,7 @@ def test_each_player_is_pulled_at_its_own_rate_and_has_a_path_of_its_own() -> No
         assert torch.allclose(path[0], step.square() / own, 1e-2, 1e-9), name
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("network", ["mlp-gan", "dcgan"])
 @pytest.mark.parametrize("what", ["ewc", "mas", "entropy"])
 def test_importance_of_a_critic_is_that_of_single_pairs_and_leaves_the_painter_s_as_it_was(

@@ -108,6 +108,7 @@ def plain_sgd(task: Task, start: Params, network: str, seed: int, epochs: int) -
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("network", tiny.NETWORKS)
 @pytest.mark.parametrize("method", [m for m in SEQUENTIAL if m not in tiny.NEVER_PLAIN])
 def test_task_one_is_plain_training(method: str, network: str) -> None:

@@ -49,6 +49,7 @@ def test_as_many_as_there_are_is_all_of_them_and_draws_nothing(samples: int) -> 
     assert "importance samples" not in drawn.draws_of
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stopping", [(), STOPPING], ids=["plain", "stopping"])
 @pytest.mark.parametrize("method", METHODS)
 def test_seeds_together_equal_seeds_alone(method: str, stopping: tuple[str, ...]) -> None:

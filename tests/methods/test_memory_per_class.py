@@ -84,6 +84,7 @@ def test_derpp_keeps_the_outputs_of_the_end_of_the_task(scenario: str) -> None:
     assert not logits[..., 4:].any()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", METHODS)
 def test_seeds_together_and_resumed_are_those_alone_and_whole(method: str, tmp_path: Path) -> None:
     together = tiny.train(method, *THREE, stream="split-digits", seeds=(0, 3))

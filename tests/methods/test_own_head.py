@@ -11,6 +11,7 @@ from clbench.strategies import quadratic
 OWN = [m for m in tiny.METHODS if strategies[m].own_head]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", OWN)
 @pytest.mark.parametrize(
     "more", [(), ("train.optimizer=adam", "train.keep_optimizer=true", "train.weight_decay=0.01")]

@@ -96,6 +96,7 @@ def test_the_batched_form_is_the_unrolled_one_to_rounding(
             assert torch.allclose(expected[name][place], t[place].double(), 1e-2, 1e-3), name
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", METHODS)
 def test_what_is_frozen_or_spare_stays_and_is_not_counted(method: str) -> None:
     for network, names in (

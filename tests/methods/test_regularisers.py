@@ -60,6 +60,7 @@ def test_the_pull_is_zero_at_the_anchor_and_the_formula_away_from_it(method: str
         assert torch.allclose(p.grad, expected, 1e-4, 1e-6)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 @pytest.mark.parametrize("method", QUADRATIC)
 def test_both_consolidations_have_the_fixed_point_of_the_penalised_problem(method: str, momentum: float) -> None:

@@ -77,6 +77,7 @@ def test_the_seeds_above_do_stop_apart(method: str) -> None:
     assert any(any(active) and not all(active) for active in seen)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", METHODS)
 def test_the_batched_form_is_the_unrolled_one_to_rounding(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     tasks = 1 if issubclass(strategies[method], Exemplars) else None  # then rounding chooses among images
@@ -88,6 +89,7 @@ def test_the_batched_form_is_the_unrolled_one_to_rounding(method: str, monkeypat
         assert tiny.close(tiny.weights(lifted, seed), tiny.weights(unrolled, seed), 1e-3, 1e-4)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", METHODS)
 def test_the_same_seed_gives_the_same_bits_and_another_seed_others(method: str) -> None:
     once, again, other = (tiny.weights(tiny.train(method, seeds=(seed,))) for seed in (5, 5, 6))

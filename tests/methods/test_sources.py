@@ -96,6 +96,7 @@ def test_parts_with_and_without_a_permutation_mix_and_their_union_is_right() -> 
         assert torch.allclose(every(union.dense(Budget(1))), whole)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", ["joint", "er", "gdumb", "ewc"])
 def test_methods_learn_a_stream_that_mixes_them(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     order = torch.randperm(64, generator=torch.Generator().manual_seed(0))
