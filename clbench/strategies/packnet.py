@@ -11,9 +11,9 @@ from torch import Tensor
 
 from clbench.config.options import Adjustable, Natural, Percent, Positive
 from clbench.errors import UserError
-from clbench.learn.pruning import lowest, share_of_zeros
+from clbench.learn.pruning import factors, lowest, share_of_zeros
 from clbench.models.base import Model
-from clbench.models.params import Params, copies
+from clbench.models.params import Params
 from clbench.registry import strategies
 from clbench.strategies.base import Strategy
 from clbench.strategies.costs import Cost
@@ -60,7 +60,7 @@ class PackNet(Strategy):
 
     def begin_task(self, trainer: Trainer, task: Task) -> None:
         self.freeze(trainer.model, {name: owner > 0 for name, owner in self.owner.items()})
-        if self.frozen and all(bool(frozen.all()) for frozen in self.frozen.values()):
+        if self.loose and not any(bool(loose.any()) for loose in self.loose.values()):
             warnings.warn(
                 f"packnet has no weight left for task {task.name}: its head alone is trained; raise "
                 "strategy.prune, or take a larger network",
@@ -69,7 +69,9 @@ class PackNet(Strategy):
 
     def freeze(self, model: Model, frozen: Params) -> None:
         """From here on these weights stay as they are."""
-        self.frozen, self.held = frozen, copies({name: model.params[name] for name in frozen})
+        held = {name: factors(each, model.params[name]) for name, each in frozen.items()}
+        self.loose = {name: 1 - each for name, each in held.items()}
+        self.held = {name: each.mul_(model.params[name].detach()) for name, each in held.items()}
 
     def trainable(self, model: Model, task: Task) -> Params:
         biases = model.shared.keys() - self.owner.keys() if task.index > 0 else ()
@@ -103,15 +105,15 @@ class PackNet(Strategy):
         return share_of_zeros(list(self.owner.values()))
 
     def edit_gradients(self, model: Model, batch: Batch) -> None:
-        for name, frozen in self.frozen.items():
+        for name, loose in self.loose.items():
             if (gradient := model.params[name].grad) is not None:
-                gradient.masked_fill_(frozen, 0)
+                gradient.mul_(loose)
 
     @torch.no_grad()
     def after_step(self, model: Model, batch: Batch) -> None:
-        for name, frozen in self.frozen.items():  # momentum and adaptive steps move weights without a gradient
+        for name, loose in self.loose.items():  # momentum and adaptive steps move weights without a gradient
             p = model.params[name]
-            torch.where(frozen, self.held[name], p, out=p.detach())
+            torch.addcmul(self.held[name], p, loose, out=p.detach())
 
     def outputs(self, model: Model, x: Tensor, task: Task) -> Tensor:
         if task.index + 1 >= model.seen:
