@@ -100,6 +100,13 @@ def report(
         str | None,
         typer.Option(help="--stats with tests of this method against every other alone.", show_default=False),
     ] = None,
+    beside: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="NAME=FOLDER: a column more, the ACC of other results of the same streams and methods.",
+            show_default=False,
+        ),
+    ] = None,
     accept_modified: AcceptModified = False,
     plugin: Plugins = None,
     output: Output = None,
@@ -113,7 +120,7 @@ def report(
 
     asked = metrics_for(how.format, each_of(metrics, "--metrics"))
     paths = files or [Path("runs")]
-    how.show([describe(paths, asked, kind, reference or (), stats, accept_modified, versus)], plots)
+    how.show([describe(paths, asked, kind, reference or (), stats, accept_modified, versus, beside or ())], plots)
 
 
 def analyze(

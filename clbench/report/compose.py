@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from clbench.config.options import did_you_mean
 from clbench.errors import UserError
 from clbench.report import write
+from clbench.report.build import beside as beside_build
 from clbench.report.build import methods, pruning
 from clbench.report.build.cells import WITH_COSTS, columns
 from clbench.report.build.file_names import stems, study_stem
@@ -48,6 +49,7 @@ def report(
     stats: bool = False,
     accept_modified: bool = False,
     versus: str | None = None,
+    beside: Sequence[str] = (),
 ) -> str:
     """The results in the files and folders given, as text in a format, with the metrics as columns.
 
@@ -57,7 +59,7 @@ def report(
     """
     write.chosen(fmt, None, "md")
     asked = metrics_for(fmt, metrics)
-    return written([describe(paths, asked, kind, references, stats, accept_modified, versus)], fmt, plots)
+    return written([describe(paths, asked, kind, references, stats, accept_modified, versus, beside)], fmt, plots)
 
 
 def metrics_for(fmt: str, metrics: list[str] | None) -> list[str] | None:
@@ -73,15 +75,19 @@ def describe(
     stats: bool = False,
     accept_modified: bool = False,
     versus: str | None = None,
+    beside: Sequence[str] = (),
 ) -> Document:
     """The results in the files and folders given. `kind`: train or pruning, of the results of that kind alone.
 
     `references`: files of printed numbers to set beside the results, `paper` for the packaged one. `stats`:
     intervals, paired tests and ranks of the metrics chosen, of the mean (ACC) where none is; CSV has no place for
     either. `versus`: these with tests of this method against every other alone. `accept_modified`: read files that
-    do not agree with their sha256, and mark their tables.
+    do not agree with their sha256, and mark their tables. `beside`: NAME=FOLDER of further results,
+    whose mean is a column after that of these.
     """
     found = read(paths, metrics, kind, accept_modified)
+    for each in beside:
+        add_beside(found, each, accept_modified)
     stats = stats or versus is not None
     if (references or stats) and not found.tables:
         raise UserError("--reference and --stats are about trainings, and here are pruning studies alone")
@@ -90,6 +96,11 @@ def describe(
     if stats:
         add_statistics(found, metrics, versus)
     return document(found, flat=not references and not stats)
+
+
+def add_beside(found: Findings, beside: str, accept_modified: bool = False) -> None:
+    name, where = beside_build.divided(beside)
+    beside_build.add(found.tables, name, where, read([where], ["mean"], "train", accept_modified).tables)
 
 
 def add_references(found: Findings, references: Sequence[str]) -> None:
