@@ -24,7 +24,7 @@ from clbench.run.experiment import SeedGroup
 from clbench.run.machine import Machine
 from clbench.sweep import defaults, display, plots
 from clbench.sweep.drive import scores_of, sweep
-from clbench.sweep.plan import Asked, planned
+from clbench.sweep.plan import PROTOCOLS, Asked, planned
 from clbench.sweep.search import Search
 from clbench.sweep.space import axes_of, axis_of
 
@@ -43,8 +43,11 @@ def empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def plan_of(*grids: str, method="ewc", stream="permuted-digits", seeds=1, sets=SMALL, file=None, **options):
-    return planned(file, Asked(method, stream, sets=sets, grids=grids, seeds=seeds, options=options))
+def plan_of(
+    *grids: str, method="ewc", stream="permuted-digits", seeds=1, sets=SMALL, file=None, scenario=None, **options
+):
+    asked = Asked(method, stream, None, scenario, sets=sets, grids=grids, seeds=seeds, options=options)
+    return planned(file, asked)
 
 
 # -- the space ------------------------------------------------------------------------------------------------
@@ -272,7 +275,8 @@ def test_no_search_reads_test_labels(monkeypatch, protocol, search, grid):
         return replace(load(*args, **options), x_test=Poison(), y_test=Poison())
 
     monkeypatch.setattr(learning, "load", poisoned)
-    plan = plan_of(grid, protocol=protocol, search=search, trials=2, tasks=2)
+    tasks = 2 if protocol == "first" else None
+    plan = plan_of(grid, protocol=protocol, search=search, trials=2, tasks=tasks)
     with pytest.raises(AssertionError, match="test data was looked at"):  # by the winner, so the search has ended
         sweep(plan, Path("runs"), CPU)
     record = records.load(Path("runs") / plan.path)
@@ -338,7 +342,8 @@ def test_a_continual_search_sets_the_option_itself_in_its_own_type(name, monkeyp
 
 @pytest.mark.parametrize(("protocol", "tasks", "seed"), [("stream", 3, 0), ("first", 2, 0), ("other-seed", 3, 1)])
 def test_a_protocol_says_what_trials_learn(protocol, tasks, seed):
-    config = plan_of("strategy.lam=1,2", protocol=protocol, tasks=2).trial({"strategy.lam": 1})
+    first = 2 if protocol == "first" else None
+    config = plan_of("strategy.lam=1,2", protocol=protocol, tasks=first).trial({"strategy.lam": 1})
     stream = learning.build_stream(config, CPU, torch.device("cpu"))
     assert len(stream.tasks) == tasks
     assert config.stream_options["seed"] == seed
@@ -347,6 +352,18 @@ def test_a_protocol_says_what_trials_learn(protocol, tasks, seed):
     )
     for task, same in zip(stream.tasks, whole.tasks, strict=False):
         assert torch.equal(task.train.permutations, same.train.permutations)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "protocols"),
+    [("tasks", 2, ("first", "other-data")), ("tolerance", 0.3, ("continual",))],
+)
+def test_what_a_protocol_would_leave_aside_is_refused(name, value, protocols):
+    for protocol in set(PROTOCOLS) - {*protocols, "other-data"}:
+        with pytest.raises(
+            UserError, match=f"--{name} goes with --protocol {' or '.join(protocols)}, .* {protocol}$"
+        ):
+            plan_of("strategy.lam=1,2", protocol=protocol, **{name: value})
 
 
 def test_a_failed_trial_has_its_reason_and_the_others_go_on(monkeypatch):

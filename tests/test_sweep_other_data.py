@@ -76,6 +76,21 @@ def test_trials_learn_the_other_stream_and_the_winner_its_own():
     assert again.record == done.record
 
 
+@pytest.mark.parametrize("scenario", ["task", "class"])
+def test_trials_may_learn_the_first_tasks_alone_and_the_winner_learns_all(scenario):
+    plan = other("strategy.lam=0,1000", tasks=2, scenario=scenario)
+    assert plan.digest != other("strategy.lam=0,1000", scenario=scenario).digest
+    done = sweep(plan, Path("runs"), CPU)
+    trials = [results.load(Path("runs") / trial.file) for trial in done.record.trials]
+    assert {len(trial.tasks) for trial in trials} == {2}
+    assert len(done.result.tasks) == 5
+    assert (
+        "of split:other.npz, a stream of other images (after Cha & Cho 2024), the first 2 tasks"
+        in (done.result.search["data"])
+    )
+    assert clbench("sweep", "compare", done.path).out.count("protocol other-data 2,") == 1
+
+
 def test_both_have_the_values_of_the_stream_that_is_searched_on():
     Path("clbench.toml").write_text(TUNED)
     plan = other("strategy.lam=1,2")

@@ -75,7 +75,11 @@ def sweep(
         typer.Option(help="Share of each task's training images to judge by.  [default: 0.1]", show_default=False),
     ] = None,
     tasks: Annotated[
-        int | None, typer.Option(help="Of the protocol first: how many.  [default: 3]", show_default=False)
+        int | None,
+        typer.Option(
+            help="Of first and other-data: how many of the first tasks trials learn.  [default: 3; all]",
+            show_default=False,
+        ),
     ] = None,
     tune_on: Annotated[
         str | None,

@@ -292,6 +292,8 @@ def searched(plan: Plan, record: Record, best: Trial | None, path: Path) -> dict
     """What the winner's result file says of how its values were found."""
     asked = plan.as_dict()
     judged_by = PROTOCOLS[plan.protocol].format(mean=record.measure.mean_name, tune_on=plan.tune_on)
+    if plan.tune_on and plan.tasks:
+        judged_by += f", the first {plan.tasks} tasks alone"
     return {
         "record": path.name,
         "space": asked["space"],

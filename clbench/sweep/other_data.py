@@ -17,12 +17,14 @@ def require_fit(plan: Plan, values: Table, machine: Machine) -> None:
 
     The network is the same where its images have one shape and its heads as many classes. No test image is looked
     at: of the winner's stream, too, the part that validation is cut from is built.
+    Both streams are looked at whole: of how many tasks a trial learns is another matter.
     """
     device, trial = machine.prepare(), plan.trial(values)
     whole = plan.winner(values)
     options = {**whole.stream_options, "validation": plan.validation}
     winner = build_stream(replace(whole, score="validation", stream_options=options), machine, device)
-    searched = build_stream(trial, machine, device)
+    uncut = replace(trial, stream_options={**trial.stream_options, "first": None})
+    searched = build_stream(uncut, machine, device)
     require_same_network(trial, searched, winner)
     if shared := set(searched.checksums.values()) & set(winner.checksums.values()):
         named = sorted(name for name, sha256 in searched.checksums.items() if sha256 in shared)

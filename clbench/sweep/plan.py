@@ -67,11 +67,11 @@ class Plan:
     trials: int  # grid: as many as there are points, or fewer
     protocol: str
     validation: float  # share of each task's training images that the search is scored on
-    tasks: int  # that the protocol `first` looks at
+    tasks: int | None  # how many of the first ones trials learn, by the protocols first and other-data; else all
     stop_early: bool
     search_seeds: tuple[int, ...]
     seeds: tuple[int, ...]  # of the winner
-    tolerance: float  # of the protocol continual: share of the reference accuracy that may be lost
+    tolerance: float | None  # of the protocol continual: share of the reference accuracy that may be lost
     tune_on: str | None = None  # of the protocol other-data: the stream that trials learn
 
     @property
@@ -118,7 +118,7 @@ class Plan:
     def trial(self, values: Table) -> Config:
         """Scored on validation images, on the stream that the protocol names."""
         sets = [f"stream.validation={self.validation}", *chosen(values)]
-        if self.protocol == "first":
+        if self.tasks is not None:
             sets.append(f"stream.first={self.tasks}")
         if self.protocol == "other-seed":
             sets.append(f"stream.seed={self.base.stream_options['seed'] + 1}")
@@ -151,10 +151,10 @@ class Plan:
                 "trials": self.trials,
                 "protocol": self.protocol,
                 "validation": self.validation,
-                "tasks": self.tasks if self.protocol == "first" else None,
+                "tasks": self.tasks,
                 "stop_early": self.stop_early,
                 "search_seeds": list(self.search_seeds),
-                "tolerance": self.tolerance if self.protocol == "continual" else None,
+                "tolerance": self.tolerance,
             }
         )
 
@@ -240,6 +240,10 @@ def planned(path: Path | None, asked: Asked) -> Plan:
     tune_on, tune_on_at = given("tune_on", None)
     if tune_on is not None or protocol == "other-data":
         require_other_data(protocol, tune_on, tune_on_at)
+    tasks, tasks_at = given("tasks", 3 if protocol == "first" else None)
+    require_protocol(tasks, tasks_at, protocol, "first", "other-data")
+    tolerance, tolerance_at = given("tolerance", 0.2 if protocol == "continual" else None)
+    require_protocol(tolerance, tolerance_at, protocol, "continual")
     stop_early, where = given("stop_early", False)
     if not isinstance(stop_early, bool):
         raise UserError(f"{where}: expected true or false, got {shown(stop_early)}")
@@ -251,11 +255,11 @@ def planned(path: Path | None, asked: Asked) -> Plan:
         trials=count_of(tuple(axes.values()), search, *given("trials", None)),
         protocol=protocol,
         validation=share(*given("validation", 0.1)),
-        tasks=number(*given("tasks", 3), 1, 1000),
+        tasks=None if tasks is None else number(tasks, tasks_at, 1, 1000),
         stop_early=stop_early,
         search_seeds=tuple(range(search_seeds)),
         seeds=tuple(range(search_seeds, search_seeds + seeds)),
-        tolerance=share(*given("tolerance", 0.2)),
+        tolerance=None if tolerance is None else share(tolerance, tolerance_at),
         tune_on=tune_on,
     )
     if tune_on is not None:
@@ -264,12 +268,17 @@ def planned(path: Path | None, asked: Asked) -> Plan:
     return plan
 
 
+def require_protocol(value: Any, where: str, protocol: str, *goes_with: str) -> None:
+    """UserError where a value is given that the protocol would leave aside."""
+    if value is not None and protocol not in goes_with:
+        raise UserError(f"{where} goes with --protocol {' or '.join(goes_with)}, and the protocol is {protocol}")
+
+
 def require_other_data(protocol: str, tune_on: Any, where: str) -> None:
     """UserError where one of the protocol and its stream is given alone, or there is no such stream."""
     if tune_on is None:
         raise UserError("--protocol other-data: name the stream that trials learn, --tune-on STREAM")
-    if protocol != "other-data":
-        raise UserError(f"{where} goes with --protocol other-data, and the protocol is {protocol}")
+    require_protocol(tune_on, where, protocol, "other-data")
     if not isinstance(tune_on, str):
         raise UserError(f"{where}: expected the name of a stream, got {shown(tune_on)}")
     with configuration.prefix_errors(f"{where}: "):

@@ -61,7 +61,7 @@ class Searched:
     def budget(self) -> str:
         """'tpe, 15 trials of 2 seeds, 2 epochs, protocol stream, 10 % held out'."""
         plan, seeds = self.record.plan, len(self.record.plan["search_seeds"])
-        tasks = f" {plan['tasks']}" if plan["protocol"] == "first" else ""
+        tasks = f" {plan['tasks']}" if plan.get("tasks") else ""
         trials = f"{plan['trials']} trial{'s' * (plan['trials'] != 1)}"
         held = f"{100 * plan['validation']:g} % held out"
         early = ", stopped early" if plan.get("stop_early") else ""
