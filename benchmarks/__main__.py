@@ -377,7 +377,7 @@ def sweeps(
 @app.command()
 def page(
     result: Annotated[Path, typer.Option(help="A result file; the pages are of copies of it.")] = Path(
-        "benchmarks/results/permuted-mnist/anpyc-92e2067d6549.json"
+        "benchmarks/results/three-epochs/permuted-mnist/anpyc-92e2067d6549.json"
     ),
     runs: Annotated[str, typer.Option(help="Comma-separated: of how many runs.")] = "1,32,200",
     repeats: Annotated[int, typer.Option(min=1, help="Medians are taken over these.")] = 3,

@@ -138,5 +138,5 @@ def test_the_scheduled_workflow_draws_a_tenth():
     asked = [str(ROOT / word) if word.startswith("benchmarks/") else word for word in words[place + 1 :]]
     said = clbench(*asked, "--draw", "2026-11-27", "--dry-run")
     assert said.code == 0, said
-    assert "of 92, drawn by 2026-11-27" in said.err
+    assert "of 102, drawn by 2026-11-27" in said.err
     assert "cron" in text
