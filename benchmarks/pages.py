@@ -38,6 +38,7 @@ PERMUTED = (  # beside them an older search, of three epochs, which is nearer to
     *("--beside", f"three epochs={RESULTS / 'three-epochs' / 'permuted-mnist'}"),
     *("--metrics", "mean,BWT,FWT,SMT,forward"),
 )
+ON_OTHERS = ("--beside", f"tuned on Fashion-MNIST={OTHER / 'split-mnist'}")
 ON_MNIST = ("--beside", f"tuned on MNIST={RESULTS / 'split-mnist'}")
 PICTURE = re.compile(r"!\[.*\n?")
 
@@ -197,7 +198,7 @@ def parts() -> list[Part]:
 
     return [
         printed(README, "results", *PERMUTED, "--format", "md"),
-        printed(BENCHMARKS, "results", "report", str(RESULTS / "split-mnist"), "--format", "md"),
+        printed(BENCHMARKS, "results", "report", str(RESULTS / "split-mnist"), *ON_OTHERS, "--format", "md"),
         part(BENCHMARKS, "paper", beside_the_paper),
         part(BENCHMARKS, "pruning", pruning),
         *(part(BENCHMARKS, f"versus {stream}", partial(versus, stream)) for stream in TUNED),
@@ -206,7 +207,7 @@ def parts() -> list[Part]:
         ),
         printed(READINGS, "table", "report", "benchmarks/readings/split-mnist", "--metrics", "mean,BWT,SMT"),
         printed(READINGS, "searches", "sweep", "compare", "benchmarks/readings", "--format", "md"),
-        printed(OTHER / "README.md", "results", "report", str(OTHER), *ON_MNIST, "--format", "md"),
+        printed(OTHER / "README.md", "results", "report", str(OTHER / "split-mnist"), *ON_MNIST, "--format", "md"),
         printed(OTHER / "README.md", "searches", "sweep", "compare", str(OTHER), "--format", "md"),
         part(Path("benchmarks/paper/README.md"), "printed", lambda: implications(implied())),
         Part(RESULTS / "printed" / "table1.md", "all", partial(all_but_pictures, AS_PRINTED)),
