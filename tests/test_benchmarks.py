@@ -25,6 +25,7 @@ SPEED = ("--stream", "permuted-digits", "--limit", "150", "--batch", "50", "--re
 REGULARISERS = ["ewc", "si", "mas", "anpyc"]
 
 
+@pytest.mark.long
 def test_speed_prints_a_ratio_and_a_target_for_every_method_and_number_of_seeds():
     found = json.loads(benchmark("speed", *SPEED, "--seeds", "1,2", "--parts", "training"))
     each = ["finetuning", *REGULARISERS, "hat", "lwf", "er", "derpp"]
@@ -108,6 +109,7 @@ def test_work_of_a_network_is_that_of_its_products_and_convolutions():
     assert work.outputs == 128 + 10
 
 
+@pytest.mark.long
 def test_speed_measures_start_up_memory_and_all_cores_of_whole_processes():
     words = ("--methods", "finetuning", "--seeds", "2", "--parts", "cores,start-up,memory")
     found = json.loads(benchmark("speed", *SPEED, *words))
@@ -153,6 +155,7 @@ def test_a_process_that_fails_is_an_error_with_its_last_line(tmp_path):
         run([sys.executable, "-c", "import sys; print('no such thing', file=sys.stderr); sys.exit(3)"], tmp_path)
 
 
+@pytest.mark.long
 def test_long_compares_the_last_tasks_with_the_first_and_many_seeds_with_one():
     words = ("--limit", "60", "--tasks", "4", "--many-tasks", "5", "--seeds", "2", "--methods", "ewc", "--json")
     found = json.loads(benchmark("long", *words))
@@ -187,6 +190,7 @@ def test_per_sample_prints_a_speed_of_every_form_and_they_agree():
     assert min(row["images/s"] for row in found["forms"]) > 0
 
 
+@pytest.mark.long
 def test_fid_prints_the_seconds_of_every_step():
     words = ("--dataset", "digits", "--training", "300", "--images", "300")
     found = json.loads(benchmark("fid", *words, "--json"))
@@ -197,6 +201,7 @@ def test_fid_prints_the_seconds_of_every_step():
     assert found["FID-lenet"] > 0
 
 
+@pytest.mark.long
 def test_speed_of_images_prints_a_ratio_for_every_pipeline():
     found = json.loads(benchmark("speed", "--images", "--limit", "200", "--repeats", "1", "--json"))
 
@@ -397,6 +402,7 @@ def test_page_says_how_large_a_page_is_and_how_soon_it_can_be_used():
     assert min(more["usable at 1280 px (ms)"], more["usable at 390 px (ms)"]) > 0
 
 
+@pytest.mark.long
 def test_sweeps_says_what_a_sweep_costs_and_how_its_memory_grows():
     found = json.loads(benchmark("sweeps", "--stream", "split-digits", "--epochs", "1", "--tiny", "100", "--json"))
 

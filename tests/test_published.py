@@ -54,7 +54,6 @@ def kept_in(result):
     return result.config["train"].get("keep_optimizer", False)
 
 
-@pytest.mark.long
 def test_the_command_runs_what_is_missing_and_prints_theirs_ours_and_within(folder):
     first = published(folder, "--seeds", "2", "--json")
     assert first.returncode == 1, first.stderr  # naive is apart, and nothing says why
