@@ -98,6 +98,7 @@ def test_within_is_two_standard_deviations_and_three_tenths_of_a_point(ours, std
 
 def test_seeds_that_diverged_are_told_and_do_not_count(folder):
     table = DIGITS["digits"]
+    published(folder, "--seeds", "2")  # where no other test has
     path = next((folder / "runs").rglob("finetuning-*.json"))
     result = load(path)
     result.runs[0].status, result.reason = "diverged", "the loss was not finite"
