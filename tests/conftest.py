@@ -55,9 +55,12 @@ def pytest_collection_modifyitems(config, items):
     if config.option.long == "all":
         return
     day = day_of(config)
-    later = [item for item in items if item.get_closest_marker("long") and turn(item.nodeid) != day]
+    now, later = [], []
+    for item in items:
+        waits = item.get_closest_marker("long") and turn(item.nodeid) != day
+        (later if waits else now).append(item)
     config.hook.pytest_deselected(items=later)
-    items[:] = [item for item in items if item not in set(later)]
+    items[:] = now
 
 
 def pytest_report_header(config):

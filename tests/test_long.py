@@ -1,5 +1,6 @@
 """Every long test has its turn, and nobody who asks for it by hand is refused."""
 
+import runpy
 import subprocess
 import sys
 from datetime import date, timedelta
@@ -56,6 +57,7 @@ def test_a_day_that_is_none_is_refused(folder: Path) -> None:
     assert "--long takes all, today or a date, not 'tomorrow'" in said
 
 
-def test_the_check_command_runs_today_s_and_can_run_all() -> None:
-    command = (ROOT / "tests" / "__main__.py").read_text()
-    assert '"--long", "today", *sys.argv[1:]' in command  # what is typed comes last and wins
+def test_the_check_command_runs_today_s_and_can_run_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["tests", "--long", "all"])
+    *_, words = runpy.run_path(str(ROOT / "tests" / "__main__.py"), run_name="tests")["CHECKS"]
+    assert words[-4:] == ["--long", "today", "--long", "all"]  # what is typed comes last and wins

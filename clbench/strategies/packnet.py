@@ -68,7 +68,7 @@ class PackNet(Strategy):
             )
 
     def freeze(self, model: Model, frozen: Params) -> None:
-        """From here on these weights stay as they are."""
+        """From here on these weights stay as they are: a step moves what is 1 in `loose`; `held` has the rest."""
         held = {name: factors(each, model.params[name]) for name, each in frozen.items()}
         self.loose = {name: 1 - each for name, each in held.items()}
         self.held = {name: each.mul_(model.params[name].detach()) for name, each in held.items()}

@@ -9,7 +9,7 @@ from pathlib import Path
 from clbench.errors import UserError
 from clbench.report.build.cells import Cell, Column
 from clbench.report.build.result_table import ResultRow, ResultTable
-from clbench.report.build.tables import group_key
+from clbench.report.build.tables import comparable
 
 
 def divided(beside: str) -> tuple[str, Path]:
@@ -26,8 +26,8 @@ def add(tables: Sequence[ResultTable], name: str, where: Path, others: Sequence[
     A row is set beside the only one there of its method, or else the one of the same label. UserError: no table
     has one there; a table has a column of that name.
     """
-    there = {repr(group_key(other.first)): other for other in others}
-    pairs = [(table, there.get(repr(group_key(table.first)))) for table in tables]
+    there = {comparable(other.first): other for other in others}
+    pairs = [(table, there.get(comparable(table.first))) for table in tables]
     if not any(other for _, other in pairs):
         raise UserError(
             f"--beside {name}: nothing in {where} is of the stream, data, scenario, network and split of a table "
@@ -51,8 +51,7 @@ def _add(table: ResultTable, name: str, where: Path, other: ResultTable) -> None
 
 
 def _mean(table: ResultTable) -> Column:
-    found = [c for c in table.columns if c.metric and c.metric.name == "mean"]
-    if not found:
+    if not (found := table.ranked(["mean"])):
         raise UserError(
             f"--beside sets {table.score.mean_name} beside {table.score.mean_name}; add it to --metrics"
         )

@@ -42,7 +42,7 @@ def tables(
     scores = list(dict.fromkeys([*(score_of(result) for _, result in loaded), *others]))
     groups: dict[str, list[tuple[Path, Result]]] = {}
     for path, result in loaded:
-        groups.setdefault(_comparable(result), []).append((path, result))
+        groups.setdefault(comparable(result), []).append((path, result))
     found = [_table(group, names, scores) for _, group in sorted(groups.items())]
     for table in found:
         namesakes = [other for other in found if other.stream == table.stream]
@@ -59,7 +59,8 @@ def group_key(result: Result) -> dict[str, Any]:
     return {**named, "measure": measure, "tasks": result.tasks, "data": result.data}
 
 
-def _comparable(result: Result) -> str:
+def comparable(result: Result) -> str:
+    """The same of two results that may share a table."""
     return json.dumps(group_key(result), sort_keys=True)
 
 
