@@ -178,13 +178,14 @@ def herding(features: Tensor, count: int) -> Tensor:
 
     Rebuffi et al. 2017, algorithm 4; no row twice.
     """
-    mean, total = features.mean(0), features.new_zeros(features.shape[1])
+    mean, lengths = features.mean(0), features.square().sum(1)
+    missing = mean.clone()  # k times the mean, less the sum of those chosen: |missing - row| / k is the distance
     chosen: list[int] = []
-    for k in range(1, count + 1):
-        distance = (mean - (total + features) / k).square().sum(1)
+    for _ in range(count):
+        distance = lengths - 2 * (features @ missing)  # squared, times k^2, without what is the same for all rows
         distance[chosen] = torch.inf
         chosen.append(int(distance.argmin()))
-        total = total + features[chosen[-1]]
+        missing += mean - features[chosen[-1]]
     return torch.tensor(chosen, dtype=torch.int64, device=features.device)
 
 
