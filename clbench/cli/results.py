@@ -107,6 +107,13 @@ def report(
             show_default=False,
         ),
     ] = None,
+    across: Annotated[
+        str | None,
+        typer.Option(
+            help="scenario, stream or network: one table over results that differ in it alone, a column each.",
+            show_default=False,
+        ),
+    ] = None,
     accept_modified: AcceptModified = False,
     plugin: Plugins = None,
     output: Output = None,
@@ -118,9 +125,9 @@ def report(
     how = printing(format_, output, as_json, quiet, "md", plots)
     from clbench.report.compose import describe, metrics_for
 
-    asked = metrics_for(how.format, each_of(metrics, "--metrics"))
-    paths = files or [Path("runs")]
-    how.show([describe(paths, asked, kind, reference or (), stats, accept_modified, versus, beside or ())], plots)
+    asked = metrics_for(how.format, each_of(metrics, "--metrics"), across)
+    which = (files or [Path("runs")], asked, kind, reference or (), stats, accept_modified, versus, beside or ())
+    how.show([describe(*which, across)], plots)
 
 
 def analyze(

@@ -22,6 +22,7 @@ from clbench.report.write import written
 from clbench.results import KINDS, find, load, none_found
 
 if TYPE_CHECKING:
+    from clbench.report.build.across import Across
     from clbench.report.build.ranking import Ranking
 
 FULL = ("csv", "json", "html")  # which have room for seconds, memory and stored bytes beside the metrics
@@ -31,12 +32,13 @@ FULL = ("csv", "json", "html")  # which have room for seconds, memory and stored
 class Findings:
     """What result files hold, ready to be written: tables of methods, and comparisons of pruning studies.
 
-    `rankings`: of methods over several tables, where statistics are asked for.
+    `rankings`: of methods over several tables, where statistics are asked for. `across`: tables to show as one.
     """
 
     tables: list[ResultTable]
     studies: list[pruning.Comparison]
     rankings: list[Ranking] = field(default_factory=list)
+    across: list[Across] = field(default_factory=list)
 
 
 def report(
@@ -50,6 +52,7 @@ def report(
     accept_modified: bool = False,
     versus: str | None = None,
     beside: Sequence[str] = (),
+    across: str | None = None,
 ) -> str:
     """The results in the files and folders given, as text in a format, with the metrics as columns.
 
@@ -58,12 +61,15 @@ def report(
     writable.
     """
     write.chosen(fmt, None, "md")
-    asked = metrics_for(fmt, metrics)
-    return written([describe(paths, asked, kind, references, stats, accept_modified, versus, beside)], fmt, plots)
+    asked = metrics_for(fmt, metrics, across)
+    document = describe(paths, asked, kind, references, stats, accept_modified, versus, beside, across)
+    return written([document], fmt, plots)
 
 
-def metrics_for(fmt: str, metrics: list[str] | None) -> list[str] | None:
-    """The columns that are asked for, else those that a format has room for."""
+def metrics_for(fmt: str, metrics: list[str] | None, across: str | None = None) -> list[str] | None:
+    """The columns that are asked for, else those that a format has room for; over several tables the mean."""
+    if metrics is None and across:
+        return ["mean"]
     return WITH_COSTS if metrics is None and fmt in FULL else metrics
 
 
@@ -76,6 +82,7 @@ def describe(
     accept_modified: bool = False,
     versus: str | None = None,
     beside: Sequence[str] = (),
+    across: str | None = None,
 ) -> Document:
     """The results in the files and folders given. `kind`: train or pruning, of the results of that kind alone.
 
@@ -83,7 +90,8 @@ def describe(
     intervals, paired tests and ranks of the metrics chosen, of the mean (ACC) where none is; CSV has no place for
     either. `versus`: these with tests of this method against every other alone. `accept_modified`: read files that
     do not agree with their sha256, and mark their tables. `beside`: NAME=FOLDER of further results,
-    whose mean is a column after that of these.
+    whose mean is a column after that of these. `across`: scenario, stream or network, of which tables that differ
+    in nothing else become one.
     """
     found = read(paths, metrics, kind, accept_modified)
     for each in beside:
@@ -91,11 +99,17 @@ def describe(
     stats = stats or versus is not None
     if (references or stats) and not found.tables:
         raise UserError("--reference and --stats are about trainings, and here are pruning studies alone")
+    if across and (references or stats):
+        raise UserError("--across has no place for --reference, --stats and --versus; leave it out or them")
     if references:
         add_references(found, references)
     if stats:
         add_statistics(found, metrics, versus)
-    return document(found, flat=not references and not stats)
+    if across:
+        from clbench.report.build.across import across as over
+
+        found.across = over(found.tables, across)
+    return document(found, flat=not references and not stats and not across)
 
 
 def add_beside(found: Findings, beside: str, accept_modified: bool = False) -> None:
@@ -128,6 +142,7 @@ def document(found: Findings, title: str = "", flat: bool = True) -> Document:
         tuple(sections(found)),
         lambda: [
             *methods.objects(found.tables),
+            *(one.as_object() for one in found.across),
             *(one.as_object() for one in found.rankings),
             *pruning.objects(found.studies),
         ],
@@ -137,10 +152,16 @@ def document(found: Findings, title: str = "", flat: bool = True) -> Document:
 
 
 def sections(found: Findings) -> list[Section]:
-    """Of every table of methods, of ranks over them, and of every comparison of pruning studies."""
-    of_tables = zip(found.tables, stems(found.tables), strict=True)
+    """Of tables shown as one, of all others of methods, of ranks, of every comparison of pruning studies."""
+    shown = {id(table) for one in found.across for table in one.tables}
+    of_tables = [
+        (table, stem)
+        for table, stem in zip(found.tables, stems(found.tables), strict=True)
+        if id(table) not in shown
+    ]
     ranks = [one.table() for one in found.rankings]
     return [
+        *(Section(one.merged.heading, (one.table(),)) for one in found.across),
         *(methods.section(table, partial(_drawn, table, stem)) for table, stem in of_tables),
         *(
             [Section("ranks over streams", tuple(ranks), "", partial(_ranks_drawn, found.rankings))]
@@ -164,7 +185,7 @@ def _ranks_drawn(rankings: Sequence[Ranking]) -> list[Picture]:
 def _records(found: Findings, flat: bool) -> Records:
     if not flat:
         raise UserError(
-            "csv has a line a configuration and no place for --reference or --stats; use --format json"
+            "csv has a line a configuration and no place for --reference or --stats or --across; use --format json"
         )
     _one_kind(found)
     return pruning.records(found.studies) if found.studies else methods.records(found.tables)

@@ -40,14 +40,15 @@ def add(tables: Sequence[ResultTable], name: str, where: Path, others: Sequence[
 
 def _add(table: ResultTable, name: str, where: Path, other: ResultTable) -> None:
     mean = _mean(table)
-    column = replace(mean, name=f"{mean.name}, {name}", metric=None)
+    said = f"of {where}; clbench report {where} says with which values"
+    column = replace(mean, name=f"{mean.name}, {name}", metric=None, definition=said)
     if any(column.name == one.name for one in table.columns):
         raise UserError(f"--beside: two columns would be called {name!r}; give one of them another name")
     place = table.columns.index(mean) + 1 if mean in table.columns else 0
     table.columns.insert(place, column)
     for row in table.rows:
         row.cells[column.name] = _partner(row, table, where, other)
-    table.notes.append(f"{column.name}: of {where}; clbench report {where} says with which values.")
+    table.notes.append(f"{column.name}: {said}.")
 
 
 def _mean(table: ResultTable) -> Column:

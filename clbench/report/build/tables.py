@@ -118,10 +118,14 @@ def _ordered(rows: list[ResultRow]) -> list[ResultRow]:
         names, options = names_of[row.method], flatten(_options(row))
         words = described(options, names, say_of[row.method])
         row.label = f"{row.method} ({words})" if words else row.method
-        place = ORDER.index(row.method) if row.method in ORDER else len(ORDER)
         values = [sortable(options.get(name, "")) for name in names]
-        keys[row.result.digest] = (row.joint, place, row.method, values, row.result.digest)
+        keys[row.result.digest] = (*place(row), values, row.result.digest)
     return sorted(rows, key=lambda row: keys[row.result.digest])
+
+
+def place(row: ResultRow) -> tuple[bool, int, str]:
+    """Where it stands among rows of other methods, to sort by."""
+    return row.joint, ORDER.index(row.method) if row.method in ORDER else len(ORDER), row.method
 
 
 def teller(configurations: list[dict[str, Any]], names: list[str]) -> Callable[[Any], str]:
