@@ -30,7 +30,8 @@ RESULTS = ROOT / "benchmarks" / "results"
 BENCHMARKS = ROOT / "benchmarks" / "README.md"  # its commands find what is committed
 FID = ROOT / "clbench" / "scores" / "fid" / "README.md"  # its commands run in tests/fid
 CI = ROOT / "benchmarks" / "ci" / "README.md"
-PAGES = [ROOT / "README.md", BENCHMARKS, CI, *sorted((ROOT / "clbench").rglob("README.md"))]
+PAGES = [ROOT / "README.md", BENCHMARKS, CI, *sorted((ROOT / "clbench").rglob("README.md"))]  # their commands run
+WRITTEN = [*PAGES, ROOT / "CHANGELOG.md", *sorted(set((ROOT / "benchmarks").rglob("*.md")) - {BENCHMARKS, CI})]
 SETS = ("train.epochs=1", "train.batch_size=30", "stream.limit=60", "stream.tasks=2", "network.hidden=16,8")
 SMALL = "--seeds 1 --data-root {root} " + " ".join(f"--set {value}" for value in SETS)
 QUICKER = ["--set", "train.epochs=1", "--set", "stream.limit=60"]  # of examples that are small already
@@ -168,7 +169,7 @@ def options(program: str, words: tuple[str, ...]) -> set[str]:
     return {name for p in command.params for name in (*p.opts, *p.secondary_opts)} | {"--help"}
 
 
-@pytest.mark.parametrize("page", [*PAGES, RESULTS / "README.md", ROOT / "CHANGELOG.md"], ids=named)
+@pytest.mark.parametrize("page", WRITTEN, ids=named)
 def test_commands_in_passing_have_the_options_they_name(page):
     """Those within a sentence, and in blocks that are not run: clusters, data and weights that are not here."""
     for program in ("clbench", "python -m benchmarks"):
@@ -187,7 +188,7 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("page", [*PAGES, RESULTS / "README.md", ROOT / "CHANGELOG.md"], ids=named)
+@pytest.mark.parametrize("page", WRITTEN, ids=named)
 def test_links_and_pictures_lead_somewhere(page):
     text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
     targets = [*re.findall(r"\]\(<?([^)>]+)>?\)", text), *re.findall(r'src="([^"]+)"', text)]
