@@ -32,6 +32,7 @@ TUNED = ("split-mnist", "permuted-mnist")  # whose searches have the same budget
 README, BENCHMARKS = Path("README.md"), Path("benchmarks/README.md")
 READINGS, SEARCHES = Path("benchmarks/readings/README.md"), RESULTS / "searches.md"
 OTHER = Path("benchmarks/other-data")
+SCENARIOS = Path("benchmarks/scenarios")
 PERMUTED = (  # beside them an older search, of three epochs, which is nearer to what ANPyC's retraining shows
     "report",
     str(RESULTS / "permuted-mnist"),
@@ -40,6 +41,11 @@ PERMUTED = (  # beside them an older search, of three epochs, which is nearer to
 )
 ON_OTHERS = ("--beside", f"tuned on Fashion-MNIST={OTHER / 'split-mnist'}")
 ON_MNIST = ("--beside", f"tuned on MNIST={RESULTS / 'split-mnist'}")
+IN_SCENARIOS = (
+    "report",
+    *(str(folder / "split-mnist") for folder in (RESULTS, SCENARIOS)),
+    *("--across", "scenario"),
+)
 PICTURE = re.compile(r"!\[.*\n?")
 
 OF_TUNED = ("fig7a", "fig7b", "fig7c", "fig8a", "fig9", "fig10", "table4")  # listed in benchmarks/README.md
@@ -101,7 +107,8 @@ def clbench(*words: str) -> str:
     with contextlib.chdir(ROOT):
         done = CliRunner().invoke(app, words)
     if done.exit_code:
-        raise UserError(f"clbench {' '.join(words)}: {done.output.strip().splitlines()[-1]}")
+        said = done.output.strip().splitlines() or [str(done.exception)]
+        raise UserError(f"clbench {' '.join(words)}: {said[-1]}")
     return done.stdout.strip()
 
 
@@ -128,10 +135,10 @@ def beside_the_paper() -> str:
     return "\n\n".join(found)
 
 
-def versus(stream: str) -> str:
-    """The last table of `clbench report --versus`: ANPyC beside every other method."""
-    text = clbench("report", str(RESULTS / stream), "--versus", "anpyc", "--format", "md")
-    return text[text.index(f"### {stream}: ACC (%) of anpyc beside") :]
+def versus(folder: Path) -> str:
+    """Of `clbench report --versus` the tables of ANPyC beside every other method."""
+    blocks = re.split(r"(?m)^(?=### )", clbench("report", str(folder), "--versus", "anpyc", "--format", "md"))
+    return "\n\n".join(b.strip() for b in blocks if "of anpyc beside every other" in b.partition("\n")[0])
 
 
 def pruning() -> str:
@@ -201,7 +208,7 @@ def parts() -> list[Part]:
         printed(BENCHMARKS, "results", "report", str(RESULTS / "split-mnist"), *ON_OTHERS, "--format", "md"),
         part(BENCHMARKS, "paper", beside_the_paper),
         part(BENCHMARKS, "pruning", pruning),
-        *(part(BENCHMARKS, f"versus {stream}", partial(versus, stream)) for stream in TUNED),
+        *(part(BENCHMARKS, f"versus {stream}", partial(versus, RESULTS / stream)) for stream in TUNED),
         printed(
             SEARCHES, "searches", "sweep", "compare", *(str(RESULTS / name) for name in TUNED), "--format", "md"
         ),
@@ -209,6 +216,10 @@ def parts() -> list[Part]:
         printed(READINGS, "searches", "sweep", "compare", "benchmarks/readings", "--format", "md"),
         printed(OTHER / "README.md", "results", "report", str(OTHER / "split-mnist"), *ON_MNIST, "--format", "md"),
         printed(OTHER / "README.md", "searches", "sweep", "compare", str(OTHER), "--format", "md"),
+        printed(SCENARIOS / "README.md", "results", *IN_SCENARIOS, "--format", "md"),
+        printed(SCENARIOS / "README.md", "values", "report", str(SCENARIOS / "split-mnist"), "--format", "md"),
+        part(SCENARIOS / "README.md", "versus", partial(versus, SCENARIOS / "split-mnist")),
+        printed(SCENARIOS / "README.md", "searches", "sweep", "compare", str(SCENARIOS), "--format", "md"),
         part(Path("benchmarks/paper/README.md"), "printed", lambda: implications(implied())),
         Part(RESULTS / "printed" / "table1.md", "all", partial(all_but_pictures, AS_PRINTED)),
         *(Part(FIGURES / f"{n}.md", "all", partial(all_but_pictures, one)) for n, one in FIGURE_PAGES.items()),

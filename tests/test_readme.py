@@ -136,7 +136,7 @@ def test_there_are_commands_to_run():
     assert {name for page in PAGES for name in examples(page)} >= {"my_method.py", "my_stream.py", "my_network.py"}
 
 
-@pytest.mark.parametrize("command", commands(BENCHMARKS))
+@pytest.mark.parametrize("command", [*commands(BENCHMARKS), *commands(ROOT / "benchmarks/scenarios/README.md")])
 def test_what_the_results_are_from_finds_them_finished(command, tmp_path, monkeypatch):
     """As printed: train and prune-lenet would run nothing, a sweep ends at once. Other tests print `reproduce`."""
     monkeypatch.chdir(ROOT)
@@ -264,6 +264,8 @@ def test_a_page_that_is_not_as_printed_is_named_and_put_right(tmp_path, monkeypa
 def test_a_page_is_of_results_that_are_there(tmp_path):
     with pytest.raises(UserError, match="not trained: seeds 0, 1"):
         pages.Reproduced(("table1",), tmp_path, "quick", 2).text()
+    with pytest.raises(UserError, match=f"clbench report {tmp_path}: .*no result"):
+        pages.clbench("report", str(tmp_path))
 
 
 def test_every_room_is_on_the_map():

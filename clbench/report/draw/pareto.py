@@ -213,6 +213,6 @@ def label(axes: Axes, points: Sequence[Point], best: Sequence[Point]) -> None:
             )
             inside = frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1
             if inside and not any(box.overlaps(other) for other in taken):
-                taken.append(box)
+                taken.append(box.padded(2 * scale, 0))  # or two labels read as one word
                 break
         text.set_position((chosen[0] / scale, chosen[1] / scale))
