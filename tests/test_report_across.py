@@ -106,6 +106,7 @@ def test_formats_have_it_or_refuse(scenarios):
         (["--across", "scenario", "--stats"], "--across has no place for"),
         (["--across", "scenario", "--versus", "ewc"], "--across has no place for"),
         (["--across", "scenario", "--reference", "paper"], "--across has no place for"),
+        (["--across", "scenario", "--plots", "plots"], "--across has no place for --plots"),
     ],
 )
 def test_a_mistake_is_one_line(scenarios, options, words):

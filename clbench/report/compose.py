@@ -62,8 +62,14 @@ def report(
     """
     write.chosen(fmt, None, "md")
     asked = metrics_for(fmt, metrics, across)
+    without_plots(across, plots)
     document = describe(paths, asked, kind, references, stats, accept_modified, versus, beside, across)
     return written([document], fmt, plots)
+
+
+def without_plots(across: str | None, plots: Path | None) -> None:
+    if across and plots:
+        raise UserError("--across has no place for --plots: it is a table alone; leave out one of them")
 
 
 def metrics_for(fmt: str, metrics: list[str] | None, across: str | None = None) -> list[str] | None:
