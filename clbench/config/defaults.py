@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
-from clbench.config.files import SECTIONS, Layer, read_text, read_toml, toml_lines
+from clbench.config.files import SECTIONS, Layer, Lines, Table, read_text, read_toml, toml_lines, toml_of
 from clbench.config.options import did_you_mean
 from clbench.config.scenario import Scenario
 from clbench.errors import UserError
@@ -160,7 +161,13 @@ def _names(files: tuple[tuple[Path, int], ...]) -> frozenset[str]:
 
 
 def read(path: Path, name: str = "") -> Layer:
-    return Layer(str(path), read_toml(path), toml_lines(read_text(path)), name)
+    values, lines = _read(path, read_text(path))
+    return Layer(str(path), copy.deepcopy(values), lines, name)
+
+
+@functools.lru_cache(maxsize=4)  # a sweep resolves hundreds of configurations, each from the same files
+def _read(path: Path, text: str) -> tuple[Table, Lines]:
+    return toml_of(path, text), toml_lines(text)
 
 
 def defaults_files() -> list[Path]:

@@ -66,8 +66,13 @@ class Layer:
 
 
 def read_toml(path: Path) -> Table:
+    return toml_of(path, read_text(path))
+
+
+def toml_of(path: Path, text: str) -> Table:
+    """The tables of a file with this text."""
     try:
-        return parsed_toml(read_text(path))
+        return parsed_toml(text)
     except NOT_TOML as error:
         raise UserError(explained(error, path, "TOML")) from None
 
