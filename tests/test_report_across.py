@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from command_line import clbench
@@ -94,6 +95,8 @@ def test_formats_have_it_or_refuse(scenarios):
     assert last["rows"]["ewc"]["ACC, class"] == {"mean": pytest.approx(70), "std": None, "seeds": [0]}
     for form in ("html", "latex", "txt"):
         assert "ACC, class" in report([scenarios], form, across="scenario")
+    page = report([scenarios], "html", across="scenario")
+    assert set(re.findall(r'href="#([^"]+)"', page)) <= set(re.findall(r'id="([^"]+)"', page))
     with pytest.raises(UserError, match="use --format json"):
         report([scenarios], "csv", across="scenario")
 

@@ -69,7 +69,7 @@ class Across:
         return [*several, f"{values}without --across."]
 
     def table(self) -> Table:
-        return table_of_methods(self.merged)
+        return replace(table_of_methods(self.merged), of_runs=False)  # a row is of several results
 
     def as_object(self) -> dict[str, Any]:
         """For JSON: the tables' headings, and of every method the mean, spread and seeds in each."""
