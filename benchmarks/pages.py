@@ -44,7 +44,8 @@ ON_MNIST = ("--beside", f"tuned on MNIST={RESULTS / 'split-mnist'}")
 IN_SCENARIOS = (
     "report",
     *(str(folder / "split-mnist") for folder in (RESULTS, SCENARIOS)),
-    *("--across", "scenario"),
+    "--across",
+    "scenario",
 )
 PICTURE = re.compile(r"!\[.*\n?")
 

@@ -112,7 +112,9 @@ def test_formats_have_it_or_refuse(scenarios):
         (["--across", "scenario", "--plots", "plots"], "--across has no place for --plots"),
     ],
 )
-def test_a_mistake_is_one_line(scenarios, options, words):
+def test_a_mistake_is_one_line_and_leaves_nothing(scenarios, tmp_path, monkeypatch, options, words):
+    monkeypatch.chdir(tmp_path)
     ran = clbench("report", scenarios, *options)
     assert (ran.code, len(ran.err.splitlines())) == (2, 1)
     assert words in ran.err
+    assert list(tmp_path.iterdir()) == [scenarios]

@@ -122,13 +122,22 @@ def report(
 ) -> None:
     """Tables and plots from result files."""
     load_plugins(plugin)
-    how = printing(format_, output, as_json, quiet, "md", plots)
     from clbench.report.compose import describe, metrics_for, without_plots
 
     without_plots(across, plots)
-    asked = metrics_for(how.format, each_of(metrics, "--metrics"), across)
-    which = (files or [Path("runs")], asked, kind, reference or (), stats, accept_modified, versus, beside or ())
-    how.show([describe(*which, across)], plots)
+    how = printing(format_, output, as_json, quiet, "md", plots)
+    shown = describe(
+        files or [Path("runs")],
+        metrics_for(how.format, each_of(metrics, "--metrics"), across),
+        kind,
+        reference or (),
+        stats,
+        accept_modified,
+        versus,
+        beside or (),
+        across,
+    )
+    how.show([shown], plots)
 
 
 def analyze(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
-from clbench.config.files import SECTIONS, Layer, Lines, Table, read_text, read_toml, toml_lines, toml_of
+from clbench.config.files import SECTIONS, Layer, Lines, Table, read_text, toml_lines, toml_of
 from clbench.config.options import did_you_mean
 from clbench.config.scenario import Scenario
 from clbench.errors import UserError
@@ -144,13 +144,13 @@ def default_files() -> list[Layer]:
 
 def default_names() -> frozenset[str]:
     """Every option that a clbench.toml sets anywhere, by its last name: lam, lr .."""
-    return _names(tuple((path, path.stat().st_mtime_ns) for path in map(Path.resolve, defaults_files())))
+    return _names(tuple((path, read_text(path)) for path in defaults_files()))
 
 
-@functools.cache
-def _names(files: tuple[tuple[Path, int], ...]) -> frozenset[str]:
+@functools.lru_cache(maxsize=4)
+def _names(files: tuple[tuple[Path, str], ...]) -> frozenset[str]:
     found: set[str] = set()
-    waiting: list[Any] = [read_toml(path) for path, _ in files]
+    waiting: list[Any] = [_read(path, text)[0] for path, text in files]
     while waiting:
         for name, value in waiting.pop().items():
             if isinstance(value, dict):

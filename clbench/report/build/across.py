@@ -38,7 +38,7 @@ class Across:
             columns += renamed.values()
             for row in table.rows:
                 label = row.method if self._alone(row.method) else row.label
-                merged = found.setdefault(label, ResultRow(row.path, row.result, label, notes=[]))
+                merged = found.setdefault(label, ResultRow(row.path, row.result, label))
                 merged.cells |= {renamed[c].name: _noted(row, row.cells[c.name], merged) for c in renamed}
         absent = Cell(notes=["not among the results"])
         for row in found.values():
