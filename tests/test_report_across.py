@@ -96,6 +96,7 @@ def test_formats_have_it_or_refuse(scenarios):
     for form in ("html", "latex", "txt"):
         assert "ACC, class" in report([scenarios], form, across="scenario")
     page = report([scenarios], "html", across="scenario")
+    assert page.count(">split-toy, network mlp: by scenario, ACC on test data<") == 1
     assert set(re.findall(r'href="#([^"]+)"', page)) <= set(re.findall(r'id="([^"]+)"', page))
     with pytest.raises(UserError, match="use --format json"):
         report([scenarios], "csv", across="scenario")

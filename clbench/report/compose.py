@@ -167,7 +167,7 @@ def sections(found: Findings) -> list[Section]:
     ]
     ranks = [one.table() for one in found.rankings]
     return [
-        *(Section(one.merged.heading, (one.table(),)) for one in found.across),
+        *(Section(methods.divided(one.merged.heading)[0], (one.table(),)) for one in found.across),
         *(methods.section(table, partial(_drawn, table, stem)) for table, stem in of_tables),
         *(
             [Section("ranks over streams", tuple(ranks), "", partial(_ranks_drawn, found.rankings))]
